@@ -1,0 +1,26 @@
+"""From parts that know their own sizes to a model whose sizes fit the detector and the vocabulary."""
+
+from collections.abc import Callable
+
+from torch import nn
+
+from rmlr_lightning.models.detector import Detector
+from rmlr_lightning.models.hoi import HOIModel
+from rmlr_lightning.ops.selection import Selection
+from rmlr_lightning.vocabulary import Vocabulary
+
+
+def assemble(
+    vocabulary: Vocabulary,
+    detector: Detector,
+    selection: Selection,
+    remine: Callable[..., nn.Module],
+    ire: Callable[..., nn.Module],
+    irm: Callable[..., nn.Module],
+    power: float = 2.8,
+) -> HOIModel:
+    """An HOIModel. `remine`, `ire` and `irm` are constructors that lack only what follows from the part before them."""
+    map_maker = remine(memory_dim=detector.memory_dim)
+    encoder = ire(token_dim=detector.token_dim, map_dim=map_maker.dim, memory_dim=detector.memory_dim)
+    reasoner = irm(dim=encoder.dim, verbs=len(vocabulary.verbs))
+    return HOIModel(detector, selection, map_maker, encoder, reasoner, vocabulary.allowed(), power)

@@ -1,0 +1,73 @@
+"""Attention over padded sets, on `scaled_dot_product_attention` (rows without keys give zeros, not NaN)."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Attention(nn.Module):
+    """Multi-head attention of queries over masked keys."""
+
+    def __init__(self, dim: int, heads: int, key_dim: int | None = None) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(dim, dim)
+        self.key_value = nn.Linear(key_dim or dim, 2 * dim)
+        self.out = nn.Linear(dim, dim)
+
+    def forward(
+        self, query: Float[Tensor, "B Q D"], keys: Float[Tensor, "B K E"], mask: Bool[Tensor, "B K"]
+    ) -> Float[Tensor, "B Q D"]:
+        """What each query read; the output bias alone where no key is real."""
+        q = self.query(query).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        k, v = self.key_value(keys).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        read = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None, :])
+        return self.out(read.transpose(1, 2).flatten(2))
+
+
+class FeedForward(nn.Sequential):
+    """Two linear layers with GELU between."""
+
+    def __init__(self, dim: int, hidden: int, out: int | None = None, dropout: float = 0.0) -> None:
+        super().__init__(nn.Linear(dim, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, out or dim))
+
+
+class Block(nn.Module):
+    """Pre-norm transformer layer: self-attention in the set, cross-attention into a memory, feed-forward.
+
+    Args:
+        memory_dim: width of the memory's tokens; 0 leaves cross-attention out.
+    """
+
+    def __init__(self, dim: int, heads: int, hidden: int, memory_dim: int = 0, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.norm_self, self.attend_self = nn.LayerNorm(dim), Attention(dim, heads)
+        if memory_dim:
+            self.norm_cross, self.attend_cross = nn.LayerNorm(dim), Attention(dim, heads, memory_dim)
+        self.norm_feed, self.feed = nn.LayerNorm(dim), FeedForward(dim, hidden, dropout=dropout)
+        self.dropout = nn.Dropout(dropout)
+        self.memory_dim = memory_dim
+
+    def forward(
+        self,
+        tokens: Float[Tensor, "B P D"],
+        mask: Bool[Tensor, "B P"],
+        memory: Float[Tensor, "B M E"] | None = None,
+        memory_mask: Bool[Tensor, "B M"] | None = None,
+    ) -> Float[Tensor, "B P D"]:
+        """One round."""
+        normed = self.norm_self(tokens)
+        tokens = tokens + self.dropout(self.attend_self(normed, normed, mask))
+        if self.memory_dim:
+            tokens = tokens + self.dropout(self.attend_cross(self.norm_cross(tokens), memory, memory_mask))
+        return tokens + self.dropout(self.feed(self.norm_feed(tokens)))
+
+
+def sine_position(mask: Bool[Tensor, "B h w"], dim: int, temperature: float = 20.0) -> Float[Tensor, "B h w D"]:
+    """Sines and cosines of the place of each cell, relative to the real part of the map (dim divisible by 4)."""
+    y, x = mask.cumsum(1).float(), mask.cumsum(2).float()
+    y, x = y / y[:, -1:].clamp_min(1), x / x[:, :, -1:].clamp_min(1)
+    octave = temperature ** torch.linspace(0, 1, dim // 4, device=mask.device) * torch.pi
+    angles = torch.stack([x, y], -1)[..., None] * octave
+    return torch.cat([angles.sin(), angles.cos()], -1).flatten(3)

@@ -1,0 +1,28 @@
+"""Boxes, image by image in padded batches. xyxy; any unit, as long as both sides share it."""
+
+from jaxtyping import Float
+from torch import Tensor, cat, maximum, minimum
+
+
+def area(boxes: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n"]:
+    """Area; 0 for a box without extent."""
+    return (boxes[..., 2:] - boxes[..., :2]).clamp_min(0).prod(-1)
+
+
+def paired_iou(a: Float[Tensor, "*n 4"], b: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n"]:
+    """IoU of each box of `a` with the box of `b` at the same place (shapes broadcast). 0 where both are empty."""
+    corner = minimum(a[..., 2:], b[..., 2:]) - maximum(a[..., :2], b[..., :2])
+    intersection = corner.clamp_min(0).prod(-1)
+    union = area(a) + area(b) - intersection
+    return intersection / union.clamp_min(1e-12)
+
+
+def batched_iou(a: Float[Tensor, "B N 4"], b: Float[Tensor, "B M 4"]) -> Float[Tensor, "B N M"]:
+    """IoU of every box of `a` with every box of `b` of the same image."""
+    return paired_iou(a[:, :, None], b[:, None])
+
+
+def enclosing(a: Float[Tensor, "*n 4"], b: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 4"]:
+    """The smallest box around both."""
+    return cat([minimum(a[..., :2], b[..., :2]), maximum(a[..., 2:], b[..., 2:])], -1)
+

@@ -1,0 +1,61 @@
+"""Which of the detector's entities go on to be paired."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torchvision.ops import batched_nms
+
+from rmlr_lightning.ops.masked import compact, gather_rows
+from rmlr_lightning.types import Entities, Scene
+
+PERSON = 0
+
+
+class Selection(NamedTuple):
+    """Thresholds of UPT (its `prepare_region_proposals`): confident entities, within bounds for people and objects."""
+
+    score: float = 0.2  # keep what is at least this sure ...
+    nms: float = 0.5  # ... and no double, of the same class
+    least: int = 3  # but so many people and so many objects, if there are any
+    most: int = 15  # and no more than so many of each
+
+
+def select(scene: Scene, selection: Selection) -> Scene:
+    """Suppress doubles, keep confident entities; people first, then objects, each by falling score.
+
+    The number of columns is what the fullest image of the batch needs.
+    """
+    entities = scene.entities
+    keep = _without_doubles(entities, selection.nms)
+    person = entities.labels == PERSON
+    rows = []
+    for group in (keep & person, keep & ~person):
+        score = torch.where(group, entities.scores, -1.0)
+        score, order = score.sort(dim=1, descending=True, stable=True)
+        score, order = score[:, : selection.most], order[:, : selection.most]
+        early = torch.arange(score.shape[1], device=score.device) < selection.least
+        rows.append((order, (score >= 0) & ((score >= selection.score) | early)))
+    order = torch.cat([order for order, _ in rows], 1)
+    front, mask = compact(torch.cat([real for _, real in rows], 1))
+    order = torch.gather(order, 1, front)
+    picked = Entities(*(gather_rows(field, order) for field in entities[:4]), mask)
+    return scene._replace(entities=_blank(picked))
+
+
+def _without_doubles(entities: Entities, threshold: float) -> Tensor:
+    """Mask of the real entities that survive class-wise suppression within their image."""
+    image = torch.arange(len(entities.labels), device=entities.labels.device)[:, None]
+    group = (image * 81 + entities.labels).flatten()
+    real = entities.mask.flatten()
+    where = torch.nonzero(real).flatten()
+    kept = batched_nms(entities.boxes.flatten(0, 1)[where].float(), entities.scores.flatten()[where].float(), group[where], threshold)
+    keep = torch.zeros_like(real)
+    keep[where[kept]] = True
+    return keep.view_as(entities.mask)
+
+
+def _blank(entities: Entities) -> Entities:
+    """Zeros on the padding, so that nothing downstream depends on what happened to stand there."""
+    mask = entities.mask
+    return Entities(*(torch.where(mask.reshape(*mask.shape, *[1] * (f.ndim - 2)), f, 0) for f in entities[:4]), mask)

@@ -1,0 +1,119 @@
+"""Training and evaluating RmLR."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+
+from rmlr_lightning.errors import UserError
+from rmlr_lightning.metrics.hicodet_metric import HICODetMeanAP
+from rmlr_lightning.models.hoi import HOIModel
+from rmlr_lightning.ops.associate import associate
+from rmlr_lightning.ops.postprocess import detections
+from rmlr_lightning.ops.prior import scored
+from rmlr_lightning.tasks.optim import AdamWRecipe
+from rmlr_lightning.types import Batch, Detections, Prediction
+from rmlr_lightning.vocabulary import Vocabulary
+
+DETECTOR = "model.detector."
+
+
+class HOITask(LightningModule):
+    """A model, the losses it learns by, and mAP on val and test.
+
+    Checkpoints hold what was trained; the frozen detector stands in them by its hash, and one with other weights is
+    refused.
+
+    Args:
+        model: makes the HOIModel for a vocabulary (`models.assemble`).
+        losses: by name; each maps (prediction, labels, prior) to a weighted scalar.
+        optim: optimiser and schedule.
+        vocabulary: of the data.
+        same_object: see `ops.associate`.
+    """
+
+    def __init__(
+        self,
+        model: partial[HOIModel],
+        losses: Mapping[str, nn.Module],
+        optim: AdamWRecipe,
+        vocabulary: Vocabulary,
+        same_object: bool = True,
+    ) -> None:
+        super().__init__()
+        self.vocabulary = vocabulary
+        self.model = model(vocabulary=vocabulary)
+        self.losses = nn.ModuleDict(losses)
+        self.optim = optim
+        self.same_object = same_object
+        self.mean_ap = nn.ModuleDict(
+            {split: HICODetMeanAP(vocabulary, known_object=split == "test", prefix=f"{split}/") for split in ("val", "test")}
+        )
+        self.strict_loading = False  # the detector's weights are not in the checkpoint; ours are checked by name below
+
+    def forward(self, inputs) -> Prediction:
+        return self.model(inputs)
+
+    def detect(self, prediction: Prediction, most: int | None = None) -> list[Detections]:
+        """HOI detections of a batch, boxes in pixels of the files."""
+        scores = scored(prediction.logits, self.model.prior(prediction))
+        found = detections(scores, prediction.scene.entities, prediction.pairs, prediction.scene.sizes, most)
+        return [Detections(*(field.cpu() for field in image)) for image in found]
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        prediction = self.model(batch.inputs)
+        labels = associate(
+            prediction.scene.entities, prediction.pairs, batch.targets, len(self.vocabulary.verbs), same_object=self.same_object
+        )
+        prior = self.model.prior(prediction)
+        terms = {name: loss(prediction, labels, prior) for name, loss in self.losses.items()}
+        total = torch.stack(list(terms.values())).sum()
+        logged = {f"train/loss_{name}": term.detach() for name, term in terms.items()} | {"train/loss": total.detach()}
+        self.log_dict(logged, batch_size=len(batch.targets), prog_bar=True, on_step=False, on_epoch=True)
+        return total
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        self._score("val", batch)
+
+    def test_step(self, batch: Batch, index: int) -> None:
+        self._score("test", batch)
+
+    def _score(self, split: str, batch: Batch) -> None:
+        found = self.detect(self.model(batch.inputs))
+        self.mean_ap[split].update(found, [t._replace(boxes_h=t.boxes_h.cpu(), boxes_o=t.boxes_o.cpu()) for t in batch.targets])
+
+    def on_validation_epoch_end(self) -> None:
+        self._report("val")
+
+    def on_test_epoch_end(self) -> None:
+        self._report("test")
+
+    def _report(self, split: str) -> None:
+        values = self.mean_ap[split].compute()
+        self.mean_ap[split].reset()
+        self.log_dict({name: value.float() for name, value in values.items()}, prog_bar=True)
+
+    def configure_optimizers(self) -> dict:
+        return self.optim(self, int(self.trainer.estimated_stepping_batches))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        state = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {name: value for name, value in state.items() if not name.startswith(DETECTOR)}
+        checkpoint["detector_hash"] = self.model.detector.hash
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        check_checkpoint(self, checkpoint)
+
+
+def check_checkpoint(task: HOITask, checkpoint: Mapping[str, Any], path: str = "checkpoint") -> None:
+    """Refuse a checkpoint whose parts or detector are not those of the task."""
+    ours = {name for name in task.state_dict() if not name.startswith(DETECTOR)}
+    theirs = set(checkpoint["state_dict"])
+    if ours != theirs:
+        example = sorted(ours ^ theirs)[0]
+        raise UserError(f"{path}: made by another model ({len(ours ^ theirs)} parts differ, such as {example}); use its own configuration")
+    if checkpoint.get("detector_hash") != task.model.detector.hash:
+        raise UserError(f"{path}: trained on top of another detector; give the detector weights it was trained with")
