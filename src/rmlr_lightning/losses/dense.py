@@ -35,12 +35,19 @@ class DenseSupervision(nn.Module):
         self.cells = cells
         self.box_weight = box_weight
 
-    def forward(self, maps: Sequence[Float[Tensor, "B C h w"]], boxes: list[Tensor], labels: list[Int[Tensor, "G"]]) -> Tensor:
+    def forward(
+        self, maps: Sequence[Float[Tensor, "B C _ _"]], boxes: list[Float[Tensor, "_ 4"]], labels: list[Int[Tensor, "_"]]
+    ) -> Float[Tensor, ""]:
         """Loss of a batch; boxes are xyxy in [0, 1], ragged."""
+        if not any(len(label) for label in labels):  # one row of padding, so that there is something to assign from
+            boxes = [box.new_zeros(1, 4) for box in boxes]
+            labels, real = [label.new_zeros(1) for label in labels], [torch.zeros(1, dtype=torch.bool, device=box.device) for box in boxes]
+        else:
+            real = [torch.ones_like(label, dtype=torch.bool) for label in labels]
         logits, predicted, centres = self._predict(maps)
         true = pad_sequence(boxes, batch_first=True)
         classes = pad_sequence(labels, batch_first=True)
-        real = pad_sequence([torch.ones_like(label, dtype=torch.bool) for label in labels], batch_first=True)
+        real = pad_sequence(real, batch_first=True)
         goal, weight, owner = self._assign(logits.detach(), predicted.detach(), centres, true, classes, real)
         count = goal.sum().clamp_min(1)
         score = logits.sigmoid().detach()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -68,7 +68,7 @@ class Detector(nn.Module):
         return weights_hash(self.network)
 
     @classmethod
-    def from_file(cls, path: str | Path, frozen: bool = True) -> Self:
+    def from_file(cls, path: str | Path, frozen: bool = True) -> "Detector":
         """A detector from one of our own weight files (`models.network.save_network`)."""
         network, facts = load_network(Path(path))
         reading = {key: facts[key] for key in ("softmax", "stride", "mean", "std")}
@@ -77,7 +77,7 @@ class Detector(nn.Module):
         return detector
 
     @classmethod
-    def from_hub(cls, name: str, softmax: bool, stride: int = 32, frozen: bool = True, **options: Any) -> Self:
+    def from_hub(cls, name: str, softmax: bool, stride: int = 32, frozen: bool = True, **options: Any) -> "Detector":
         """A COCO detector of transformers by hub id or folder; its classes are COCO category ids."""
         network = pretrained_network(name, **options)
         names = network.config.id2label
@@ -92,12 +92,12 @@ class Detector(nn.Module):
     @classmethod
     def fresh(
         cls, model_type: str, objects: Sequence[str], softmax: bool = False, stride: int = 8, frozen: bool = False, **config: Any
-    ) -> Self:
+    ) -> "Detector":
         """A randomly initialised detector of the named object classes, to be trained by the detection task."""
         network = fresh_network(model_type, num_labels=len(objects), **config)
         return cls(network, [COCO_INDEX[name] for name in objects], softmax, stride, frozen=frozen)
 
-    def train(self, mode: bool = True) -> Self:
+    def train(self, mode: bool = True) -> "Detector":
         """A frozen detector stays in evaluation mode."""
         return super().train(mode and not self.frozen)
 

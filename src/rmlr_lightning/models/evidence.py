@@ -33,7 +33,7 @@ class Regions(nn.Module):
         self.object = nn.Linear(reduced * size * size, dim)
         self.union = nn.Linear(reduced * size * size, dim)
 
-    def forward(self, features: Float[Tensor, "B C h w"], scene: Scene, pairs: Pairs) -> Float[Tensor, "B P 3D"]:
+    def forward(self, features: Float[Tensor, "B C h w"], scene: Scene, pairs: Pairs) -> Float[Tensor, "B P E"]:
         """Entities are read once each, however many pairs they are in."""
         features = self.reduce(features).float()
         boxes = scene.entities.boxes

@@ -70,7 +70,7 @@ def load_network(path: Path) -> tuple[PreTrainedModel, dict[str, Any]]:
         raise UserError(f"{path}: not a readable safetensors file ({error})") from error
     if "config" not in metadata or "model_type" not in metadata:
         raise UserError(f"{path}: not written by `rmlr-train task=detection` (no configuration in its metadata)")
-    config = json.loads(metadata.pop("config"))
+    config = {key: value for key, value in json.loads(metadata.pop("config")).items() if key != "model_type"}
     network = AutoModelForObjectDetection.from_config(AutoConfig.for_model(metadata.pop("model_type"), **config))
     network.load_state_dict({name: v.float() if v.is_floating_point() else v for name, v in state.items()})
     return network, {key: json.loads(value) for key, value in metadata.items()}

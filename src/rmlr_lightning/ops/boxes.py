@@ -9,7 +9,7 @@ def area(boxes: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n"]:
     return (boxes[..., 2:] - boxes[..., :2]).clamp_min(0).prod(-1)
 
 
-def paired_iou(a: Float[Tensor, "*n 4"], b: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n"]:
+def paired_iou(a: Float[Tensor, "*#n 4"], b: Float[Tensor, "*#n 4"]) -> Float[Tensor, "..."]:
     """IoU of each box of `a` with the box of `b` at the same place (shapes broadcast). 0 where both are empty."""
     corner = minimum(a[..., 2:], b[..., 2:]) - maximum(a[..., :2], b[..., :2])
     intersection = corner.clamp_min(0).prod(-1)

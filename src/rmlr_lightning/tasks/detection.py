@@ -32,6 +32,7 @@ class DetectionTask(LightningModule):
         self.optim = optim
         self.dense = dense
         self.dense_weight = dense_weight
+        self.recipe: dict[str, Any] = {}  # the configuration, kept in checkpoints
         self.average_precision = MeanAveragePrecision(class_metrics=True)
         self.average_precision.warn_on_many_detections = False
         class_of = torch.full((len(COCO_OBJECTS),), -1)
@@ -93,6 +94,9 @@ class DetectionTask(LightningModule):
 
     def configure_optimizers(self) -> dict:
         return self.optim(self, int(self.trainer.estimated_stepping_batches))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["recipe"] = self.recipe
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:
         """Write the detector as one self-contained safetensors file."""

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.metrics.hicodet_metric import HICODetMeanAP
+from rmlr_lightning.metrics.twins import TwinAccuracy, read_twins
+from rmlr_lightning.models.checkpoint import plain_vocabulary
 from rmlr_lightning.models.hoi import HOIModel
 from rmlr_lightning.ops.associate import associate
 from rmlr_lightning.ops.postprocess import detections
@@ -33,6 +35,7 @@ class HOITask(LightningModule):
         optim: optimiser and schedule.
         vocabulary: of the data.
         same_object: see `ops.associate`.
+        twins: a world.json of the embedded world, to report the accuracy on its test split's twins; None for none.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class HOITask(LightningModule):
         optim: AdamWRecipe,
         vocabulary: Vocabulary,
         same_object: bool = True,
+        twins: str | None = None,
     ) -> None:
         super().__init__()
         self.vocabulary = vocabulary
@@ -49,9 +53,11 @@ class HOITask(LightningModule):
         self.losses = nn.ModuleDict(losses)
         self.optim = optim
         self.same_object = same_object
+        self.recipe: dict[str, Any] = {}  # the configuration, kept in checkpoints so that they can be used alone
         self.mean_ap = nn.ModuleDict(
             {split: HICODetMeanAP(vocabulary, known_object=split == "test", prefix=f"{split}/") for split in ("val", "test")}
         )
+        self.twins = TwinAccuracy(read_twins(twins, "test", vocabulary)) if twins else None
         self.strict_loading = False  # the detector's weights are not in the checkpoint; ours are checked by name below
 
     def forward(self, inputs) -> Prediction:
@@ -79,11 +85,17 @@ class HOITask(LightningModule):
         self._score("val", batch)
 
     def test_step(self, batch: Batch, index: int) -> None:
-        self._score("test", batch)
+        found = self._score("test", batch)
+        if self.twins is not None:
+            self.twins.update([target.file_name for target in batch.targets], found)
 
-    def _score(self, split: str, batch: Batch) -> None:
+    def _score(self, split: str, batch: Batch) -> list[Detections]:
         found = self.detect(self.model(batch.inputs))
-        self.mean_ap[split].update(found, [t._replace(boxes_h=t.boxes_h.cpu(), boxes_o=t.boxes_o.cpu()) for t in batch.targets])
+        dataset = self.trainer.datamodule.dataset(split)
+        labels = getattr(dataset, "image_hois", None)
+        hois = [labels[target.image_id] for target in batch.targets] if labels is not None else None
+        self.mean_ap[split].update(found, batch.targets, hois)
+        return found
 
     def on_validation_epoch_end(self) -> None:
         self._report("val")
@@ -94,6 +106,9 @@ class HOITask(LightningModule):
     def _report(self, split: str) -> None:
         values = self.mean_ap[split].compute()
         self.mean_ap[split].reset()
+        if split == "test" and self.twins is not None:
+            values |= {f"test/{name}": value for name, value in self.twins.compute().items()}
+            self.twins.reset()
         self.log_dict({name: value.float() for name, value in values.items()}, prog_bar=True)
 
     def configure_optimizers(self) -> dict:
@@ -103,6 +118,8 @@ class HOITask(LightningModule):
         state = checkpoint["state_dict"]
         checkpoint["state_dict"] = {name: value for name, value in state.items() if not name.startswith(DETECTOR)}
         checkpoint["detector_hash"] = self.model.detector.hash
+        checkpoint["vocabulary"] = plain_vocabulary(self.vocabulary)
+        checkpoint["recipe"] = self.recipe
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         check_checkpoint(self, checkpoint)

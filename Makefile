@@ -1,0 +1,51 @@
+# Two commands do everything: `make train` and `make test`. `make help` lists the rest.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+CONSTRAINTS := constraints/tested.txt
+ARGS ?=
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.ready: pyproject.toml $(CONSTRAINTS)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e ".[dev]"
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.ready ## make the virtual environment; PYTHON=... chooses the interpreter
+
+.PHONY: train
+train: setup ## train, evaluate and draw RmLR on the embedded world; ARGS="experiment=upt seed=1" changes what
+	$(BIN)/rmlr-train $(ARGS)
+
+.PHONY: eval
+eval: setup ## print the figures of a checkpoint again: make eval CKPT=outputs/rmlr/checkpoints/best.ckpt
+	@test -n "$(CKPT)" || { echo "error: make eval needs CKPT=FILE, such as CKPT=outputs/rmlr/checkpoints/best.ckpt" >&2; exit 2; }
+	$(BIN)/rmlr-eval "checkpoint='$(CKPT)'" $(ARGS)
+
+.PHONY: detector
+detector: setup ## train the embedded world's detector anew; goes on where it stopped
+	$(BIN)/rmlr-train experiment=detector resume=auto $(ARGS)
+
+.PHONY: test
+test: setup ## all tests; ARGS="-m 'not slow'" for the fast ones
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: setup ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.PHONY: format
+format: setup ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: clean
+clean: ## remove runs, data and environment
+	rm -rf outputs multirun data $(VENV)

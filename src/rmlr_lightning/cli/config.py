@@ -1,0 +1,31 @@
+"""Where the configuration lives, and how a user's mistake ends a program."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+import rmlr_lightning
+from rmlr_lightning.errors import UserError
+
+
+def conf_dir() -> str:
+    """The folder of Hydra's configuration: beside the sources in a checkout, inside the package in a wheel."""
+    package = Path(rmlr_lightning.__file__).parent
+    inside = package / "conf"
+    return str(inside if inside.is_dir() else package.parents[1] / "conf")
+
+
+OmegaConf.register_new_resolver("shipped", lambda name: str(Path(rmlr_lightning.__file__).parent / "weights" / name), replace=True)
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Print a user's mistake as one line on standard error and exit with status 2."""
+    try:
+        yield
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

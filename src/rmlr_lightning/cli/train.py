@@ -1,0 +1,86 @@
+"""rmlr-train: compose a configuration, train, test, and say where everything is."""
+
+import os
+from pathlib import Path
+
+import hydra
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer, seed_everything
+
+from rmlr_lightning.cli.config import conf_dir, one_line_errors
+from rmlr_lightning.cli.table import print_results
+from rmlr_lightning.errors import UserError
+
+
+def task_of(cfg: DictConfig, datamodule: LightningDataModule) -> LightningModule:
+    """The LightningModule of a configuration; a task that classifies interactions learns what there is from the data."""
+    extra = {"vocabulary": datamodule.vocabulary} if datamodule.vocabulary is not None else {}
+    return instantiate(cfg.task.module, **extra)
+
+
+def resume_from(cfg: DictConfig) -> str | None:
+    """The checkpoint that `resume` names."""
+    if cfg.resume is None:
+        return None
+    path = Path(cfg.paths.output, "checkpoints", "last.ckpt") if cfg.resume == "last" else Path(cfg.resume)
+    if not path.is_file():
+        raise UserError(f"resume={cfg.resume}: {path} is no checkpoint; leave `resume` out to start anew")
+    return str(path)
+
+
+def train(cfg: DictConfig) -> dict[str, float]:
+    """One run: returns the last values of all metrics."""
+    seed_everything(cfg.seed, workers=True, verbose=False)
+    torch.set_float32_matmul_precision("high")
+    datamodule = instantiate(cfg.data)
+    datamodule.prepare_data()
+    checkpoint = resume_from(cfg)
+    task = task_of(cfg, datamodule)
+    task.recipe = OmegaConf.to_container(cfg, resolve=False)
+    trainer: Trainer = instantiate(
+        cfg.trainer,
+        logger=list(instantiate(cfg.logger).values()) if cfg.logger else False,
+        callbacks=list(instantiate(cfg.callbacks).values()) if cfg.callbacks else None,
+    )
+    if trainer.is_global_zero:
+        OmegaConf.save(cfg, Path(cfg.paths.output, "config.yaml"), resolve=True)
+    trainer.fit(task, datamodule, ckpt_path=checkpoint, weights_only=False)
+    metrics = dict(trainer.callback_metrics)
+    if cfg.test:
+        best = getattr(trainer.checkpoint_callback, "best_model_path", "")
+        trainer.test(task, datamodule, ckpt_path=best or None, verbose=False, weights_only=False)
+        metrics |= trainer.callback_metrics
+    if cfg.export and trainer.is_global_zero:
+        figures = {name: float(value) for name, value in metrics.items() if name.startswith("test/")}
+        height_width = [cfg.data.val.resize.height, cfg.data.val.resize.width]
+        task.export(Path(cfg.export), {"size": height_width, "seed": cfg.seed, "test": figures})
+    if trainer.is_global_zero:
+        _tell(cfg, trainer, metrics)
+    return {name: float(value) for name, value in metrics.items()}
+
+
+def _tell(cfg: DictConfig, trainer: Trainer, metrics: dict) -> None:
+    """The table, and where everything is."""
+    if "test/map_full" in metrics:
+        print_results(metrics, "test", f"{cfg.name}, seed {cfg.seed}, test split")
+    output = Path(cfg.paths.output)
+    print(f"checkpoint: {getattr(trainer.checkpoint_callback, 'best_model_path', '')}")
+    for what, where in (("curves", "curves.png"), ("panels", "panels"), ("metrics", "metrics.csv"), ("configuration", "config.yaml")):
+        if (output / where).exists():
+            print(f"{what}: {output / where}")
+    if cfg.export:
+        print(f"detector: {cfg.export}")
+
+
+@hydra.main(version_base="1.3", config_path=conf_dir(), config_name="train")
+def main(cfg: DictConfig) -> float | None:
+    """Entry point; returns the monitored value, for sweepers."""
+    os.environ.setdefault("WANDB_SILENT", "true")
+    with one_line_errors():
+        return train(cfg).get(cfg.task.monitor)
+
+
+if __name__ == "__main__":
+    main()

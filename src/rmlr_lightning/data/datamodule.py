@@ -1,0 +1,90 @@
+"""LightningDataModules: which data set is read from where, and how it is fed to the processes."""
+
+from collections.abc import Callable
+
+from pytorch_lightning import LightningDataModule
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
+
+from rmlr_lightning.data.collate import collate
+from rmlr_lightning.data.sampler import EveryItemOnce
+
+
+class DataModule(LightningDataModule):
+    """Loaders over three data sets.
+
+    Training items are shuffled and shared out over the processes; evaluation items are seen exactly once, whatever the
+    number of processes. Use with `Trainer(use_distributed_sampler=False)`.
+
+    Args:
+        train, val, test: make the data sets when they are needed.
+        batch_size, eval_batch_size: images a process and step.
+        num_workers: loading processes a loader.
+        prepare: makes or checks the files on disk, once a machine, before anything is read.
+    """
+
+    def __init__(
+        self,
+        train: Callable[[], Dataset],
+        val: Callable[[], Dataset],
+        test: Callable[[], Dataset],
+        batch_size: int = 16,
+        eval_batch_size: int = 32,
+        num_workers: int = 1,
+        prepare: Callable[[], object] | None = None,
+    ) -> None:
+        super().__init__()
+        self.make = {"train": train, "val": val, "test": test}
+        self.batch_size, self.eval_batch_size, self.num_workers = batch_size, eval_batch_size, num_workers
+        self.prepare = prepare
+        self.datasets: dict[str, Dataset] = {}
+
+    def prepare_data(self) -> None:
+        if self.prepare is not None:
+            self.prepare()
+
+    def dataset(self, split: str) -> Dataset:
+        """The data set of a split, read at its first use."""
+        if split not in self.datasets:
+            self.datasets[split] = self.make[split]()
+        return self.datasets[split]
+
+    @property
+    def vocabulary(self):  # noqa: ANN201 (None for plain boxes)
+        """What the training annotations can say."""
+        return getattr(self.dataset("train"), "vocabulary", None)
+
+    def train_dataloader(self) -> DataLoader:
+        dataset = self.dataset("train")
+        sampler = None
+        if self._world > 1:
+            sampler = DistributedSampler(dataset, self._world, self._rank, shuffle=True)
+        return self._loader(dataset, self.batch_size, sampler=sampler, shuffle=sampler is None, drop_last=len(dataset) >= self.batch_size)
+
+    def val_dataloader(self) -> DataLoader:
+        return self._evaluation("val")
+
+    def test_dataloader(self) -> DataLoader:
+        return self._evaluation("test")
+
+    def _evaluation(self, split: str) -> DataLoader:
+        dataset = self.dataset(split)
+        return self._loader(dataset, self.eval_batch_size, sampler=EveryItemOnce(len(dataset), self._rank, self._world))
+
+    def _loader(self, dataset: Dataset, batch_size: int, **options: object) -> DataLoader:
+        return DataLoader(
+            dataset,
+            batch_size,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            collate_fn=collate,
+            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
+            **options,
+        )
+
+    @property
+    def _world(self) -> int:
+        return self.trainer.world_size if self.trainer is not None else 1
+
+    @property
+    def _rank(self) -> int:
+        return self.trainer.global_rank if self.trainer is not None else 0

@@ -1,0 +1,89 @@
+import pytest
+import torch
+
+from rmlr_lightning.errors import UserError
+from rmlr_lightning.models.detector import Detector
+from rmlr_lightning.models.network import fresh_network, save_network
+from tests.models.conftest import FAMILY, OBJECTS, tiny_detector
+from tests.scenes import random_images
+
+FACTS = {"objects": OBJECTS, "softmax": False, "stride": 8, "mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0], "size": [64, 96]}
+
+
+@pytest.mark.parametrize("model_type", FAMILY)
+def test_every_family_gives_a_scene(model_type):
+    detector = tiny_detector(model_type)
+    images = random_images(2, 64, 96)
+    scene = detector(images)
+    stride = FAMILY[model_type][2]
+    assert scene.entities.boxes.shape == (2, 12, 4)
+    assert scene.entities.tokens.shape == (2, 12, detector.token_dim)
+    assert scene.memory.shape == (2, detector.memory_dim, 64 // stride, 96 // stride)
+    assert scene.memory_mask.all()
+    assert ((scene.entities.boxes >= 0) & (scene.entities.boxes <= 1)).all()
+    assert ((scene.entities.scores >= 0) & (scene.entities.scores <= 1)).all()
+    assert set(scene.entities.labels.flatten().tolist()) <= {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("model_type", ["detr", "conditional_detr", "deformable_detr"])
+def test_families_with_masks_do_not_see_the_padding(model_type):
+    detector = tiny_detector(model_type)
+    images = random_images(1, 64, 64)
+    padded = images._replace(
+        pixels=torch.nn.functional.pad(images.pixels, (0, 64), value=0.7), mask=torch.nn.functional.pad(images.mask, (0, 64), value=False)
+    )
+    alone, beside = detector(images), detector(padded)
+    torch.testing.assert_close(alone.entities.boxes, beside.entities.boxes, atol=2e-3, rtol=0)
+    assert beside.memory_mask.sum() == alone.memory_mask.sum()
+
+
+def test_frozen_means_no_gradient_and_always_evaluation():
+    detector = tiny_detector()
+    assert not any(parameter.requires_grad for parameter in detector.parameters())
+    assert not any(module.training for module in detector.train().modules())
+    assert not detector(random_images(1, 64, 96)).memory.requires_grad
+
+
+def test_a_detector_comes_back_from_its_file_with_hash_and_outputs(tmp_path):
+    detector = tiny_detector()
+    save_network(detector.network, tmp_path / "d.safetensors", FACTS, torch.float32)
+    again = Detector.from_file(tmp_path / "d.safetensors")
+    images = random_images(2, 64, 96)
+    assert again.hash == detector.hash
+    assert torch.equal(again(images).entities.boxes, detector(images).entities.boxes)
+    assert again.facts["size"] == [64, 96]
+
+
+def test_half_precision_files_change_boxes_by_little(tmp_path):
+    detector = tiny_detector()
+    save_network(detector.network, tmp_path / "d.safetensors", FACTS)
+    images = random_images(2, 64, 96)
+    difference = Detector.from_file(tmp_path / "d.safetensors")(images).memory - detector(images).memory
+    assert difference.abs().max() < 0.05
+
+
+def test_hash_tells_weights_apart():
+    detector = tiny_detector()
+    before = detector.hash
+    with torch.no_grad():
+        next(detector.parameters()).view(-1)[0] += 1
+    assert detector.hash != before
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "no such detector weights"), (b"not safetensors at all", "not a readable safetensors file")]
+)
+def test_bad_weight_files_are_named(tmp_path, content, said):
+    path = tmp_path / "bad.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=said) as caught:
+        Detector.from_file(path)
+    assert str(path) in str(caught.value)
+
+
+def test_other_networks_are_refused():
+    with pytest.raises(UserError, match="yolos"):
+        fresh_network("yolos")
+    with pytest.raises(UserError, match="nowhere"):
+        Detector.from_hub("./nowhere", softmax=True)

@@ -1,0 +1,111 @@
+"""The model as a whole, in each of its compositions."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from rmlr_lightning.models.assemble import assemble
+from rmlr_lightning.models.evidence import Evidence
+from rmlr_lightning.models.ire import IRE, PairMLP
+from rmlr_lightning.models.irm import IRM, LinearIRM
+from rmlr_lightning.models.remine import Backbone, Neck, Nothing
+from rmlr_lightning.models.upt import Competitive, UnaryPairwise
+from rmlr_lightning.ops.selection import Selection
+from rmlr_lightning.types import Entities, Inputs
+from rmlr_lightning.vocabulary import hicodet
+from tests.models.conftest import tiny_detector
+from tests.scenes import random_images, random_scene
+
+EVIDENCE = partial(Evidence, region_size=3)
+REMINE = {"none": Nothing, "neck": partial(Neck, dim=16), "backbone": partial(Backbone, name="resnet10t", dim=16)}
+IRES = {
+    "mlp": partial(PairMLP, evidence=EVIDENCE, dim=32, hidden=32),
+    "transformer": partial(IRE, evidence=EVIDENCE, dim=32, heads=4, hidden=32),
+    "upt": partial(UnaryPairwise, dim=32, representation=16, heads=4),
+}
+IRMS = {"linear": LinearIRM, "transformer": partial(IRM, heads=4, hidden=32), "upt": partial(Competitive, heads=4)}
+MODELS = [("none", "mlp", "linear"), ("neck", "transformer", "transformer"), ("backbone", "transformer", "linear"), ("none", "upt", "upt")]
+SELECTION = Selection(score=0.0, least=4, most=6)
+
+
+def model_of(remine: str, ire: str, irm: str):
+    torch.manual_seed(1)
+    return assemble(hicodet(), tiny_detector(), SELECTION, REMINE[remine], IRES[ire], IRMS[irm]).eval()
+
+
+def one(scene, image):
+    """One image of a scene."""
+    return scene._replace(
+        entities=Entities(*(field[image : image + 1] for field in scene.entities)),
+        memory=scene.memory[image : image + 1],
+        memory_mask=scene.memory_mask[image : image + 1],
+        sizes=scene.sizes[image : image + 1],
+    )
+
+
+@pytest.mark.parametrize("parts", MODELS)
+def test_one_image_alone_equals_the_same_image_in_a_batch(parts):
+    model, scene, images = model_of(*parts), random_scene(3, 14, seed=7), random_images(3)
+    together = model(Inputs(images, scene))
+    for image in range(3):
+        alone = model(Inputs(images._replace(pixels=images.pixels[image : image + 1], mask=images.mask[image : image + 1]), one(scene, image)))
+        real = together.pairs.mask[image]
+        assert real.sum() == alone.pairs.mask.sum() > 0
+        torch.testing.assert_close(together.logits[image][real], alone.logits[0][alone.pairs.mask[0]], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("parts", MODELS)
+def test_the_order_of_queries_does_not_matter(parts):
+    model, scene, images = model_of(*parts), random_scene(2, 10, seed=3), random_images(2)
+    order = torch.randperm(10)
+    shuffled = scene._replace(entities=Entities(*(field[:, order] for field in scene.entities)))
+    first, second = model(Inputs(images, scene)), model(Inputs(images, shuffled))
+    torch.testing.assert_close(first.logits, second.logits, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("parts", MODELS)
+def test_gradients_are_finite_even_with_an_empty_image(parts):
+    model, scene, images = model_of(*parts).train(), random_scene(2, 8), random_images(2)
+    mask = scene.entities.mask.clone()
+    mask[1] = False
+    prediction = model(Inputs(images, scene._replace(entities=scene.entities._replace(mask=mask))))
+    prediction.logits[prediction.pairs.mask].sum().backward()
+    assert prediction.pairs.mask[0].any() and not prediction.pairs.mask[1].any()
+    trained = [p for p in model.parameters() if p.requires_grad]
+    assert all(torch.isfinite(p.grad).all() for p in trained if p.grad is not None)
+    assert all(p.grad is None for p in model.detector.parameters())
+
+
+def test_from_images_the_detector_speaks():
+    model = model_of("neck", "transformer", "transformer")
+    prediction = model(Inputs(random_images(2, 64, 96)))
+    assert prediction.scene.entities.mask.any()
+    assert prediction.logits.shape[-1] == 117
+
+
+def test_what_the_map_shows_matters_only_with_remining():
+    scene, images = random_scene(1, 8), random_images(1)
+    other = scene._replace(memory=scene.memory.flip(2))
+    for parts, differs in ((("none", "mlp", "linear"), False), (("neck", "transformer", "linear"), True)):
+        model = model_of(*parts)
+        same = torch.allclose(model(Inputs(images, scene)).logits, model(Inputs(images, other)).logits)
+        assert same is not differs
+
+
+def test_given_boxes_take_the_place_of_the_detectors():
+    model, scene = model_of("neck", "mlp", "linear"), random_scene(1, 8, width=16)
+    boxes = torch.tensor([[[0.1, 0.1, 0.4, 0.9], [0.3, 0.4, 0.6, 0.8]]])
+    given = Entities(boxes, torch.ones(1, 2), torch.tensor([[0, 1]]), torch.zeros(1, 2, 0), torch.ones(1, 2, dtype=torch.bool))
+    prediction = model(Inputs(random_images(1), scene, given))
+    assert torch.equal(prediction.scene.entities.boxes, boxes)
+    assert prediction.pairs.mask.sum() == 1
+
+
+def test_prior_is_raised_in_evaluation_only():
+    model, scene = model_of("none", "mlp", "linear"), random_scene(1, 8)
+    prediction = model(Inputs(None, scene))
+    calm = model.train().prior(prediction)
+    raised = model.eval().prior(prediction)
+    finite = torch.isfinite(calm)
+    torch.testing.assert_close(raised[finite], 2.8 * calm[finite])

@@ -1,0 +1,25 @@
+import torch
+from torchvision.ops import box_iou
+
+from rmlr_lightning.ops.boxes import area, batched_iou, enclosing, paired_iou
+from tests.scenes import random_entities
+
+
+def test_batched_iou_is_torchvisions_image_by_image():
+    boxes = random_entities(3, 7).boxes
+    expected = torch.stack([box_iou(a, b) for a, b in zip(boxes, boxes.flip(1), strict=True)])
+    torch.testing.assert_close(batched_iou(boxes, boxes.flip(1)), expected)
+
+
+def test_empty_boxes_overlap_nothing():
+    point = torch.tensor([[0.5, 0.5, 0.5, 0.5]])
+    assert paired_iou(point, point).item() == 0
+    assert paired_iou(point, torch.tensor([[0.0, 0.0, 1.0, 1.0]])).item() == 0
+
+
+def test_enclosing_contains_both_and_is_tight():
+    a, b = random_entities(1, 9, seed=1).boxes[0], random_entities(1, 9, seed=2).boxes[0]
+    both = enclosing(a, b)
+    assert torch.equal(both[:, :2], torch.minimum(a, b)[:, :2])
+    assert torch.equal(both[:, 2:], torch.maximum(a, b)[:, 2:])
+    assert (area(both) >= torch.maximum(area(a), area(b))).all()

@@ -1,0 +1,38 @@
+import torch
+
+from rmlr_lightning.ops.masked import compact, gather_rows, masked_mean
+
+
+def test_masked_mean_ignores_padding_and_survives_an_empty_image():
+    values = torch.randn(2, 5, 3)
+    mask = torch.tensor([[True, False, True, True, False], [False] * 5])
+    mean = masked_mean(values, mask)
+    torch.testing.assert_close(mean[0], values[0, mask[0]].mean(0))
+    assert mean[1].abs().max() == 0
+
+
+def test_compact_keeps_order_and_drops_unneeded_columns():
+    mask = torch.tensor([[False, True, True, False], [True, False, False, False]])
+    index, real = compact(mask)
+    assert index.shape == (2, 2)
+    assert index[0].tolist() == [1, 2]
+    assert index[1, 0] == 0
+    assert real.tolist() == [[True, True], [True, False]]
+
+
+def test_compact_of_nothing_has_one_column_and_no_real_row():
+    index, real = compact(torch.zeros(3, 4, dtype=torch.bool))
+    assert index.shape == (3, 1)
+    assert not real.any()
+
+
+def test_compact_rounds_up_to_a_bucket_but_not_beyond_what_is_there():
+    mask = torch.tensor([[True, True, True, False, False]])
+    assert compact(mask, multiple=4)[0].shape == (1, 4)
+    assert compact(mask, multiple=8)[0].shape == (1, 5)
+
+
+def test_gather_rows_follows_each_images_own_index():
+    values = torch.arange(12.0).reshape(2, 3, 2)
+    rows = gather_rows(values, torch.tensor([[2, 0], [1, 1]]))
+    assert rows.tolist() == [[[4, 5], [0, 1]], [[8, 9], [8, 9]]]

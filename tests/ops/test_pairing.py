@@ -1,0 +1,31 @@
+import torch
+
+from rmlr_lightning.ops.pairing import pair
+from rmlr_lightning.vocabulary import hicodet
+from tests.scenes import random_entities
+
+
+def test_every_person_with_every_other_entity_in_order():
+    entities = random_entities(5, 9, seed=3)
+    allowed = hicodet().allowed()
+    pairs = pair(entities, allowed)
+    for image in range(5):
+        real = [i for i in range(9) if entities.mask[image, i]]
+        expected = [(h, o) for h in real for o in real if h != o and entities.labels[image, h] == 0]
+        got = list(zip(pairs.human[image][pairs.mask[image]].tolist(), pairs.object[image][pairs.mask[image]].tolist(), strict=True))
+        assert got == expected
+
+
+def test_objects_without_a_verb_are_left_out():
+    entities = random_entities(2, 8)
+    allowed = torch.zeros(80, 3, dtype=torch.bool)
+    allowed[2, 1] = True
+    pairs = pair(entities, allowed)
+    labels = torch.gather(entities.labels, 1, pairs.object)
+    assert (labels[pairs.mask] == 2).all()
+    assert pairs.mask.any()
+
+
+def test_no_person_no_pair():
+    entities = random_entities(2, 6)._replace(labels=torch.full((2, 6), 3))
+    assert not pair(entities, hicodet().allowed()).mask.any()

@@ -1,0 +1,59 @@
+import torch
+from torchvision.ops import box_iou
+
+from rmlr_lightning.ops.selection import PERSON, Selection, select
+from rmlr_lightning.types import Entities
+from tests.scenes import random_scene
+
+
+def slow_selection(entities: Entities, image: int, selection: Selection) -> list[int]:
+    """By hand, one image: suppress doubles greedily, then keep by class group; indices people first, by score."""
+    order = sorted((i for i in range(entities.mask.shape[1]) if entities.mask[image, i]), key=lambda i: -entities.scores[image, i].item())
+    alive: list[int] = []
+    for i in order:
+        doubles = (
+            entities.labels[image, i] == entities.labels[image, j]
+            and box_iou(entities.boxes[image, i][None], entities.boxes[image, j][None]).item() > selection.nms
+            for j in alive
+        )
+        if not any(doubles):
+            alive.append(i)
+    chosen = []
+    for people in (True, False):
+        group = [i for i in alive if (entities.labels[image, i] == PERSON).item() is people]
+        sure = [i for i in group if entities.scores[image, i] >= selection.score]
+        chosen += (sure if len(sure) >= selection.least else group[: selection.least])[: selection.most]
+    return chosen
+
+
+def test_agrees_with_selection_by_hand():
+    selection = Selection(score=0.5, nms=0.3, least=2, most=4)
+    for seed in range(20):
+        scene = random_scene(3, 24, seed)
+        picked = select(scene, selection).entities
+        for image in range(3):
+            expected = slow_selection(scene.entities, image, selection)
+            assert torch.equal(picked.boxes[image][picked.mask[image]], scene.entities.boxes[image][expected])
+            assert torch.equal(picked.tokens[image][picked.mask[image]], scene.entities.tokens[image][expected])
+
+
+def test_real_entities_come_first_and_padding_is_zero():
+    picked = select(random_scene(4, 12), Selection()).entities
+    assert (picked.mask.long().diff(dim=1) <= 0).all()
+    assert picked.tokens[~picked.mask].abs().sum() == 0
+    assert picked.boxes[~picked.mask].abs().sum() == 0
+
+
+def test_an_image_without_entities_selects_none():
+    scene = random_scene(2, 6)
+    nothing = scene._replace(entities=scene.entities._replace(mask=torch.zeros(2, 6, dtype=torch.bool)))
+    assert not select(nothing, Selection()).entities.mask.any()
+
+
+def test_one_image_alone_equals_the_same_image_in_a_batch():
+    scene = random_scene(4, 16, seed=5)
+    alone = scene._replace(
+        entities=Entities(*(field[2:3] for field in scene.entities)), memory=scene.memory[2:3], memory_mask=scene.memory_mask[2:3], sizes=scene.sizes[2:3]
+    )
+    together, single = select(scene, Selection()).entities, select(alone, Selection()).entities
+    assert torch.equal(together.boxes[2][together.mask[2]], single.boxes[0][single.mask[0]])
