@@ -26,6 +26,11 @@ def one_line_errors() -> Iterator[None]:
     """Print a user's mistake as one line on standard error and exit with status 2."""
     try:
         yield
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, UserError):
+            cause = cause.__cause__  # hydra wraps what happens while it makes an object
+        if cause is None:
+            raise
+        print(f"error: {cause}", file=sys.stderr)
         sys.exit(2)

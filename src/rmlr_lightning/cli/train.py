@@ -21,13 +21,19 @@ def task_of(cfg: DictConfig, datamodule: LightningDataModule) -> LightningModule
 
 
 def resume_from(cfg: DictConfig) -> str | None:
-    """The checkpoint that `resume` names."""
-    if cfg.resume is None:
+    """The checkpoint that `resume` names: a file, `last` of this output folder, or `auto`, `last` if there is one."""
+    last = Path(cfg.paths.output, "checkpoints", "last.ckpt")
+    if cfg.resume is None or (cfg.resume == "auto" and not last.is_file()):
         return None
-    path = Path(cfg.paths.output, "checkpoints", "last.ckpt") if cfg.resume == "last" else Path(cfg.resume)
+    path = last if cfg.resume in ("last", "auto") else Path(cfg.resume)
     if not path.is_file():
         raise UserError(f"resume={cfg.resume}: {path} is no checkpoint; leave `resume` out to start anew")
     return str(path)
+
+
+def _parts(group: DictConfig | None) -> list:
+    """What a group of named parts makes; a part set to null is left out."""
+    return [part for part in instantiate(group or {}).values() if part is not None]
 
 
 def train(cfg: DictConfig) -> dict[str, float]:
@@ -41,8 +47,8 @@ def train(cfg: DictConfig) -> dict[str, float]:
     task.recipe = OmegaConf.to_container(cfg, resolve=False)
     trainer: Trainer = instantiate(
         cfg.trainer,
-        logger=list(instantiate(cfg.logger).values()) if cfg.logger else False,
-        callbacks=list(instantiate(cfg.callbacks).values()) if cfg.callbacks else None,
+        logger=_parts(cfg.logger) or False,
+        callbacks=_parts(cfg.callbacks),
     )
     if trainer.is_global_zero:
         OmegaConf.save(cfg, Path(cfg.paths.output, "config.yaml"), resolve=True)

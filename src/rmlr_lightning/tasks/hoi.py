@@ -9,14 +9,13 @@ from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.metrics.hicodet_metric import HICODetMeanAP
-from rmlr_lightning.metrics.twins import TwinAccuracy, read_twins
 from rmlr_lightning.models.checkpoint import plain_vocabulary
 from rmlr_lightning.models.hoi import HOIModel
 from rmlr_lightning.ops.associate import associate
 from rmlr_lightning.ops.postprocess import detections
 from rmlr_lightning.ops.prior import scored
 from rmlr_lightning.tasks.optim import AdamWRecipe
+from rmlr_lightning.tasks.scores import SplitScores
 from rmlr_lightning.types import Batch, Detections, Prediction
 from rmlr_lightning.vocabulary import Vocabulary
 
@@ -36,6 +35,7 @@ class HOITask(LightningModule):
         vocabulary: of the data.
         same_object: see `ops.associate`.
         twins: a world.json of the embedded world, to report the accuracy on its test split's twins; None for none.
+        role_truth: by split ("val", "test") V-COCO's official files (annotations, instances, ids), to report role AP.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class HOITask(LightningModule):
         vocabulary: Vocabulary,
         same_object: bool = True,
         twins: str | None = None,
+        role_truth: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.vocabulary = vocabulary
@@ -54,10 +55,13 @@ class HOITask(LightningModule):
         self.optim = optim
         self.same_object = same_object
         self.recipe: dict[str, Any] = {}  # the configuration, kept in checkpoints so that they can be used alone
-        self.mean_ap = nn.ModuleDict(
-            {split: HICODetMeanAP(vocabulary, known_object=split == "test", prefix=f"{split}/") for split in ("val", "test")}
+        role_truth = role_truth or {}
+        self.scores = nn.ModuleDict(
+            {
+                "val": SplitScores("val", vocabulary, None, role_truth.get("val")),
+                "test": SplitScores("test", vocabulary, twins, role_truth.get("test")),
+            }
         )
-        self.twins = TwinAccuracy(read_twins(twins, "test", vocabulary)) if twins else None
         self.strict_loading = False  # the detector's weights are not in the checkpoint; ours are checked by name below
 
     def forward(self, inputs) -> Prediction:
@@ -85,31 +89,18 @@ class HOITask(LightningModule):
         self._score("val", batch)
 
     def test_step(self, batch: Batch, index: int) -> None:
-        found = self._score("test", batch)
-        if self.twins is not None:
-            self.twins.update([target.file_name for target in batch.targets], found)
+        self._score("test", batch)
 
-    def _score(self, split: str, batch: Batch) -> list[Detections]:
-        found = self.detect(self.model(batch.inputs))
-        dataset = self.trainer.datamodule.dataset(split)
-        labels = getattr(dataset, "image_hois", None)
+    def _score(self, split: str, batch: Batch) -> None:
+        labels = self.trainer.datamodule.dataset(split).image_hois
         hois = [labels[target.image_id] for target in batch.targets] if labels is not None else None
-        self.mean_ap[split].update(found, batch.targets, hois)
-        return found
+        self.scores[split].update(batch.targets, self.detect(self.model(batch.inputs)), hois)
 
     def on_validation_epoch_end(self) -> None:
-        self._report("val")
+        self.log_dict(self.scores["val"].compute(), prog_bar=True)
 
     def on_test_epoch_end(self) -> None:
-        self._report("test")
-
-    def _report(self, split: str) -> None:
-        values = self.mean_ap[split].compute()
-        self.mean_ap[split].reset()
-        if split == "test" and self.twins is not None:
-            values |= {f"test/{name}": value for name, value in self.twins.compute().items()}
-            self.twins.reset()
-        self.log_dict({name: value.float() for name, value in values.items()}, prog_bar=True)
+        self.log_dict(self.scores["test"].compute())
 
     def configure_optimizers(self) -> dict:
         return self.optim(self, int(self.trainer.estimated_stepping_batches))

@@ -1,0 +1,99 @@
+"""A posed person with an object, fitted to a box: the pose gives way, the boxes stay, so that boxes do not tell the verb."""
+
+import copy
+
+import numpy as np
+
+from rmlr_lightning.data.synthetic.acts import Act
+from rmlr_lightning.data.synthetic.objects import Contact
+from rmlr_lightning.data.synthetic.skeleton import Body
+
+Box = tuple[float, float, float, float]
+
+
+def pose_once(acts: list[tuple[Act, Contact]], seed: int, jitter: float) -> Body:
+    """All acts on one body; the second and later ones move only arms and head."""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    body = Body()
+    for act, contact in acts:
+        act.pose(body, contact, rng)
+        body.settled = True
+    if jitter:
+        for name in ("elbow", "knee"):
+            setattr(body, name, [p + complex(*rng.normal(0, 0.01 * jitter, 2)) for p in getattr(body, name)])
+        for side in (0, 1):
+            if body.grip[side] == "rest":
+                body.hand[side] += complex(*rng.normal(0, 0.012 * jitter, 2))
+    return body
+
+
+def widened(box: Box, aspect: float, anchor: float) -> Box:
+    """The box at another width over height, within reason, stretched away from `anchor` (x of the object)."""
+    x0, y0, x1, y1 = box
+    width = min(max(aspect * (y1 - y0), 0.85 * (x1 - x0)), 1.28 * (x1 - x0))
+    t = min(max((anchor - x0) / (x1 - x0), 0.0), 1.0)
+    x0 += (x1 - x0 - width) * t
+    return (x0, y0, x0 + width, y1)
+
+
+def overlap(a: Box, b: Box) -> float:
+    """IoU of two boxes."""
+    w, h = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    inner = max(w, 0.0) * max(h, 0.0)
+    return inner / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - inner)
+
+
+def fit(acts: list[tuple[Act, Contact]], seed: int, jitter: float, box: Box, tries: int = 4, enough: float = 0.95) -> Body:
+    """A body whose extent is `box`, as nearly as some tries get it, while the objects stay where they are."""
+    best = None
+    for t in range(tries):
+        body = fit_once(acts, seed + 7919 * t, jitter, box)
+        match = overlap(body.box(), box)
+        if best is None or match > best[0]:
+            best = (match, body)
+        if match >= enough:
+            break
+    return best[1]
+
+
+def fit_once(acts: list[tuple[Act, Contact]], seed: int, jitter: float, box: Box) -> Body:
+    """The joints are stretched onto the box; since hands must still meet the objects, the pose is made for the objects'
+    places before the stretch, and this is repeated."""
+    body = pose_once(acts, seed, jitter)
+    for _ in range(3):
+        own = body.box()
+        sx = min(max((box[2] - box[0]) / (own[2] - own[0]), 0.7), 1.5)
+        sy = min(max((box[3] - box[1]) / (own[3] - own[1]), 0.75), 1.35)
+        dx, dy = (box[0] + box[2] - sx * (own[0] + own[2])) / 2, (box[1] + box[3] - sy * (own[1] + own[3])) / 2
+        moved = []
+        for act, contact in acts:
+            other = copy.copy(contact)
+            other.place = complex((contact.place.real - dx) / sx, (contact.place.imag - dy) / sy)
+            moved.append((act, other))
+        body = pose_once(moved, seed, jitter)
+        body.map(lambda p, sx=sx, sy=sy, dx=dx, dy=dy: complex(p.real * sx + dx, p.imag * sy + dy))
+    touch_box(body, box)
+    return body
+
+
+def touch_box(body: Body, box: Box) -> None:
+    """Small last moves of idle limbs so that the body's extent meets the box on both sides."""
+    for limbs, radius in ((body.elbow, 0.034), (body.knee, 0.042), (body.hand, 0.036)):
+        for side, p in enumerate(limbs):
+            if limbs is body.hand and body.grip[side] != "rest":
+                continue
+            limbs[side] = complex(min(max(p.real, box[0] + radius), box[2] - radius), p.imag)
+    for side in (0, 1):
+        foot, reach = body.foot[side], 0.045
+        body.foot[side] = complex(min(max(foot.real, box[0] + reach), box[2] - reach - 0.01), foot.imag)
+    own = body.box()
+    back, front = (0, 1) if body.foot[0].real < body.foot[1].real else (1, 0)
+    if own[2] < box[2]:
+        body.foot[front] += min(box[2] - own[2] + max(0.0, own[2] - body.foot[front].real - 0.055), 0.2)
+    if own[0] > box[0]:
+        body.foot[back] -= min(own[0] - box[0] + max(0.0, body.foot[back].real - 0.035 - own[0]), 0.2)
+    own = body.box()
+    low = box[3] - own[3]
+    body.foot = [p + 1j * max(min(low, 0.06), -0.06) for p in body.foot]
+    for side in (0, 1):
+        body.knee[side] = (body.knee[side] * 1.4 + (body.hip_joint(side) + body.foot[side]) * 0.3) / 2

@@ -1,0 +1,196 @@
+"""Poses of verbs on things one holds. One function a verb, shared by all its objects, so that it looks alike on each.
+
+Each takes (body, contact, rng) and poses the body around the object, which stays where it is.
+"""
+
+from rmlr_lightning.data.synthetic.objects import Contact
+from rmlr_lightning.data.synthetic.skeleton import HEAD, MOUTH, NOSE, Body
+from rmlr_lightning.data.synthetic.stances import idle, look_at, look_away, lunge, stand, stride, trunk
+
+
+def upright(b: Body, rng, width: float = 0.05) -> None:
+    stand(b, rng, width)
+    trunk(b, rng.normal(0.02, 0.04))
+
+
+def keep_off(b: Body, c: Contact, gap: float) -> None:
+    """Draw the head back until it is `gap` away from the object."""
+    away = b.head - c.place
+    short = HEAD + gap + abs(c.edge(b.head) - c.place) - abs(away)
+    if short > 0:
+        b.head += away / max(abs(away), 1e-6) * min(short, 0.11)
+
+
+def grasp(b: Body, c: Contact, rng, both: float = 0.3) -> None:
+    """The hands that hold it, and the idle one; without `held` no hand comes near."""
+    if not c.held:
+        idle(b, 0, rng)
+        idle(b, 1, rng)
+    elif rng.random() < both:
+        b.reach(0, c.grip("right"))
+        b.reach(1, c.grip("left"))
+    else:
+        side = int(rng.random() < 0.65)
+        idle(b, 1 - side, rng)
+        b.reach(side, c.grip("hand"))
+
+
+def bring(b: Body, c: Contact, feature: complex, depth: float) -> None:
+    """Move the head until a part of the face meets the object's outline."""
+    b.face.turn = 1.0
+    for _ in range(2):
+        at = b.feature(feature)
+        b.move_head(b.head + c.edge(at, depth) - at, 0.16)
+
+
+def hold(b: Body, c: Contact, rng) -> None:
+    upright(b, rng)
+    keep_off(b, c, 0.035)
+    look_away(b, c.place, rng)
+    grasp(b, c, rng)
+
+
+def carry(b: Body, c: Contact, rng) -> None:
+    stride(b, rng)
+    trunk(b, rng.normal(0.08, 0.03))
+    keep_off(b, c, 0.035)
+    look_away(b, c.place, rng)
+    grasp(b, c, rng, 0.6)
+
+
+def eat(b: Body, c: Contact, rng) -> None:
+    upright(b, rng)
+    b.face.mouth, b.face.tilt, b.face.gaze = "open", rng.normal(0.05, 0.05), 1 + 0.6j
+    bring(b, c, MOUTH, 0.035)
+    grasp(b, c, rng)
+
+
+def drink_with(b: Body, c: Contact, rng) -> None:
+    upright(b, rng)
+    b.face.mouth, b.face.tilt, b.face.gaze = "open", -0.35 + rng.normal(0, 0.06), 1 - 0.5j
+    b.face.turn = 1.0
+    top = c.grip("top")
+    b.move_head(b.head + top - b.mouth_at(), 0.16)
+    grasp(b, c, rng)
+
+
+def smell(b: Body, c: Contact, rng) -> None:
+    upright(b, rng)
+    b.face.eyes, b.face.tilt = "shut", 0.25 + rng.normal(0, 0.06)
+    bring(b, c, NOSE, 0.01)
+    grasp(b, c, rng)
+
+
+def inspect(b: Body, c: Contact, rng) -> None:
+    upright(b, rng)
+    b.face.eyes = "wide"
+    look_at(b, c.place)
+    away = b.head - c.place
+    want = HEAD + abs(c.edge(b.head) - c.place) + rng.uniform(0.03, 0.06)
+    b.move_head(c.place + away / max(abs(away), 1e-6) * want, 0.10)
+    look_at(b, c.place)
+    grasp(b, c, rng)
+
+
+def read(b: Body, c: Contact, rng) -> None:
+    upright(b, rng)
+    keep_off(b, c, 0.05)
+    look_at(b, c.place)
+    grasp(b, c, rng, 0.8)
+
+
+def text_on(b: Body, c: Contact, rng) -> None:
+    upright(b, rng)
+    keep_off(b, c, 0.05)
+    look_at(b, c.place)
+    b.reach(0, c.grip("right"))
+    b.reach(1, c.grip("screen"), "open")
+
+
+def talk_on(b: Body, c: Contact, rng) -> None:
+    upright(b, rng)
+    b.face.turn, b.face.gaze, b.face.mouth = -1.0, complex(-1, rng.uniform(-0.3, 0.2)), "open"
+    ear = b.feature(-0.55 + 0.1j)
+    b.move_head(b.head + c.place - ear, 0.16)
+    grasp(b, c, rng, 0.0)
+
+
+def open_up(b: Body, c: Contact, rng) -> None:
+    upright(b, rng)
+    keep_off(b, c, 0.03)
+    look_at(b, c.place)
+    b.reach(0, c.grip("hand"))
+    b.reach(1, c.grip("top"), "fist")
+
+
+def type_on(b: Body, c: Contact, rng) -> None:
+    upright(b, rng)
+    keep_off(b, c, 0.03)
+    look_at(b, c.place)
+    b.reach(0, c.grip("keys_far"), "open")
+    b.reach(1, c.grip("keys"), "open")
+
+
+def hug(b: Body, c: Contact, rng) -> None:
+    upright(b, rng)
+    b.face.eyes, b.face.mouth, b.face.tilt = "shut", "smile", 0.3
+    bring(b, c, 0.75 + 0.65j, 0.03)
+    b.reach(0, c.point(complex(c.kind.half.real * 0.4, c.kind.half.imag * 0.35)), "flat")
+    b.reach(1, c.point(complex(c.kind.half.real * 0.3, -c.kind.half.imag * 0.1)), "flat")
+
+
+def kiss(b: Body, c: Contact, rng) -> None:
+    upright(b, rng)
+    b.face.eyes, b.face.mouth, b.face.tilt = "shut", "kiss", 0.05
+    bring(b, c, 1.0 + 0.46j, 0.015)
+    grasp(b, c, rng, 0.5)
+
+
+def throw(b: Body, c: Contact, rng) -> None:
+    lunge(b, rng)
+    trunk(b, rng.normal(-0.08, 0.04))
+    keep_off(b, c, 0.02)
+    b.face.gaze = 1 + 0j
+    b.reach(1, c.grip("hand"), "fist", -1.0)
+    b.reach(0, b.shoulder(0) + complex(0.27, 0.06), "open")
+
+
+def catch(b: Body, c: Contact, rng) -> None:
+    lunge(b, rng)
+    trunk(b, rng.normal(0.05, 0.05))
+    keep_off(b, c, 0.05)
+    look_at(b, c.place)
+    gap = rng.uniform(0.04, 0.06)
+    for side, d in ((0, 0.35 + 1j), (1, -1 + 0.5j)):
+        edge = c.edge(c.place + d)
+        b.reach(side, edge + (edge - c.place) / max(abs(edge - c.place), 1e-6) * gap, "open")
+
+
+def swing(b: Body, c: Contact, rng) -> None:
+    lunge(b, rng)
+    trunk(b, rng.normal(0.06, 0.05))
+    keep_off(b, c, 0.03)
+    b.face.gaze = 1 + 0.2j
+    b.reach(0, c.grip("second"))
+    b.reach(1, c.grip("hand"))
+
+
+def wield(b: Body, c: Contact, rng) -> None:
+    upright(b, rng, 0.1)
+    keep_off(b, c, 0.03)
+    b.face.gaze, b.face.eyes = 1 + 0j, "wide"
+    b.reach(0, c.grip("second"), "fist", -1.0)
+    b.reach(1, c.grip("hand"), "fist", -1.0)
+
+
+def near(b: Body, c: Contact, rng) -> None:
+    """no_interaction: beside it, hands off, eyes elsewhere."""
+    (stride if rng.random() < 0.3 else stand)(b, rng)
+    trunk(b, rng.normal(0.02, 0.04))
+    keep_off(b, c, 0.045)
+    look_away(b, c.place, rng)
+    idle(b, 0, rng)
+    idle(b, 1, rng)
+    for side in (0, 1):  # an idle hand must not touch it by chance
+        if abs(b.hand[side] - c.place) < abs(c.edge(b.hand[side]) - c.place) + 0.05:
+            b.reach(side, b.hip_joint(side) + (-0.12 - 0.05j), "rest")

@@ -1,0 +1,44 @@
+"""Evaluators of record: HICO-DET (Default, Known Object) and V-COCO (Scenario 1 and 2, agent).
+
+Pure functions on arrays, and thin torchmetrics classes. The classes are imported when they are asked for: torchmetrics
+brings half of torch's ecosystem along, 3 seconds that `rmlr-score` does without.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from rmlr_lightning.metrics.hicodet import HICODetResult, PairTable, score_hicodet
+from rmlr_lightning.metrics.vcoco import RoleTable, VCOCOResult, score_vcoco
+from rmlr_lightning.metrics.vcoco_truth import VCOCOTruth, vcoco_truth
+
+if TYPE_CHECKING:
+    from rmlr_lightning.metrics.hicodet_metric import HICODetMeanAP
+    from rmlr_lightning.metrics.vcoco_metric import RoleDetections, VCOCORoleAP, role_detections
+
+__all__ = [
+    "HICODetMeanAP",
+    "HICODetResult",
+    "PairTable",
+    "RoleDetections",
+    "RoleTable",
+    "VCOCOResult",
+    "VCOCORoleAP",
+    "VCOCOTruth",
+    "role_detections",
+    "score_hicodet",
+    "score_vcoco",
+    "vcoco_truth",
+]
+
+_LATER = {
+    "HICODetMeanAP": "hicodet_metric",
+    "RoleDetections": "vcoco_metric",
+    "VCOCORoleAP": "vcoco_metric",
+    "role_detections": "vcoco_metric",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)

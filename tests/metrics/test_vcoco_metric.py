@@ -1,0 +1,162 @@
+"""V-COCO's metric against a reference in loops, and its invariances."""
+
+import math
+
+import pytest
+import torch
+import vcoco_reference as reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rmlr_lightning.metrics import RoleDetections, VCOCORoleAP, role_detections, vcoco_truth
+from rmlr_lightning.types import Detections
+
+ACTIONS = [("hold", ["agent", "obj"]), ("walk", ["agent"]), ("cut", ["agent", "instr", "obj"])]
+ROLES = [(a, r) for a, (_, roles) in enumerate(ACTIONS) for r in range(len(roles))]
+NAN = (math.nan,) * 4
+
+corner = st.sampled_from([-1, 0, 1, 2, 4])
+side = st.sampled_from([0, 1, 2, 3, 3, 5])
+xywh = st.tuples(corner, corner, side, side)
+xyxy = xywh.map(lambda b: (b[0], b[1], b[0] + b[2], b[1] + b[3]))
+empty = st.sampled_from([NAN, (0, 0, 0, 0)])
+score = st.sampled_from([0.0, 0.25, 0.5, 0.5, 0.5, 1.0])
+# A person: box, annotated, and for each action whether it is done and which objects it has (-1 = none).
+does = st.lists(st.tuples(st.booleans(), st.integers(-1, 2), st.integers(-1, 2)), min_size=3, max_size=3)
+person = st.tuples(xywh, st.booleans(), does, st.sampled_from([0, 1, 50.5]))
+objects = st.lists(xywh.map(lambda b: (*b[:2], b[2] + 2, b[3] + 2)), min_size=3, max_size=3)
+detection = st.tuples(xyxy, st.one_of(xyxy, empty), st.sampled_from(ROLES), score)
+image = st.tuples(st.lists(person, max_size=3), objects, st.lists(detection, max_size=10))
+worlds = st.lists(image, min_size=1, max_size=5)
+
+
+def official(world):
+    """A world in the official layout. Image ids fall, so that the order of the ids is not their order by size."""
+    ids = [1000 - number for number in range(len(world))]
+    entities, actions = (
+        [],
+        [
+            {"action_name": name, "role_name": roles, "image_id": [], "ann_id": [], "label": [], "links": []}
+            for name, roles in ACTIONS
+        ],
+    )
+    for image_id, (people, things, _) in zip(ids, world, strict=True):
+        first = 10 * image_id
+        for number, box in enumerate(things):
+            entities.append({"id": first + number, "image_id": image_id, "category_id": 44, "bbox": box, "area": 9.5})
+        for number, (box, annotated, acts, area) in enumerate(people, start=3):
+            entities.append({"id": first + number, "image_id": image_id, "category_id": 1, "bbox": box, "area": area})
+            for action, (done, *linked) in zip(actions, acts, strict=True):
+                if annotated:
+                    action["image_id"].append(image_id)
+                    action["ann_id"].append(first + number)
+                    action["label"].append(int(done))
+                    action["links"].append([first + number] + [first + obj if obj >= 0 else 0 for obj in linked])
+    for action in actions:
+        roles = len(action["role_name"])
+        action["role_object_id"] = [row[r] for r in range(roles) for row in action["links"]]
+    images = [{"id": image_id, "width": 7, "height": 6, "file_name": f"{image_id}.jpg"} for image_id in ids]
+    return {"coco": {"images": images, "annotations": entities}, "vcoco": actions, "ids": ids}
+
+
+def rows_of(world, ids):
+    return {
+        image_id: [(human, obj, *role, value) for human, obj, role, value in image[2]]
+        for image_id, image in zip(ids, world, strict=True)
+    }
+
+
+def item(image_id, rows):
+    return RoleDetections(
+        image_id,
+        torch.tensor([r[0] for r in rows], dtype=torch.float32).reshape(-1, 4),
+        torch.tensor([r[1] for r in rows], dtype=torch.float32).reshape(-1, 4),
+        torch.tensor([r[2] for r in rows], dtype=torch.int64),
+        torch.tensor([r[3] for r in rows], dtype=torch.int64),
+        torch.tensor([r[4] for r in rows], dtype=torch.float32),
+    )
+
+
+def assert_exact(metric, files, rows):
+    results = metric.results()
+    for name, scenario in (("scenario_1", 1), ("scenario_2", 2), ("agent", None)):
+        expected = reference.all_ap(files, rows, scenario)
+        assert results[name].names == list(expected)
+        assert results[name].ap.tolist() == pytest.approx(list(expected.values()), abs=1e-12, nan_ok=True)
+        known = [value for value in expected.values() if not math.isnan(value)]
+        mean = sum(known) / len(known) if known else math.nan
+        assert results[name].mean == pytest.approx(mean, abs=1e-12, nan_ok=True)
+
+
+def truth_of(files):
+    return vcoco_truth(files["coco"], files["vcoco"], files["ids"])
+
+
+@settings(max_examples=400, deadline=None)
+@given(worlds)
+def test_equals_the_reference(world):
+    files = official(world)
+    rows = rows_of(world, files["ids"])
+    metric = VCOCORoleAP(truth_of(files))
+    metric.update([item(*entry) for entry in rows.items()])
+    assert_exact(metric, files, rows)
+
+
+@settings(max_examples=100, deadline=None)
+@given(worlds, st.randoms(use_true_random=False))
+def test_order_batches_repeats_and_merging_change_nothing(world, random):
+    files = official(world)
+    rows = rows_of(world, files["ids"])
+    order = list(files["ids"])
+    random.shuffle(order)
+    cut = random.randrange(len(order) + 1)
+    metrics = [VCOCORoleAP(truth_of(files)) for _ in range(2)]
+    for metric, part in zip(metrics, (order[:cut], order[cut:] + order[:1]), strict=True):
+        for image_id in part:
+            metric.update([item(image_id, rows[image_id])] * random.randrange(1, 3))
+    metrics[0].merge_state(metrics[1])
+    assert_exact(metrics[0], files, rows)
+
+
+def test_no_detections_and_no_positives():
+    walking = ((0, 0, 5, 5), True, [(False, -1, -1), (True, -1, -1), (False, -1, -1)], 9)
+    files = official([([walking], [(0, 0, 3, 3)] * 3, [])])
+    metric = VCOCORoleAP(truth_of(files), prefix="val/")
+    metric.update([])
+    assert metric.results()["agent"].ap.tolist() == pytest.approx([math.nan, 0.0, math.nan], nan_ok=True)
+    values = metric.compute()
+    assert values["val/agent_ap"] == 0 and math.isnan(values["val/role_ap_s1"])
+
+
+def test_what_is_not_in_the_truth_is_refused():
+    files = official([([], [(0, 0, 3, 3)] * 3, [])])
+    metric = VCOCORoleAP(truth_of(files))
+    good = item(1000, [((0, 0, 1, 1), NAN, 0, 1, 0.5)])
+    for bad, message in (
+        (good._replace(image_id=5), "image 5"),
+        (good._replace(actions=torch.tensor([1])), "V-COCO does not have"),
+        (good._replace(actions=torch.tensor([3])), "V-COCO does not have"),
+        (good._replace(scores=torch.tensor([math.nan])), "NaN"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            metric.update([bad])
+
+
+def test_a_hoi_models_detections_become_roles_and_one_agent_row_a_person_and_action():
+    boxes_h = torch.tensor([[0.0, 0, 9, 9], [0, 0, 9, 9], [5, 5, 9, 9]])
+    found = Detections(
+        boxes_h, boxes_h + 1, torch.tensor([1, 2, 3]), torch.tensor([0, 0, 1]), torch.tensor([0.9, 0.95, 0.4])
+    )
+    rows = role_detections(7, found, action_roles=[(0, 1), (2, 2)])
+    assert rows.image_id == 7
+    assert list(zip(rows.actions.tolist(), rows.roles.tolist(), strict=True)) == [
+        (0, 1),
+        (0, 1),
+        (2, 2),
+        (0, 0),
+        (2, 0),
+    ]
+    assert rows.scores.tolist() == pytest.approx([0.9, 0.95, 0.4, 0.95, 0.4])
+    assert rows.boxes_o[3:].isnan().all()
+    nothing = role_detections(7, Detections(*(column[:0] for column in found)))
+    assert len(nothing.scores) == 0
