@@ -28,10 +28,19 @@ def random_images(batch: int, height: int = 48, width: int = 64, seed: int = 0) 
     """Noise."""
     g = torch.Generator().manual_seed(seed)
     pixels = torch.rand(batch, 3, height, width, generator=g)
-    return Images(pixels, torch.ones(batch, height, width, dtype=torch.bool), torch.tensor([[120, 160]]).repeat(batch, 1))
+    return Images(
+        pixels, torch.ones(batch, height, width, dtype=torch.bool), torch.tensor([[120, 160]]).repeat(batch, 1)
+    )
 
 
-def target_of(boxes_h: list, boxes_o: list, objects: list[int], verbs: list[int], size: tuple[int, int] = (120, 160), image_id: int = 0) -> Target:
+def target_of(
+    boxes_h: list,
+    boxes_o: list,
+    objects: list[int],
+    verbs: list[int],
+    size: tuple[int, int] = (120, 160),
+    image_id: int = 0,
+) -> Target:
     """A target from lists; hois are left at 0."""
     return Target(
         f"{image_id}.jpg",

@@ -14,7 +14,9 @@ from rmlr_lightning.types import Batch
 class Curves(Callback):
     """Draws loss and validation mAP over epochs into `path` after every validation."""
 
-    def __init__(self, path: str, metrics: tuple[str, ...] = ("train/loss", "val/map_full", "val/map_rare", "val/map_non_rare")) -> None:
+    def __init__(
+        self, path: str, metrics: tuple[str, ...] = ("train/loss", "val/map_full", "val/map_rare", "val/map_non_rare")
+    ) -> None:
         self.path = Path(path)
         self.metrics = tuple(metrics)
         self.history: dict[str, list[tuple[float, float]]] = {}
@@ -29,7 +31,9 @@ class Curves(Callback):
         # Lightning validates before this hook, so both kinds of metrics are there
         for name in self.metrics:
             if name in trainer.callback_metrics:
-                self.history.setdefault(name, []).append((trainer.current_epoch + 1, float(trainer.callback_metrics[name])))
+                self.history.setdefault(name, []).append(
+                    (trainer.current_epoch + 1, float(trainer.callback_metrics[name]))
+                )
         if trainer.is_global_zero and self.history:
             curves(self.history, self.path)
 
@@ -44,12 +48,16 @@ class PredictionPanel(Callback):
         self.folder = Path(folder)
         self.images, self.every, self.threshold = images, every, threshold
 
-    def on_validation_batch_end(self, trainer, pl_module, outputs, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+    def on_validation_batch_end(
+        self, trainer, pl_module, outputs, batch: Batch, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
         due = (trainer.current_epoch + 1) % self.every == 0
         if batch_idx == 0 and due and trainer.is_global_zero and not trainer.sanity_checking:
             self._draw(trainer, pl_module, batch, f"val_epoch_{trainer.current_epoch + 1:03d}")
 
-    def on_test_batch_end(self, trainer, pl_module, outputs, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+    def on_test_batch_end(
+        self, trainer, pl_module, outputs, batch: Batch, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
         if batch_idx == 0 and trainer.is_global_zero:
             self._draw(trainer, pl_module, batch, "test")
 
@@ -61,9 +69,15 @@ class PredictionPanel(Callback):
             height, width = target.size.tolist()
             mask = batch.inputs.images.mask[index]
             pixels = batch.inputs.images.pixels[index][:, mask.any(1)][:, :, mask.any(0)]
-            picture = Image.fromarray((pixels.cpu().numpy().transpose(1, 2, 0) * 255).round().astype(np.uint8)).resize((width, height))
+            picture = Image.fromarray((pixels.cpu().numpy().transpose(1, 2, 0) * 255).round().astype(np.uint8)).resize(
+                (width, height)
+            )
             truth = sorted({task.vocabulary.hoi_name(hoi) for hoi in target.hois.tolist() if hoi >= 0})
-            tiles.append(triplets_picture(picture, found[index], task.vocabulary.verbs, self.threshold, caption=f"true: {', '.join(truth)}"))
+            tiles.append(
+                triplets_picture(
+                    picture, found[index], task.vocabulary.verbs, self.threshold, caption=f"true: {', '.join(truth)}"
+                )
+            )
         sheet = contact_sheet(tiles, columns=min(3, max(1, len(tiles))))
         self.folder.mkdir(parents=True, exist_ok=True)
         sheet.save(self.folder / f"{name}.png")

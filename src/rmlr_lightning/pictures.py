@@ -25,7 +25,12 @@ def by_pair(found: Detections, threshold: float = 0.0, top: int = 3) -> list[tup
     """Detections grouped by pair: (box_h, box_o, object, [(verb, score), ...]) by the best score of each pair."""
     groups: dict[tuple, list[tuple[int, float]]] = {}
     rows = zip(
-        found.boxes_h.tolist(), found.boxes_o.tolist(), found.objects.tolist(), found.verbs.tolist(), found.scores.tolist(), strict=True
+        found.boxes_h.tolist(),
+        found.boxes_o.tolist(),
+        found.objects.tolist(),
+        found.verbs.tolist(),
+        found.scores.tolist(),
+        strict=True,
     )
     for box_h, box_o, thing, verb, score in rows:
         if score >= threshold:
@@ -49,7 +54,9 @@ def triplets_picture(
     Humans are blue; an object, its line and its label share a colour. Small images are enlarged to `width` first.
     """
     scale = max(1.0, width / image.width)
-    picture = image.convert("RGB").resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
+    picture = image.convert("RGB").resize(
+        (round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS
+    )
     draw = ImageDraw.Draw(picture, "RGBA")
     font = ImageFont.load_default(max(13, picture.width // 56))
     line = max(2, picture.width // 320)
@@ -64,7 +71,9 @@ def triplets_picture(
         start, end = ((h[0] + h[2]) / 2, (h[1] + h[3]) / 2), ((o[0] + o[2]) / 2, (o[1] + o[3]) / 2)
         draw.line([start, end], fill=(*colour, 220), width=line)
         for point, fill in ((start, HUMAN), (end, colour)):
-            draw.ellipse([point[0] - 2 * line, point[1] - 2 * line, point[0] + 2 * line, point[1] + 2 * line], fill=fill)
+            draw.ellipse(
+                [point[0] - 2 * line, point[1] - 2 * line, point[0] + 2 * line, point[1] + 2 * line], fill=fill
+            )
         words = ", ".join(f"{verbs[verb].replace('_', ' ')} {score:.2f}" for verb, score in said)
         labels.append((o, colour, f"{words} · {COCO_OBJECTS[thing]}"))
     for box, colour, text in labels:

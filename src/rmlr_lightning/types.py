@@ -43,7 +43,9 @@ class Inputs(NamedTuple):
 
     images: Images | None
     scene: Scene | None = None  # the detector is not asked
-    given: Entities | None = None  # boxes from elsewhere take the place of the detector's (their tokens have no columns)
+    given: Entities | None = (
+        None  # boxes from elsewhere take the place of the detector's (their tokens have no columns)
+    )
 
 
 class Pairs(NamedTuple):

@@ -13,14 +13,18 @@ def test_focal_is_torchvisions():
     logits, labels = torch.randn(200) * 3, torch.rand(200) < 0.3
     for alpha, gamma in ((0.25, 2.0), (0.5, 0.2), (0.5, 0.0)):
         expected = sigmoid_focal_loss(logits, labels.float(), alpha, gamma, reduction="none")
-        torch.testing.assert_close(focal(torch.nn.functional.logsigmoid(logits), labels, alpha, gamma), expected, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(
+            focal(torch.nn.functional.logsigmoid(logits), labels, alpha, gamma), expected, atol=1e-5, rtol=1e-4
+        )
 
 
 def test_a_certain_prior_changes_nothing_and_impossible_verbs_do_not_count():
     logits, labels = torch.randn(2, 3, 4), torch.rand(2, 3, 4) < 0.5
     prior = torch.zeros(2, 3, 4)
     prior[..., 3] = -torch.inf
-    expected = sigmoid_focal_loss(logits, labels.float(), 0.5, 0.2, reduction="none")[..., :3].sum() / labels[..., :3].sum()
+    expected = (
+        sigmoid_focal_loss(logits, labels.float(), 0.5, 0.2, reduction="none")[..., :3].sum() / labels[..., :3].sum()
+    )
     torch.testing.assert_close(FocalInteraction()(prediction_of(logits), labels, prior), expected, atol=1e-5, rtol=1e-4)
 
 
@@ -41,6 +45,8 @@ def test_no_positive_pair_and_extreme_logits_stay_finite():
 
 def test_a_batch_without_any_pair_costs_nothing():
     logits = torch.zeros(2, 1, 3, requires_grad=True)
-    loss = FocalInteraction()(prediction_of(logits), torch.zeros(2, 1, 3, dtype=torch.bool), torch.full((2, 1, 3), -torch.inf))
+    loss = FocalInteraction()(
+        prediction_of(logits), torch.zeros(2, 1, 3, dtype=torch.bool), torch.full((2, 1, 3), -torch.inf)
+    )
     loss.backward()
     assert loss == 0 and logits.grad.abs().sum() == 0

@@ -3,7 +3,13 @@ import torch
 
 from rmlr_lightning.models.detector import Detector
 
-RESNET = {"model_type": "rt_detr_resnet", "embedding_size": 8, "hidden_sizes": [8, 8, 16, 16], "depths": [1, 1, 1, 1], "layer_type": "basic"}
+RESNET = {
+    "model_type": "rt_detr_resnet",
+    "embedding_size": 8,
+    "hidden_sizes": [8, 8, 16, 16],
+    "depths": [1, 1, 1, 1],
+    "layer_type": "basic",
+}
 RT_DETR = {
     "backbone_config": RESNET | {"out_features": ["stage2", "stage3", "stage4"]},
     "freeze_backbone_batch_norms": False,
@@ -29,7 +35,11 @@ DETR = LAYERS | {
     "decoder_ffn_dim": 32,
     "num_queries": 12,
 }
-DEFORMABLE = DETR | {"d_model": 32, "backbone_config": RESNET | {"out_features": ["stage2", "stage3", "stage4"]}, "num_feature_levels": 3}
+DEFORMABLE = DETR | {
+    "d_model": 32,
+    "backbone_config": RESNET | {"out_features": ["stage2", "stage3", "stage4"]},
+    "num_feature_levels": 3,
+}
 FAMILY = {
     "detr": (DETR, True, 32),
     "conditional_detr": (DETR, False, 32),

@@ -7,7 +7,14 @@ from rmlr_lightning.models.network import fresh_network, save_network
 from tests.models.conftest import FAMILY, OBJECTS, tiny_detector
 from tests.scenes import random_images
 
-FACTS = {"objects": OBJECTS, "softmax": False, "stride": 8, "mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0], "size": [64, 96]}
+FACTS = {
+    "objects": OBJECTS,
+    "softmax": False,
+    "stride": 8,
+    "mean": [0.0, 0.0, 0.0],
+    "std": [1.0, 1.0, 1.0],
+    "size": [64, 96],
+}
 
 
 @pytest.mark.parametrize("model_type", FAMILY)
@@ -30,7 +37,8 @@ def test_families_with_masks_do_not_see_the_padding(model_type):
     detector = tiny_detector(model_type)
     images = random_images(1, 64, 64)
     padded = images._replace(
-        pixels=torch.nn.functional.pad(images.pixels, (0, 64), value=0.7), mask=torch.nn.functional.pad(images.mask, (0, 64), value=False)
+        pixels=torch.nn.functional.pad(images.pixels, (0, 64), value=0.7),
+        mask=torch.nn.functional.pad(images.mask, (0, 64), value=False),
     )
     alone, beside = detector(images), detector(padded)
     torch.testing.assert_close(alone.entities.boxes, beside.entities.boxes, atol=2e-3, rtol=0)
@@ -71,7 +79,8 @@ def test_hash_tells_weights_apart():
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(None, "no such detector weights"), (b"not safetensors at all", "not a readable safetensors file")]
+    ("content", "said"),
+    [(None, "no such detector weights"), (b"not safetensors at all", "not a readable safetensors file")],
 )
 def test_bad_weight_files_are_named(tmp_path, content, said):
     path = tmp_path / "bad.safetensors"

@@ -49,7 +49,9 @@ def test_cooperative_layer_against_loops_over_entities_and_heads():
     for i in range(3):
         for head in range(2):
             part = slice(8 * head, 8 * head + 8)
-            weights = torch.stack([layer.weigh(torch.cat([x[i, part], x[j, part], y[i, j, part]])) for j in range(3)]).softmax(0)
+            weights = torch.stack(
+                [layer.weigh(torch.cat([x[i, part], x[j, part], y[i, j, part]])) for j in range(3)]
+            ).softmax(0)
             read[i, part] = sum(weights[j] * layer.message(x[j, part] * y[i, j, part]) for j in range(3))
     expected = layer.norm_attend(tokens[0, :3] + layer.out(torch.relu(read)))
     expected = layer.norm_feed(expected + layer.feed(expected))

@@ -25,7 +25,12 @@ IRES = {
     "upt": partial(UnaryPairwise, dim=32, representation=16, heads=4),
 }
 IRMS = {"linear": LinearIRM, "transformer": partial(IRM, heads=4, hidden=32), "upt": partial(Competitive, heads=4)}
-MODELS = [("none", "mlp", "linear"), ("neck", "transformer", "transformer"), ("backbone", "transformer", "linear"), ("none", "upt", "upt")]
+MODELS = [
+    ("none", "mlp", "linear"),
+    ("neck", "transformer", "transformer"),
+    ("backbone", "transformer", "linear"),
+    ("none", "upt", "upt"),
+]
 SELECTION = Selection(score=0.0, least=4, most=6)
 
 
@@ -49,10 +54,17 @@ def test_one_image_alone_equals_the_same_image_in_a_batch(parts):
     model, scene, images = model_of(*parts), random_scene(3, 14, seed=7), random_images(3)
     together = model(Inputs(images, scene))
     for image in range(3):
-        alone = model(Inputs(images._replace(pixels=images.pixels[image : image + 1], mask=images.mask[image : image + 1]), one(scene, image)))
+        alone = model(
+            Inputs(
+                images._replace(pixels=images.pixels[image : image + 1], mask=images.mask[image : image + 1]),
+                one(scene, image),
+            )
+        )
         real = together.pairs.mask[image]
         assert real.sum() == alone.pairs.mask.sum() > 0
-        torch.testing.assert_close(together.logits[image][real], alone.logits[0][alone.pairs.mask[0]], atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(
+            together.logits[image][real], alone.logits[0][alone.pairs.mask[0]], atol=1e-4, rtol=1e-4
+        )
 
 
 @pytest.mark.parametrize("parts", MODELS)
@@ -96,7 +108,9 @@ def test_what_the_map_shows_matters_only_with_remining():
 def test_given_boxes_take_the_place_of_the_detectors():
     model, scene = model_of("neck", "mlp", "linear"), random_scene(1, 8, width=16)
     boxes = torch.tensor([[[0.1, 0.1, 0.4, 0.9], [0.3, 0.4, 0.6, 0.8]]])
-    given = Entities(boxes, torch.ones(1, 2), torch.tensor([[0, 1]]), torch.zeros(1, 2, 0), torch.ones(1, 2, dtype=torch.bool))
+    given = Entities(
+        boxes, torch.ones(1, 2), torch.tensor([[0, 1]]), torch.zeros(1, 2, 0), torch.ones(1, 2, dtype=torch.bool)
+    )
     prediction = model(Inputs(random_images(1), scene, given))
     assert torch.equal(prediction.scene.entities.boxes, boxes)
     assert prediction.pairs.mask.sum() == 1

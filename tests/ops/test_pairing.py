@@ -12,7 +12,13 @@ def test_every_person_with_every_other_entity_in_order():
     for image in range(5):
         real = [i for i in range(9) if entities.mask[image, i]]
         expected = [(h, o) for h in real for o in real if h != o and entities.labels[image, h] == 0]
-        got = list(zip(pairs.human[image][pairs.mask[image]].tolist(), pairs.object[image][pairs.mask[image]].tolist(), strict=True))
+        got = list(
+            zip(
+                pairs.human[image][pairs.mask[image]].tolist(),
+                pairs.object[image][pairs.mask[image]].tolist(),
+                strict=True,
+            )
+        )
         assert got == expected
 
 

@@ -15,7 +15,9 @@ def test_scores_are_sigmoid_times_powers_of_detection_scores():
         for p in range(pairs.mask.shape[1]):
             h, o = pairs.human[image, p], pairs.object[image, p]
             both = (entities.scores[image, h] * entities.scores[image, o]) ** 2.8
-            expected = torch.sigmoid(logits[image, p]) * both * allowed[entities.labels[image, o]] * pairs.mask[image, p]
+            expected = (
+                torch.sigmoid(logits[image, p]) * both * allowed[entities.labels[image, o]] * pairs.mask[image, p]
+            )
             torch.testing.assert_close(scores[image, p], expected)
 
 

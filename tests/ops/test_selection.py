@@ -8,7 +8,10 @@ from tests.scenes import random_scene
 
 def slow_selection(entities: Entities, image: int, selection: Selection) -> list[int]:
     """By hand, one image: suppress doubles greedily, then keep by class group; indices people first, by score."""
-    order = sorted((i for i in range(entities.mask.shape[1]) if entities.mask[image, i]), key=lambda i: -entities.scores[image, i].item())
+    order = sorted(
+        (i for i in range(entities.mask.shape[1]) if entities.mask[image, i]),
+        key=lambda i: -entities.scores[image, i].item(),
+    )
     alive: list[int] = []
     for i in order:
         doubles = (
@@ -53,7 +56,10 @@ def test_an_image_without_entities_selects_none():
 def test_one_image_alone_equals_the_same_image_in_a_batch():
     scene = random_scene(4, 16, seed=5)
     alone = scene._replace(
-        entities=Entities(*(field[2:3] for field in scene.entities)), memory=scene.memory[2:3], memory_mask=scene.memory_mask[2:3], sizes=scene.sizes[2:3]
+        entities=Entities(*(field[2:3] for field in scene.entities)),
+        memory=scene.memory[2:3],
+        memory_mask=scene.memory_mask[2:3],
+        sizes=scene.sizes[2:3],
     )
     together, single = select(scene, Selection()).entities, select(alone, Selection()).entities
     assert torch.equal(together.boxes[2][together.mask[2]], single.boxes[0][single.mask[0]])

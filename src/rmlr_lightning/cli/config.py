@@ -1,5 +1,6 @@
 """Where the configuration lives, and how a user's mistake ends a program."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,10 @@ def conf_dir() -> str:
     return str(inside if inside.is_dir() else package.parents[1] / "conf")
 
 
-OmegaConf.register_new_resolver("shipped", lambda name: str(Path(rmlr_lightning.__file__).parent / "weights" / name), replace=True)
+OmegaConf.register_new_resolver(
+    "shipped", lambda name: str(Path(rmlr_lightning.__file__).parent / "weights" / name), replace=True
+)
+OmegaConf.register_new_resolver("wandb_offline", lambda: not os.environ.get("WANDB_API_KEY"), replace=True)
 
 
 @contextmanager

@@ -7,12 +7,23 @@ import hydra
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning import seed_everything
+from pytorch_lightning import Trainer, seed_everything
 
 from rmlr_lightning.cli.config import conf_dir, one_line_errors
 from rmlr_lightning.cli.restore import restore
 from rmlr_lightning.cli.table import print_results
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.metrics.export import (
+    pair_columns,
+    role_columns,
+    write_hicodet_matlab,
+    write_json,
+    write_npz,
+    write_vcoco_pickle,
+)
+from rmlr_lightning.metrics.vcoco_metric import role_detections
+from rmlr_lightning.tasks.hoi import HOITask
+from rmlr_lightning.vocabulary import vcoco
 
 
 def evaluate(cfg: DictConfig) -> dict[str, float]:
@@ -28,9 +39,47 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
     datamodule = instantiate(recipe.data)
     datamodule.prepare_data()
     trainer = instantiate(cfg.trainer, logger=False, enable_checkpointing=False, enable_model_summary=False)
+    task.kept = [] if cfg.export else None
     run = trainer.test if cfg.split == "test" else trainer.validate
     run(task, datamodule, verbose=False)
+    if cfg.export:
+        export(Path(cfg.export), _everyones(task.kept, trainer), task)
     return {name: float(value) for name, value in trainer.callback_metrics.items()}
+
+
+def _everyones(kept: list, trainer: Trainer) -> list:
+    """What all processes kept, in the order of the images."""
+    if trainer.world_size > 1:
+        shares: list = [None] * trainer.world_size
+        torch.distributed.all_gather_object(shares, kept)
+        kept = [item for share in shares for item in share]
+    return sorted(kept, key=lambda item: item[0].image_id)
+
+
+def export(path: Path, kept: list, task: HOITask) -> None:
+    """Write detections in a public format, by the ending of `path`.
+
+    `.npz` and `.json` are read by `rmlr-score`; `.pkl` is what V-COCO's own script loads; no ending makes a folder for
+    HICO-DET's own MATLAB script.
+    """
+    targets, found = zip(*kept, strict=True)
+    roles = task.vocabulary.verbs == vcoco().verbs
+    if roles:
+        columns = role_columns([role_detections(t.image_id, f) for t, f in zip(targets, found, strict=True)])
+    else:
+        columns = pair_columns([target.file_name for target in targets], found)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".npz":
+        write_npz(path, columns)
+    elif path.suffix == ".json":
+        write_json(path, columns)
+    elif path.suffix == ".pkl" and roles:
+        write_vcoco_pickle(path, columns)
+    elif not path.suffix and not roles:
+        write_hicodet_matlab(path, columns, task.vocabulary)
+    else:
+        formats = ".npz, .json or .pkl" if roles else ".npz, .json or a folder without ending"
+        raise UserError(f"export={path}: this data set's detections can be written as {formats}")
 
 
 @hydra.main(version_base="1.3", config_path=conf_dir(), config_name="evaluate")

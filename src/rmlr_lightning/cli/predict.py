@@ -41,7 +41,9 @@ def pictures_of(paths: Sequence[Path]) -> list[Path]:
     stems = [path.stem for path in found]
     double = next((stem for stem in stems if stems.count(stem) > 1), None)
     if double is not None:
-        raise UserError(f"two pictures are called {double}: their results would overwrite each other; predict them into two folders")
+        raise UserError(
+            f"two pictures are called {double}: their results would overwrite each other; predict them into two folders"
+        )
     return found
 
 
@@ -89,9 +91,14 @@ def parser() -> argparse.ArgumentParser:
     what = argparse.ArgumentParser(prog="rmlr-predict", description="Find <human, verb, object> triplets in pictures.")
     what.add_argument("checkpoint", type=Path, help="a checkpoint of rmlr-train")
     what.add_argument("images", type=Path, nargs="+", metavar="IMAGE|FOLDER", help="pictures, or folders of pictures")
-    what.add_argument("--out", type=Path, required=True, metavar="DIR", help="where NAME.json and NAME.png of each picture go")
     what.add_argument(
-        "--boxes", type=Path, metavar="FILE", help="detections of any detector in COCO results format, in place of the model's own"
+        "--out", type=Path, required=True, metavar="DIR", help="where NAME.json and NAME.png of each picture go"
+    )
+    what.add_argument(
+        "--boxes",
+        type=Path,
+        metavar="FILE",
+        help="detections of any detector in COCO results format, in place of the model's own",
     )
     what.add_argument("--threshold", type=float, default=0.1, help="least score of a verb in the picture (default 0.1)")
     what.add_argument("--most", type=int, default=100, help="most triplets an image in the JSON (default 100)")

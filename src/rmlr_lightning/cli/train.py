@@ -15,7 +15,7 @@ from rmlr_lightning.errors import UserError
 
 
 def task_of(cfg: DictConfig, datamodule: LightningDataModule) -> LightningModule:
-    """The LightningModule of a configuration; a task that classifies interactions learns what there is from the data."""
+    """The LightningModule of a configuration; one for interactions takes its vocabulary from the data."""
     extra = {"vocabulary": datamodule.vocabulary} if datamodule.vocabulary is not None else {}
     return instantiate(cfg.task.module, **extra)
 
@@ -73,7 +73,12 @@ def _tell(cfg: DictConfig, trainer: Trainer, metrics: dict) -> None:
         print_results(metrics, "test", f"{cfg.name}, seed {cfg.seed}, test split")
     output = Path(cfg.paths.output)
     print(f"checkpoint: {getattr(trainer.checkpoint_callback, 'best_model_path', '')}")
-    for what, where in (("curves", "curves.png"), ("panels", "panels"), ("metrics", "metrics.csv"), ("configuration", "config.yaml")):
+    for what, where in (
+        ("curves", "curves.png"),
+        ("panels", "panels"),
+        ("metrics", "metrics.csv"),
+        ("configuration", "config.yaml"),
+    ):
         if (output / where).exists():
             print(f"{what}: {output / where}")
     if cfg.export:

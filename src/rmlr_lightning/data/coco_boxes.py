@@ -19,10 +19,12 @@ from rmlr_lightning.vocabulary import COCO_INDEX_OF_CATEGORY
 
 
 def read_coco_boxes(path: str | Path) -> list[BoxTarget]:
-    """All images of a COCO instances json with their boxes as continuous xyxy pixels; boxes without area are left out."""
+    """All images of a COCO instances json, their boxes as continuous xyxy pixels; those without area are left out."""
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"{path}: no such file; expected COCO instances (for the embedded world: `rmlr-prepare synthetic`)")
+        raise UserError(
+            f"{path}: no such file; expected COCO instances (for the embedded world: `rmlr-prepare synthetic`)"
+        )
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its timings
             coco = COCO(str(path))
@@ -44,7 +46,12 @@ class CocoBoxes(Dataset):
     """Pictures with their boxes: (pixels (3, H, W) in [0, 1], BoxTarget)."""
 
     def __init__(
-        self, annotations: str | Path, images: str | Path, resize: ResizeExact | ResizeShortest, augment=None, limit: int | None = None
+        self,
+        annotations: str | Path,
+        images: str | Path,
+        resize: ResizeExact | ResizeShortest,
+        augment=None,
+        limit: int | None = None,
     ) -> None:
         self.targets = read_coco_boxes(annotations)[:limit]
         self.images = Path(images)

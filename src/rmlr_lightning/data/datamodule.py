@@ -49,7 +49,7 @@ class DataModule(LightningDataModule):
         return self.datasets[split]
 
     @property
-    def vocabulary(self):  # noqa: ANN201 (None for plain boxes)
+    def vocabulary(self):
         """What the training annotations can say."""
         return getattr(self.dataset("train"), "vocabulary", None)
 
@@ -58,7 +58,13 @@ class DataModule(LightningDataModule):
         sampler = None
         if self._world > 1:
             sampler = DistributedSampler(dataset, self._world, self._rank, shuffle=True)
-        return self._loader(dataset, self.batch_size, sampler=sampler, shuffle=sampler is None, drop_last=len(dataset) >= self.batch_size)
+        return self._loader(
+            dataset,
+            self.batch_size,
+            sampler=sampler,
+            shuffle=sampler is None,
+            drop_last=len(dataset) >= self.batch_size,
+        )
 
     def val_dataloader(self) -> DataLoader:
         return self._evaluation("val")

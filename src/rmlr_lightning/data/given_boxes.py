@@ -26,7 +26,11 @@ class GivenBoxes(NamedTuple):
         boxes = torch.tensor(self.boxes).reshape(-1, 4) / torch.tensor([width, height] * 2)
         count = len(self.boxes)
         return Entities(
-            boxes.clamp(0, 1), torch.tensor(self.scores), torch.tensor(self.labels, dtype=torch.long), torch.zeros(count, 0), torch.ones(count, dtype=torch.bool)
+            boxes.clamp(0, 1),
+            torch.tensor(self.scores),
+            torch.tensor(self.labels, dtype=torch.long),
+            torch.zeros(count, 0),
+            torch.ones(count, dtype=torch.bool),
         )
 
 
@@ -60,7 +64,9 @@ def read_given_boxes(path: Path, pictures: Sequence[Path]) -> dict[Path, GivenBo
             found[picture].scores.append(score)
             found[picture].labels.append(COCO_INDEX_OF_CATEGORY[category])
     if rows and not hits:
-        raise UserError(f"{path}: none of its image_id fits any of the pictures; they must be file names or the number at their end")
+        raise UserError(
+            f"{path}: none of its image_id fits any of the pictures; they must be file names or the number at their end"
+        )
     return found
 
 
@@ -84,5 +90,7 @@ def _row(path: Path, number: int, row: object) -> tuple[object, int, list[float]
     if not 0 <= score <= 1:
         raise UserError(f"{path}: row {number} has the score {score}; expected 0 to 1")
     if category not in COCO_INDEX_OF_CATEGORY:
-        raise UserError(f"{path}: row {number} has the category_id {category}, which is none of COCO's 80 (ids 1 to 90 with gaps)")
+        raise UserError(
+            f"{path}: row {number} has the category_id {category}, which is none of COCO's 80 (ids 1 to 90 with gaps)"
+        )
     return image, category, box, score

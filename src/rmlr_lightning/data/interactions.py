@@ -53,12 +53,17 @@ class Interactions(Dataset):
         keep = [
             index
             for index, target in enumerate(annotations.targets)
-            if (len(target.verbs) or not only_interacting) and (held_out is None or (_lot(target.file_name) < share) == held_out)
+            if (len(target.verbs) or not only_interacting)
+            and (held_out is None or (_lot(target.file_name) < share) == held_out)
         ][:limit]
         if not keep:
-            raise UserError(f"{images}: no image is left for this split (only_interacting, held_out, share, limit leave none)")
+            raise UserError(
+                f"{images}: no image is left for this split (only_interacting, held_out, share, limit leave none)"
+            )
         self.targets: list[Target] = [annotations.targets[i] for i in keep]
-        self.image_hois = {self.targets[n].image_id: labels[i] for n, i in enumerate(keep)} if labels is not None else None
+        self.image_hois = (
+            {self.targets[n].image_id: labels[i] for n, i in enumerate(keep)} if labels is not None else None
+        )
         self.images, self.resize, self.augment, self.given = Path(images), resize, augment, given
 
     def __len__(self) -> int:
@@ -74,12 +79,16 @@ class Interactions(Dataset):
         return (pixels, target) if self.given is None else (pixels, target, true_entities(target))
 
 
-def hicodet_interactions(annotations: str, images: str, split: str = "train", image_labels: str | None = None, **options) -> Interactions:
+def hicodet_interactions(
+    annotations: str, images: str, split: str = "train", image_labels: str | None = None, **options
+) -> Interactions:
     """A split of HICO-DET, or of anything in its layout. See `read_hicodet` and `Interactions`."""
     return Interactions(read_hicodet(annotations, split, image_labels), images, **options)
 
 
-def vcoco_interactions(annotations: str, images: str, instances: str | None = None, ids: str | None = None, **options) -> Interactions:
+def vcoco_interactions(
+    annotations: str, images: str, instances: str | None = None, ids: str | None = None, **options
+) -> Interactions:
     """A split of V-COCO, or of anything in its layout. See `read_vcoco` and `Interactions`."""
     return Interactions(read_vcoco(annotations, instances=instances, ids=ids), images, **options)
 
@@ -97,4 +106,6 @@ def true_entities(target: Target) -> Entities:
     labels = torch.cat([torch.zeros_like(target.objects), target.objects[real]])
     rows: Tensor = torch.unique(torch.cat([labels[:, None].double(), boxes.double()], 1), dim=0)
     boxes, count = rows[:, 1:].float().reshape(-1, 4), len(rows)
-    return Entities(boxes, torch.ones(count), rows[:, 0].long(), torch.zeros(count, 0), torch.ones(count, dtype=torch.bool))
+    return Entities(
+        boxes, torch.ones(count), rows[:, 0].long(), torch.zeros(count, 0), torch.ones(count, dtype=torch.bool)
+    )

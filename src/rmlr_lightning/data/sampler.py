@@ -19,5 +19,3 @@ class EveryItemOnce(Sampler[int]):
 
     def __len__(self) -> int:
         return len(self.items)
-
-

@@ -52,7 +52,8 @@ def transform(
     """
     width, height = image.size
     groups = [
-        tv_tensors.BoundingBoxes(group.reshape(-1, 4), format="XYXY", canvas_size=(height, width), clamping_mode=None) for group in boxes
+        tv_tensors.BoundingBoxes(group.reshape(-1, 4), format="XYXY", canvas_size=(height, width), clamping_mode=None)
+        for group in boxes
     ]
     image = F.resize(image, list(resize.canvas(height, width)), antialias=True)
     pixels = F.to_image(image)

@@ -36,12 +36,18 @@ class DenseSupervision(nn.Module):
         self.box_weight = box_weight
 
     def forward(
-        self, maps: Sequence[Float[Tensor, "B C _ _"]], boxes: list[Float[Tensor, "_ 4"]], labels: list[Int[Tensor, "_"]]
+        self,
+        maps: Sequence[Float[Tensor, "B C _ _"]],
+        boxes: list[Float[Tensor, "_ 4"]],
+        labels: list[Int[Tensor, "_"]],
     ) -> Float[Tensor, ""]:
         """Loss of a batch; boxes are xyxy in [0, 1], ragged."""
         if not any(len(label) for label in labels):  # one row of padding, so that there is something to assign from
             boxes = [box.new_zeros(1, 4) for box in boxes]
-            labels, real = [label.new_zeros(1) for label in labels], [torch.zeros(1, dtype=torch.bool, device=box.device) for box in boxes]
+            labels, real = (
+                [label.new_zeros(1) for label in labels],
+                [torch.zeros(1, dtype=torch.bool, device=box.device) for box in boxes],
+            )
         else:
             real = [torch.ones_like(label, dtype=torch.bool) for label in labels]
         logits, predicted, centres = self._predict(maps)
@@ -66,10 +72,10 @@ class DenseSupervision(nn.Module):
             y = (torch.arange(height, device=level.device) + 0.5) / height
             x = (torch.arange(width, device=level.device) + 0.5) / width
             centre = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).flatten(0, 1)
-            reach = F.softplus(self.regress(level).flatten(2).transpose(1, 2) + 0.5)  # in cells of this level
-            cell = level.new_tensor([1 / width, 1 / height])
+            reach = F.softplus(self.regress(level).flatten(2).transpose(1, 2).float() + 0.5)  # in cells of this level
+            cell = reach.new_tensor([1 / width, 1 / height])
             boxes.append(torch.cat([centre - reach[..., :2] * cell, centre + reach[..., 2:] * cell], -1))
-            logits.append(self.classify(level).flatten(2).transpose(1, 2))
+            logits.append(self.classify(level).flatten(2).transpose(1, 2).float())
             centres.append(centre)
         return torch.cat(logits, 1), torch.cat(boxes, 1), torch.cat(centres)
 

@@ -18,7 +18,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"{path}: no such checkpoint; `rmlr-train` (or `make train`) writes one to outputs/.../checkpoints/")
+        raise UserError(
+            f"{path}: no such checkpoint; `rmlr-train` (or `make train`) writes one to outputs/.../checkpoints/"
+        )
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
@@ -39,4 +41,6 @@ def plain_vocabulary(vocabulary: Vocabulary) -> dict[str, list]:
 
 def read_vocabulary(plain: dict[str, list]) -> Vocabulary:
     """The reverse of `plain_vocabulary`."""
-    return Vocabulary(tuple(plain["verbs"]), tuple((verb, thing) for verb, thing in plain["hois"]), frozenset(plain["rare"]))
+    return Vocabulary(
+        tuple(plain["verbs"]), tuple((verb, thing) for verb, thing in plain["hois"]), frozenset(plain["rare"])
+    )

@@ -91,7 +91,13 @@ class Detector(nn.Module):
 
     @classmethod
     def fresh(
-        cls, model_type: str, objects: Sequence[str], softmax: bool = False, stride: int = 8, frozen: bool = False, **config: Any
+        cls,
+        model_type: str,
+        objects: Sequence[str],
+        softmax: bool = False,
+        stride: int = 8,
+        frozen: bool = False,
+        **config: Any,
     ) -> "Detector":
         """A randomly initialised detector of the named object classes, to be trained by the detection task."""
         network = fresh_network(model_type, num_labels=len(objects), **config)
@@ -101,7 +107,7 @@ class Detector(nn.Module):
         """A frozen detector stays in evaluation mode."""
         return super().train(mode and not self.frozen)
 
-    def read(self, images: Images, labels: list[dict[str, Tensor]] | None = None):  # noqa: ANN201 (differs by family)
+    def read(self, images: Images, labels: list[dict[str, Tensor]] | None = None):
         """The network's own outputs; with `labels` (transformers' format) also its loss."""
         pixels = (images.pixels - self.mean) / self.std * images.mask[:, None]
         pixels = pixels.contiguous(memory_format=torch.channels_last)
@@ -122,7 +128,9 @@ class Detector(nn.Module):
         probabilities = probabilities * (self.labels >= 0)
         scores, classes = probabilities.max(-1)
         boxes = box_convert(outputs.pred_boxes, "cxcywh", "xyxy").clamp(0, 1)
-        entities = Entities(boxes, scores, self.labels[classes], outputs.last_hidden_state, torch.ones_like(scores, dtype=torch.bool))
+        entities = Entities(
+            boxes, scores, self.labels[classes], outputs.last_hidden_state, torch.ones_like(scores, dtype=torch.bool)
+        )
         memory = self._memory(outputs.encoder_last_hidden_state, images.mask.shape[-2:])
         return Scene(entities, memory, _shrink(images.mask, memory.shape[-2:]), images.sizes)
 

@@ -11,11 +11,13 @@ from rmlr_lightning.ops.spatial import SPATIAL_DIM, spatial_encoding
 from rmlr_lightning.types import Pairs, Scene
 
 
-def pool_boxes(features: Float[Tensor, "B C h w"], boxes: Float[Tensor, "B N 4"], size: int) -> Float[Tensor, "B N CSS"]:
+def pool_boxes(
+    features: Float[Tensor, "B C h w"], boxes: Float[Tensor, "B N 4"], size: int
+) -> Float[Tensor, "B N CSS"]:
     """RoIAlign of relative boxes to size x size cells, flattened."""
     batch, count = boxes.shape[:2]
     scale = features.new_tensor([features.shape[-1], features.shape[-2]] * 2)
-    regions = roi_align(features, list((boxes.to(features.dtype) * scale)), size, sampling_ratio=2, aligned=True)
+    regions = roi_align(features, list(boxes.to(features.dtype) * scale), size, sampling_ratio=2, aligned=True)
     return regions.flatten(1).view(batch, count, -1)
 
 
@@ -72,7 +74,9 @@ class Evidence(nn.Module):
         entities = scene.entities
         tokens = self.norm_tokens(entities.tokens)
         tokens = self.tokens(cat([gather_rows(tokens, pairs.human), gather_rows(tokens, pairs.object)], -1))
-        layout = spatial_encoding(gather_rows(entities.boxes, pairs.human), gather_rows(entities.boxes, pairs.object), scene.sizes)
+        layout = spatial_encoding(
+            gather_rows(entities.boxes, pairs.human), gather_rows(entities.boxes, pairs.object), scene.sizes
+        )
         parts = [tokens, self.spatial(layout.clamp(-14, 14).to(tokens.dtype))]
         if self.regions is not None:
             parts.append(self.regions(features, scene, pairs).to(tokens.dtype))

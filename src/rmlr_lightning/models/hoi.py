@@ -25,7 +25,14 @@ class HOIModel(nn.Module):
     """
 
     def __init__(
-        self, detector: Detector, selection: Selection, remine: nn.Module, ire: nn.Module, irm: nn.Module, allowed: Bool[Tensor, "80 V"], power: float = 2.8
+        self,
+        detector: Detector,
+        selection: Selection,
+        remine: nn.Module,
+        ire: nn.Module,
+        irm: nn.Module,
+        allowed: Bool[Tensor, "80 V"],
+        power: float = 2.8,
     ) -> None:
         super().__init__()
         self.detector, self.selection = detector, selection

@@ -16,7 +16,15 @@ from rmlr_lightning.types import Pairs, Scene
 class PairMLP(nn.Module):
     """IRE off: each pair by itself."""
 
-    def __init__(self, token_dim: int, map_dim: int, memory_dim: int, evidence: partial[Evidence], dim: int = 256, hidden: int = 512) -> None:
+    def __init__(
+        self,
+        token_dim: int,
+        map_dim: int,
+        memory_dim: int,
+        evidence: partial[Evidence],
+        dim: int = 256,
+        hidden: int = 512,
+    ) -> None:
         super().__init__()
         self.dim = dim
         self.evidence = evidence(token_dim=token_dim, map_dim=map_dim, dim=dim)
@@ -80,7 +88,9 @@ class IRE(nn.Module):
         place = sine_position(mask, self.map_dim).to(coarse.dtype)
         return coarse.flatten(2).transpose(1, 2) + place.flatten(1, 2), mask.flatten(1)
 
-    def _situated(self, tokens: Tensor, scene: Scene, pairs: Pairs, memory: Tensor | None, mask: Tensor | None) -> Tensor:
+    def _situated(
+        self, tokens: Tensor, scene: Scene, pairs: Pairs, memory: Tensor | None, mask: Tensor | None
+    ) -> Tensor:
         """Tokens gated by where the two boxes lie, plus what the whole image is like."""
         boxes = scene.entities.boxes
         layout = spatial_encoding(gather_rows(boxes, pairs.human), gather_rows(boxes, pairs.object), scene.sizes)

@@ -24,7 +24,9 @@ class LinearIRM(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.classify = verb_classifier(dim, verbs)
 
-    def forward(self, tokens: Float[Tensor, "B P D"], scene: Scene, pairs: Pairs) -> tuple[Float[Tensor, "B P D"], Float[Tensor, "B P V"]]:
+    def forward(
+        self, tokens: Float[Tensor, "B P D"], scene: Scene, pairs: Pairs
+    ) -> tuple[Float[Tensor, "B P D"], Float[Tensor, "B P V"]]:
         tokens = self.norm(tokens)
         return tokens, self.classify(tokens)
 
@@ -38,7 +40,9 @@ class IRM(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.classify = verb_classifier(dim, verbs)
 
-    def forward(self, tokens: Float[Tensor, "B P D"], scene: Scene, pairs: Pairs) -> tuple[Float[Tensor, "B P D"], Float[Tensor, "B P V"]]:
+    def forward(
+        self, tokens: Float[Tensor, "B P D"], scene: Scene, pairs: Pairs
+    ) -> tuple[Float[Tensor, "B P D"], Float[Tensor, "B P V"]]:
         for block in self.blocks:
             tokens = block(tokens, pairs.mask)
         tokens = self.norm(tokens)

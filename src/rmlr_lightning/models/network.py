@@ -23,7 +23,9 @@ def fresh_network(model_type: str, **config: Any) -> PreTrainedModel:
     transformers 5 draws them from N(0, .01) here, with which nothing trains.
     """
     if model_type not in FAMILY:
-        raise UserError(f"detector model_type={model_type!r} is not of the DETR family; choose one of {', '.join(FAMILY)}")
+        raise UserError(
+            f"detector model_type={model_type!r} is not of the DETR family; choose one of {', '.join(FAMILY)}"
+        )
     network = AutoModelForObjectDetection.from_config(AutoConfig.for_model(model_type, **config))
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -37,10 +39,14 @@ def pretrained_network(name: str, **options: Any) -> PreTrainedModel:
         return AutoModelForObjectDetection.from_pretrained(name, **options)
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"detector {name!r}: neither a local model folder nor to be had from the hub ({reason})") from error
+        raise UserError(
+            f"detector {name!r}: neither a local model folder nor to be had from the hub ({reason})"
+        ) from error
 
 
-def save_network(network: PreTrainedModel, path: Path, facts: dict[str, Any], dtype: torch.dtype = torch.float16) -> None:
+def save_network(
+    network: PreTrainedModel, path: Path, facts: dict[str, Any], dtype: torch.dtype = torch.float16
+) -> None:
     """Write weights and all that is needed to use them as one safetensors file.
 
     `facts` (labels, input size, how it was made, what it reaches) and the configuration become its metadata. Matrices

@@ -51,7 +51,10 @@ class Neck(nn.Module):
         super().__init__()
         self.dim = dim
         self.body = nn.Sequential(
-            nn.Conv2d(memory_dim, dim, 1, bias=False), nn.GroupNorm(8, dim), nn.SiLU(), *(ResidualConv(dim) for _ in range(depth))
+            nn.Conv2d(memory_dim, dim, 1, bias=False),
+            nn.GroupNorm(8, dim),
+            nn.SiLU(),
+            *(ResidualConv(dim) for _ in range(depth)),
         )
 
     def forward(self, scene: Scene, images: Images | None) -> Float[Tensor, "B C h w"]:
@@ -68,12 +71,23 @@ class Backbone(nn.Module):
         pretrained: take timm's weights from the hub.
     """
 
-    def __init__(self, memory_dim: int, name: str = "resnet10t", dim: int = 128, stride: int = 8, pretrained: bool = False, **options: object) -> None:
+    def __init__(
+        self,
+        memory_dim: int,
+        name: str = "resnet10t",
+        dim: int = 128,
+        stride: int = 8,
+        pretrained: bool = False,
+        **options: object,
+    ) -> None:
         super().__init__()
         try:
-            self.trunk = timm.create_model(name, features_only=True, pretrained=pretrained, **options)
-        except RuntimeError as error:
-            raise UserError(f"model.remine.name={name!r}: timm knows no such network with features_only ({error})") from error
+            chosen = {key: value for key, value in options.items() if value is not None}
+            self.trunk = timm.create_model(name, features_only=True, pretrained=pretrained, **chosen)
+        except (RuntimeError, TypeError) as error:
+            raise UserError(
+                f"model.remine.name={name!r}: timm knows no such network with features_only ({error})"
+            ) from error
         reductions = self.trunk.feature_info.reduction()
         if stride not in reductions:
             raise UserError(f"model.remine.stride={stride}: {name} has maps of strides {reductions}")
@@ -88,7 +102,9 @@ class Backbone(nn.Module):
 
     def forward(self, scene: Scene, images: Images | None) -> Float[Tensor, "B C h w"]:
         if images is None:
-            raise UserError("model/remine=backbone needs pixels, but only cached scenes came; choose remine=neck or load pixels too")
+            raise UserError(
+                "model/remine=backbone needs pixels, but only cached scenes came; choose remine=neck or load pixels too"
+            )
         pixels = (images.pixels - self.mean) / self.std * images.mask[:, None]
         levels = self.trunk(pixels.contiguous(memory_format=torch.channels_last))[self.first :]
         size = levels[0].shape[-2:]

@@ -31,7 +31,9 @@ class Cooperative(nn.Module):
         self.feed = nn.Sequential(nn.Linear(dim, 4 * dim), nn.ReLU(), nn.Dropout(dropout), nn.Linear(4 * dim, dim))
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, tokens: Float[Tensor, "B N C"], places: Float[Tensor, "B N N E"], mask: Tensor) -> Float[Tensor, "B N C"]:
+    def forward(
+        self, tokens: Float[Tensor, "B N C"], places: Float[Tensor, "B N N E"], mask: Tensor
+    ) -> Float[Tensor, "B N C"]:
         x = F.relu(self.unary(tokens)).unflatten(-1, (self.heads, -1))  # B N k c
         y = F.relu(self.pairwise(places)).unflatten(-1, (self.heads, -1))  # B N N k c
         left, right, between = self.weigh.weight[0].chunk(3)
@@ -66,11 +68,27 @@ class UnaryPairwise(nn.Module):
     the map is ignored.
     """
 
-    def __init__(self, token_dim: int, map_dim: int, memory_dim: int, dim: int = 256, representation: int = 512, layers: int = 2, heads: int = 8) -> None:
+    def __init__(
+        self,
+        token_dim: int,
+        map_dim: int,
+        memory_dim: int,
+        dim: int = 256,
+        representation: int = 512,
+        layers: int = 2,
+        heads: int = 8,
+    ) -> None:
         super().__init__()
         self.dim = 2 * representation
         self.unary = nn.Linear(token_dim, dim)
-        self.places = nn.Sequential(nn.Linear(SPATIAL_DIM, 128), nn.ReLU(), nn.Linear(128, 256), nn.ReLU(), nn.Linear(256, representation), nn.ReLU())
+        self.places = nn.Sequential(
+            nn.Linear(SPATIAL_DIM, 128),
+            nn.ReLU(),
+            nn.Linear(128, 256),
+            nn.ReLU(),
+            nn.Linear(256, representation),
+            nn.ReLU(),
+        )
         self.layers = nn.ModuleList(Cooperative(dim, representation, heads) for _ in range(layers))
         self.fuse = MultiBranchFusion(2 * dim, representation, representation)
         self.context = MultiBranchFusion(memory_dim, representation, representation)
@@ -87,7 +105,7 @@ class UnaryPairwise(nn.Module):
         return torch.cat([self.fuse(both, place), self.context(whole[:, None], place)], -1)
 
     def _all_places(self, entities: Entities, sizes: Tensor) -> Float[Tensor, "B N N E"]:
-        batch, count = entities.mask.shape
+        count = entities.mask.shape[1]
         first = entities.boxes[:, :, None].expand(-1, -1, count, -1).flatten(1, 2)
         second = entities.boxes[:, None].expand(-1, count, -1, -1).flatten(1, 2)
         layout = spatial_encoding(first, second, sizes).clamp(-14, 14).to(entities.tokens.dtype)
@@ -100,11 +118,14 @@ class Competitive(nn.Module):
     def __init__(self, dim: int, verbs: int, heads: int = 8, layers: int = 1, dropout: float = 0.1) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
-            nn.TransformerEncoderLayer(dim, heads, dim, dropout, batch_first=True, norm_first=False) for _ in range(layers)
+            nn.TransformerEncoderLayer(dim, heads, dim, dropout, batch_first=True, norm_first=False)
+            for _ in range(layers)
         )
         self.classify = verb_classifier(dim, verbs)
 
-    def forward(self, tokens: Float[Tensor, "B P D"], scene: Scene, pairs: Pairs) -> tuple[Float[Tensor, "B P D"], Float[Tensor, "B P V"]]:
+    def forward(
+        self, tokens: Float[Tensor, "B P D"], scene: Scene, pairs: Pairs
+    ) -> tuple[Float[Tensor, "B P D"], Float[Tensor, "B P V"]]:
         # an image without pairs keeps its first padded key: attention over no key at all is NaN in this layer
         padding = ~pairs.mask & pairs.mask.any(1, keepdim=True)
         for layer in self.layers:

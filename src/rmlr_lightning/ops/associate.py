@@ -11,7 +11,12 @@ from rmlr_lightning.types import Entities, Pairs, Target
 
 
 def associate(
-    entities: Entities, pairs: Pairs, targets: list[Target], verbs: int, threshold: float = 0.5, same_object: bool = True
+    entities: Entities,
+    pairs: Pairs,
+    targets: list[Target],
+    verbs: int,
+    threshold: float = 0.5,
+    same_object: bool = True,
 ) -> Bool[Tensor, "B P V"]:
     """True where a pair shows a verb: min(IoU_h, IoU_o) with a true pair of that verb is at least `threshold`.
 
@@ -25,8 +30,12 @@ def associate(
     if real.shape[1] == 0:
         return labels
     scale = [target.size.flip(0).repeat(2).to(target.boxes_h.dtype) for target in targets]
-    true_h = pad_sequence([t.boxes_h[row] / s for t, row, s in zip(targets, rows, scale, strict=True)], batch_first=True)
-    true_o = pad_sequence([t.boxes_o[row] / s for t, row, s in zip(targets, rows, scale, strict=True)], batch_first=True)
+    true_h = pad_sequence(
+        [t.boxes_h[row] / s for t, row, s in zip(targets, rows, scale, strict=True)], batch_first=True
+    )
+    true_o = pad_sequence(
+        [t.boxes_o[row] / s for t, row, s in zip(targets, rows, scale, strict=True)], batch_first=True
+    )
     verb = pad_sequence([t.verbs[row] for t, row in zip(targets, rows, strict=True)], batch_first=True)
     thing = pad_sequence([t.objects[row] for t, row in zip(targets, rows, strict=True)], batch_first=True)
 

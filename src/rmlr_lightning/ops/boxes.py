@@ -25,4 +25,3 @@ def batched_iou(a: Float[Tensor, "B N 4"], b: Float[Tensor, "B M 4"]) -> Float[T
 def enclosing(a: Float[Tensor, "*n 4"], b: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 4"]:
     """The smallest box around both."""
     return cat([minimum(a[..., :2], b[..., :2]), maximum(a[..., 2:], b[..., 2:])], -1)
-

@@ -9,7 +9,9 @@ from rmlr_lightning.ops.masked import gather_rows
 from rmlr_lightning.types import Entities, Pairs
 
 
-def log_prior(entities: Entities, pairs: Pairs, allowed: Bool[Tensor, "80 V"], power: float = 1.0) -> Float[Tensor, "B P V"]:
+def log_prior(
+    entities: Entities, pairs: Pairs, allowed: Bool[Tensor, "80 V"], power: float = 1.0
+) -> Float[Tensor, "B P V"]:
     """power * log(score_h * score_o); -inf for verbs impossible with the object's class, and on padding.
 
     UPT (arXiv 2112.01838, section 4.2): power 1 in training, 2.8 in evaluation.

@@ -49,7 +49,9 @@ def _without_doubles(entities: Entities, threshold: float) -> Tensor:
     group = (image * 81 + entities.labels).flatten()
     real = entities.mask.flatten()
     where = torch.nonzero(real).flatten()
-    kept = batched_nms(entities.boxes.flatten(0, 1)[where].float(), entities.scores.flatten()[where].float(), group[where], threshold)
+    kept = batched_nms(
+        entities.boxes.flatten(0, 1)[where].float(), entities.scores.flatten()[where].float(), group[where], threshold
+    )
     keep = torch.zeros_like(real)
     keep[where[kept]] = True
     return keep.view_as(entities.mask)

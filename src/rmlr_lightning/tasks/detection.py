@@ -26,7 +26,9 @@ class DetectionTask(LightningModule):
         dense_weight: its weight beside the set loss.
     """
 
-    def __init__(self, detector: Detector, optim: AdamWRecipe, dense: nn.Module | None = None, dense_weight: float = 1.0) -> None:
+    def __init__(
+        self, detector: Detector, optim: AdamWRecipe, dense: nn.Module | None = None, dense_weight: float = 1.0
+    ) -> None:
         super().__init__()
         self.detector = detector.to(memory_format=torch.channels_last)
         self.optim = optim
@@ -88,9 +90,17 @@ class DetectionTask(LightningModule):
     def _report(self, split: str) -> None:
         values = self.average_precision.compute()
         self.average_precision.reset()
-        self.log_dict({f"{split}/ap": values["map"], f"{split}/ap50": values["map_50"], f"{split}/ap_small": values["map_small"]}, prog_bar=True)
+        self.log_dict(
+            {f"{split}/ap": values["map"], f"{split}/ap50": values["map_50"], f"{split}/ap_small": values["map_small"]},
+            prog_bar=True,
+        )
         classes, per_class = values["classes"].reshape(-1), values["map_per_class"].reshape(-1)
-        self.log_dict({f"{split}/ap_{COCO_OBJECTS[int(c)].replace(' ', '_')}": ap for c, ap in zip(classes, per_class, strict=True)})
+        self.log_dict(
+            {
+                f"{split}/ap_{COCO_OBJECTS[int(c)].replace(' ', '_')}": ap
+                for c, ap in zip(classes, per_class, strict=True)
+            }
+        )
 
     def configure_optimizers(self) -> dict:
         return self.optim(self, int(self.trainer.estimated_stepping_batches))

@@ -16,7 +16,7 @@ from rmlr_lightning.ops.postprocess import detections
 from rmlr_lightning.ops.prior import scored
 from rmlr_lightning.tasks.optim import AdamWRecipe
 from rmlr_lightning.tasks.scores import SplitScores
-from rmlr_lightning.types import Batch, Detections, Prediction
+from rmlr_lightning.types import Batch, Detections, Inputs, Prediction, Target
 from rmlr_lightning.vocabulary import Vocabulary
 
 DETECTOR = "model.detector."
@@ -54,6 +54,7 @@ class HOITask(LightningModule):
         self.losses = nn.ModuleDict(losses)
         self.optim = optim
         self.same_object = same_object
+        self.kept: list[tuple[Target, Detections]] | None = None  # set to [] to keep what evaluation finds
         self.recipe: dict[str, Any] = {}  # the configuration, kept in checkpoints so that they can be used alone
         role_truth = role_truth or {}
         self.scores = nn.ModuleDict(
@@ -64,7 +65,7 @@ class HOITask(LightningModule):
         )
         self.strict_loading = False  # the detector's weights are not in the checkpoint; ours are checked by name below
 
-    def forward(self, inputs) -> Prediction:
+    def forward(self, inputs: Inputs) -> Prediction:
         return self.model(inputs)
 
     def detect(self, prediction: Prediction, most: int | None = None) -> list[Detections]:
@@ -76,7 +77,11 @@ class HOITask(LightningModule):
     def training_step(self, batch: Batch, index: int) -> Tensor:
         prediction = self.model(batch.inputs)
         labels = associate(
-            prediction.scene.entities, prediction.pairs, batch.targets, len(self.vocabulary.verbs), same_object=self.same_object
+            prediction.scene.entities,
+            prediction.pairs,
+            batch.targets,
+            len(self.vocabulary.verbs),
+            same_object=self.same_object,
         )
         prior = self.model.prior(prediction)
         terms = {name: loss(prediction, labels, prior) for name, loss in self.losses.items()}
@@ -94,7 +99,10 @@ class HOITask(LightningModule):
     def _score(self, split: str, batch: Batch) -> None:
         labels = self.trainer.datamodule.dataset(split).image_hois
         hois = [labels[target.image_id] for target in batch.targets] if labels is not None else None
-        self.scores[split].update(batch.targets, self.detect(self.model(batch.inputs)), hois)
+        found = self.detect(self.model(batch.inputs))
+        self.scores[split].update(batch.targets, found, hois)
+        if self.kept is not None:
+            self.kept += zip(batch.targets, found, strict=True)
 
     def on_validation_epoch_end(self) -> None:
         self.log_dict(self.scores["val"].compute(), prog_bar=True)
@@ -121,7 +129,7 @@ def check_checkpoint(task: HOITask, checkpoint: Mapping[str, Any], path: str = "
     ours = {name for name in task.state_dict() if not name.startswith(DETECTOR)}
     theirs = set(checkpoint["state_dict"])
     if ours != theirs:
-        example = sorted(ours ^ theirs)[0]
-        raise UserError(f"{path}: made by another model ({len(ours ^ theirs)} parts differ, such as {example}); use its own configuration")
+        odd = sorted(ours ^ theirs)
+        raise UserError(f"{path}: made by another model ({len(odd)} parts differ, such as {odd[0]}); use its own configuration")
     if checkpoint.get("detector_hash") != task.model.detector.hash:
         raise UserError(f"{path}: trained on top of another detector; give the detector weights it was trained with")

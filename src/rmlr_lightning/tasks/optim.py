@@ -65,5 +65,7 @@ class AdamWRecipe:
     def __call__(self, module: nn.Module, total_steps: int) -> dict:
         """What `LightningModule.configure_optimizers` returns."""
         optimizer = torch.optim.AdamW(self.groups(module), lr=self.lr, betas=self.betas, fused=True)
+        # Lightning refuses to clip gradients of an optimiser that unscales them itself; without this it does both
+        optimizer._step_supports_amp_scaling = False
         scheduler = LambdaLR(optimizer, lambda done: self.factor(done, total_steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

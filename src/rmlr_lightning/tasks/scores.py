@@ -1,4 +1,4 @@
-"""What is measured on a split: mAP over HOIs always, V-COCO's role AP and the accuracy on twins where there is truth for them."""
+"""What is measured on a split: mAP over HOIs, and V-COCO's role AP and the accuracy on twins where there is truth."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -36,7 +36,9 @@ class SplitScores(nn.Module):
             official = read_vcoco_official(role_truth["annotations"], role_truth["instances"], role_truth.get("ids"))
             self.metrics["role"] = VCOCORoleAP(vcoco_truth(official.coco, official.actions, official.ids))
 
-    def update(self, targets: Sequence[Target], found: Sequence[Detections], image_hois: Sequence[frozenset] | None) -> None:
+    def update(
+        self, targets: Sequence[Target], found: Sequence[Detections], image_hois: Sequence[frozenset] | None
+    ) -> None:
         """One batch."""
         self.metrics["hoi"].update(list(found), list(targets), list(image_hois) if image_hois is not None else None)
         if "twins" in self.metrics:

@@ -21,6 +21,7 @@ class Act(NamedTuple):
     family: str = "hand"
     back: bool = False  # the person faces away from the object
     zones: tuple[str, ...] = ()  # the zones of the family it can be in; empty: all
+    anchor: str = ""  # a grip that carries the body: it cannot move away from there
 
 
 ACTS: dict[str, dict[str, Act]] = {
@@ -59,18 +60,18 @@ ACTS: dict[str, dict[str, Act]] = {
         NOTHING: Act(vh.near, "held"),
     },
     "bike": {
-        "ride": Act(vb.ride, "astride"),
-        "straddle": Act(vb.straddle, "astride"),
-        "sit_on": Act(vb.sit_on, "before"),
+        "ride": Act(vb.ride, "astride", anchor="seat"),
+        "straddle": Act(vb.straddle, "astride", anchor="seat"),
+        "sit_on": Act(vb.sit_on, "before", anchor="seat"),
         "walk": Act(vb.walk, "after"),
         "hold": Act(vb.keep, "after"),
         "push": Act(vb.push, "after"),
         NOTHING: Act(vb.beside, "after"),
     },
     "mount": {
-        "ride": Act(vb.ride, "astride", "rider"),
-        "straddle": Act(vb.straddle, "astride", "rider"),
-        "race": Act(vb.race, "astride", "rider"),
+        "ride": Act(vb.ride, "astride", "rider", anchor="seat"),
+        "straddle": Act(vb.straddle, "astride", "rider", anchor="seat"),
+        "race": Act(vb.race, "astride", "rider", anchor="seat"),
         "walk": Act(vp.walk, "before", "head", back=True),
         "pet": Act(vp.pet, "held", "head"),
         "feed": Act(vp.feed, "held", "head"),
@@ -90,22 +91,22 @@ ACTS: dict[str, dict[str, Act]] = {
         NOTHING: Act(vb.beside, "before", "ground"),
     },
     "board": {
-        "ride": Act(vb.ride, "before", "deck"),
-        "stand_on": Act(vb.stand_on, "before", "deck"),
-        "jump": Act(vb.jump, "before", "deck"),
+        "ride": Act(vb.ride, "before", "deck", anchor="top"),
+        "stand_on": Act(vb.stand_on, "before", "deck", anchor="top"),
+        "jump": Act(vb.jump, "before", "deck", anchor="top"),
         NOTHING: Act(vb.beside, "after", "deck"),
         "hold": Act(vb.keep, "held", "arm"),
         "carry": Act(vb.lug, "held", "arm"),
         "off": Act(vb.beside, "held", "arm"),
     },
     "chair": {
-        "sit_on": Act(vb.sit_on, "before", "seat"),
+        "sit_on": Act(vb.sit_on, "before", "seat", anchor="seat"),
         "hold": Act(vb.keep, "after", "beside"),
         NOTHING: Act(vb.beside, "after", "beside"),
     },
     "seat": {
-        "sit_on": Act(vb.sit_on, "before", "seat"),
-        "lie_on": Act(vb.lie_on, "before", "seat"),
+        "sit_on": Act(vb.sit_on, "before", "seat", anchor="seat"),
+        "lie_on": Act(vb.lie_on, "before", "seat", anchor="seat"),
     },
     "case": {
         "hold": Act(vb.keep, "held"),

@@ -19,6 +19,7 @@ class WorldConfig:
     jitter: float = 1.0  # of joints
     object_scale: float = 1.0  # of all objects relative to people
     person_scale: tuple[float, float] | None = None  # range of a person's height over the image's; None: .5 to .92, crowds .32 to .55
+    slack: float = 0.02  # how loosely boxes are annotated: spread of each edge over the box's side
     occlusion: float = 0.12  # how often something stands in front
     twins: float = 0.18  # part of the images that come as twins
 

@@ -17,8 +17,12 @@ def paint_scene(image: np.ndarray, scene, spec: ImageSpec, config: WorldConfig, 
         foreground(image, rng)
     width, height = config.size
 
+    loose = np.random.Generator(np.random.PCG64(np.random.SeedSequence([spec.seed, 4])))
+
     def clip(box) -> list[float]:
-        return [float(min(max(v, 0), limit)) for v, limit in zip(box, (width, height, width, height), strict=True)]
+        w, h = (box[2] - box[0]) * config.slack, (box[3] - box[1]) * config.slack
+        off = np.clip(loose.normal(0, 1, 4), -2, 2) * (w, h, w, h)
+        return [float(min(max(v + d, 0), limit)) for v, d, limit in zip(box, off, (width, height, width, height), strict=True)]
 
     pairs = [{"person": i, "object": t, "act": pair.verb, "held": pair.held, "verbs": list(pair.labels)}
              for i, actor in enumerate(scene.actors) for t, pair in actor.pairs]  # fmt: skip

@@ -11,7 +11,7 @@ from rmlr_lightning.data.synthetic.world import POSE_OF, TAIL, classes, held_cou
 
 SPLITS = ("train", "val", "test")
 DENSITY = 2.15  # pairs an image
-LEAST = 21  # test pairs of each HOI in a test split of 1,200 images
+LEAST = 20  # test pairs of each HOI in a test split of 1,200 images
 WIDE = {"bike", "mount"} | {"bench", "couch"}
 
 
@@ -35,7 +35,8 @@ def act_counts(config: WorldConfig, split: str) -> dict[tuple[str, str], int]:
         scale = size / 1000
         fixed = min(1.0, size / 500)
         return {pair: max(round(n * fixed), 1 if size >= 100 else 0) if pair in rare or n < 10 and pair[0] not in POSE_OF else round(n * scale) for pair, n in acts.items()}
-    flat = {pair: (10 if pair[0] in ("hold", *POSE_OF) else LEAST) for pair in acts}
+    share = {"hold": 10, "no_interaction": 26, **dict.fromkeys(POSE_OF, 18)}
+    flat = {pair: share.get(pair[0], LEAST) for pair in acts}
     for pair in sorted(classes().hois):  # labels that come from other acts count, what lacks is added
         lack = LEAST - label_counts(flat).get(pair, 0)
         if lack > 0:
@@ -100,12 +101,12 @@ def units_of(pool: list[PairSpec], rng) -> list[tuple[PersonSpec, ...]]:
         mate = None
         if (a.verb == "sit_on" and group in ("seat", "chair") or a.verb == "wear") and rng.random() < 0.45:
             still = a.verb != "wear"
-            mate = find(lambda p: KINDS[p.object].group == "hand" and p.verb not in ("no_interaction", "hug", "kiss", "type_on")
-                        and not (still and p.verb == "carry") and p.held)  # fmt: skip
+            mate = find(lambda p: KINDS[p.object].group == "hand" and p.verb not in ("hug", "kiss", "type_on")
+                        and not (still and p.verb == "carry"))  # fmt: skip
             if mate:
                 units.append((PersonSpec((a, mate)),))
                 continue
-        if a.object in ("bench", "couch") and a.verb == "sit_on" and rng.random() < 0.15:
+        if a.object in ("bench", "couch") and a.verb == "sit_on" and rng.random() < 0.06:
             mate = find(lambda p, o=a.object: p.object == o and p.verb == "sit_on")
         elif group == "mount" and a.verb in ("pet", "feed", "walk") and rng.random() < 0.4:
             mate = find(lambda p, o=a.object: p.object == o and p.verb == "ride")

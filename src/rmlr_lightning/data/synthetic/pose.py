@@ -43,7 +43,7 @@ def overlap(a: Box, b: Box) -> float:
     return inner / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - inner)
 
 
-def fit(acts: list[tuple[Act, Contact]], seed: int, jitter: float, box: Box, tries: int = 4, enough: float = 0.95) -> Body:
+def fit(acts: list[tuple[Act, Contact]], seed: int, jitter: float, box: Box, tries: int = 6, enough: float = 0.96) -> Body:
     """A body whose extent is `box`, as nearly as some tries get it, while the objects stay where they are."""
     best = None
     for t in range(tries):
@@ -59,6 +59,8 @@ def fit(acts: list[tuple[Act, Contact]], seed: int, jitter: float, box: Box, tri
 def fit_once(acts: list[tuple[Act, Contact]], seed: int, jitter: float, box: Box) -> Body:
     """The joints are stretched onto the box; since hands must still meet the objects, the pose is made for the objects'
     places before the stretch, and this is repeated."""
+    if acts and acts[0][0].anchor:
+        return fit_anchored(acts, seed, jitter, box)
     body = pose_once(acts, seed, jitter)
     for _ in range(3):
         own = body.box()
@@ -72,6 +74,37 @@ def fit_once(acts: list[tuple[Act, Contact]], seed: int, jitter: float, box: Box
             moved.append((act, other))
         body = pose_once(moved, seed, jitter)
         body.map(lambda p, sx=sx, sy=sy, dx=dx, dy=dy: complex(p.real * sx + dx, p.imag * sy + dy))
+    touch_box(body, box)
+    return body
+
+
+def fit_anchored(acts: list[tuple[Act, Contact]], seed: int, jitter: float, box: Box) -> Body:
+    """Of a body that sits or stands on its object: stretched away from the seat or deck, which stays where it is."""
+    act, contact = acts[0]
+    body = pose_once(acts, seed, jitter)
+    own, at = body.box(), contact.grip(act.anchor)
+    rise = min(max((at.imag - box[1]) / max(at.imag - own[1], 1e-3), 0.7), 1.4)
+    left = min(max((at.real - box[0]) / max(at.real - own[0], 1e-3), 0.6), 1.6) if own[0] < at.real - 0.04 else 1.0
+    right = min(max((box[2] - at.real) / max(own[2] - at.real, 1e-3), 0.6), 1.6) if own[2] > at.real + 0.04 else 1.0
+
+    def stretch(p: complex) -> complex:
+        away = p - at
+        return at + complex(away.real * (left if away.real < 0 else right), away.imag * (rise if away.imag < 0 else 1.0))
+
+    def shrink(p: complex) -> complex:
+        away = p - at
+        return at + complex(away.real / (left if away.real < 0 else right), away.imag / (rise if away.imag < 0 else 1.0))
+
+    if len(acts) > 1:  # hands must meet what they hold after the stretch
+        others = [(a, copy.copy(c)) for a, c in acts[1:]]
+        for _, other in others:
+            other.place = shrink(other.place)
+        body = pose_once([acts[0], *others], seed, jitter)
+    body.map(stretch)
+    if act.order == "astride" and contact.held:  # back to the bars
+        for side in (0, 1):
+            if body.grip[side] == "fist":
+                body.reach(side, contact.grip("bars") + (0.02 if side == 0 else 0.0))
     touch_box(body, box)
     return body
 
@@ -93,6 +126,8 @@ def touch_box(body: Body, box: Box) -> None:
     if own[0] > box[0]:
         body.foot[back] -= min(own[0] - box[0] + max(0.0, body.foot[back].real - 0.035 - own[0]), 0.2)
     own = body.box()
+    if body.head_free:
+        body.head += 1j * max(min(box[1] - own[1], 0.06), -0.06)
     low = box[3] - own[3]
     body.foot = [p + 1j * max(min(low, 0.06), -0.06) for p in body.foot]
     for side in (0, 1):

@@ -20,7 +20,7 @@ SPECIAL = {"surfboard": "beach", "couch": "room", "chair": "room street", "bench
            "laptop": "room street park", "tennis racket": "court park", "baseball bat": "court park", "frisbee": "park beach",
            "teddy bear": "room", "sports ball": "court park beach street", "cat": "room park street"}  # fmt: skip
 # Poses that cannot give way much: where a family has some, its boxes come from them, and the others adapt.
-RIGID = {"eat", "drink_with", "smell", "talk_on", "kiss", "hug", "type_on", "open", "ride", "race", "lie_on", "kick", "feed", "pet", "swing"}
+RIGID = {"eat", "drink_with", "smell", "talk_on", "kiss", "hug", "type_on", "open", "race", "kick", "feed", "pet", "swing"}
 
 
 @dataclass
@@ -100,7 +100,9 @@ def target_box(pair: PairSpec, contact: Contact, seed: int, jitter: float, rng) 
     box = pose_once([own_view(act, contact)], seed, jitter).box()
     box = mirrored(box) if act.back else box
     if contact.kind.group in ("hand", "pack", "ball") or contact.zone == "arms":  # room for hands on its far side
-        box = (*box[:2], max(box[2], contact.place.real + 0.4 * contact.kind.half.real * contact.size + 0.04), box[3])
+        box = (*box[:2], max(box[2], contact.place.real + 0.9 * contact.kind.half.real * contact.size + 0.037), box[3])
+    if contact.zone == "front" and contact.kind.group == "chair":
+        box = (*box[:2], max(box[2], contact.grip("back").real + 0.06), box[3])
     return widened(box, float(np.exp(rng.normal(np.log(0.48), 0.16))), contact.place.real)
 
 
@@ -185,9 +187,8 @@ def draft(spec: ImageSpec, i: int, config: WorldConfig) -> Draft:
         second.place += body.neck - (-0.775j)
         acts.append((act_of(pair.verb, second.kind), second))
         contacts.append(turned(second) if act.back else second)
-    if len(pairs) > 1:
-        own = pose_once(acts, seed, config.jitter).box()
-        box = mirrored(own) if act.back else own
+    if len(pairs) > 1 and contact.kind.group == "chair":
+        box = pose_once(acts, seed, config.jitter).box()
     body = fit(acts, seed, config.jitter, mirrored(box) if act.back else box)
     own = body.box()
     extent = mirrored(own) if act.back else own

@@ -37,6 +37,7 @@ class Body:
     toe: list[complex] = field(default_factory=lambda: [0.05 + 0.012j, 0.05 + 0.012j])
     face: Face = field(default_factory=Face)
     posture: str = "stand"  # stand | walk | sit | crouch | lie | other
+    head_free: bool = True  # no part of the face has to touch something
     settled: bool = False  # legs and trunk are set by another verb already; hands and head are free
     straps: bool = False  # of a worn backpack
     leash: complex | None = None  # a line from the near hand to here

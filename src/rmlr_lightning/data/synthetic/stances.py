@@ -33,8 +33,8 @@ def stride(b: Body, rng) -> None:
     s = rng.uniform(0.13, 0.19)
     front = int(rng.integers(2))
     b.step(front, complex(s, SOLE - 0.01))
-    b.step(1 - front, complex(-s, SOLE - 0.05))
-    b.toe[1 - front] = 0.036 + 0.036j
+    b.step(1 - front, complex(-s, SOLE - rng.uniform(0.08, 0.12)))  # the heel up: a wide stance alone is no step
+    b.toe[1 - front] = 0.014 + 0.05j
 
 
 def lunge(b: Body, rng) -> None:

@@ -128,7 +128,7 @@ def sit_on(b: Body, c: Contact, rng) -> None:
             b.knee[side] = b.hip + complex(0.2, -up)
             b.foot[side] = b.hip + complex(0.4 - 0.5 * up, 0.01)
             b.toe[side] = 0.012 - 0.05j
-        trunk(b, rng.normal(-0.5, 0.06))
+        trunk(b, rng.normal(-0.6, 0.06))
     else:
         sit(b, c.grip("seat") + (c.spot or 0.0) * c.size, floor(c), rng)
         trunk(b, rng.normal(-0.03, 0.05))
@@ -144,7 +144,7 @@ def lie_on(b: Body, c: Contact, rng) -> None:
     """On the back, the head towards -x, knees drawn up."""
     b.posture = "lie"
     b.hip = c.grip("seat") + complex(0.02, -0.055)
-    b.neck = b.hip + 0.3 * cmath.exp(1j * rng.normal(3.62, 0.05))
+    b.neck = b.hip + 0.3 * cmath.exp(1j * rng.normal(3.75, 0.05))
     b.head = b.neck + complex(-0.1, -0.045)
     for side, up in ((0, rng.uniform(0.16, 0.24)), (1, rng.uniform(0.1, 0.2))):
         b.knee[side] = b.hip + complex(0.14, -up)
@@ -219,7 +219,7 @@ def dribble(b: Body, c: Contact, rng) -> None:
 def jump(b: Body, c: Contact, rng) -> None:
     """In the air above the board, knees up, arms up."""
     b.posture = "other"
-    lift = rng.uniform(0.06, 0.1)
+    lift = rng.uniform(0.04, 0.06)
     top = c.grip("top").imag - lift
     b.hip = complex(c.place.real, top - 0.36)
     for side, dx in ((0, 0.1), (1, -0.1)):

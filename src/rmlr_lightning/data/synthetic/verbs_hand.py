@@ -3,6 +3,9 @@
 Each takes (body, contact, rng) and poses the body around the object, which stays where it is.
 """
 
+import cmath
+import math
+
 from rmlr_lightning.data.synthetic.objects import Contact
 from rmlr_lightning.data.synthetic.skeleton import HEAD, MOUTH, NOSE, Body
 from rmlr_lightning.data.synthetic.stances import idle, look_at, look_away, lunge, stand, stride, trunk
@@ -35,12 +38,11 @@ def grasp(b: Body, c: Contact, rng, both: float = 0.3) -> None:
         b.reach(side, c.grip("hand"))
 
 
-def bring(b: Body, c: Contact, feature: complex, depth: float) -> None:
-    """Move the head until a part of the face meets the object's outline."""
-    b.face.turn = 1.0
-    for _ in range(2):
-        at = b.feature(feature)
-        b.move_head(b.head + c.edge(at, depth) - at, 0.16)
+def bring(b: Body, c: Contact, feature: complex, depth: float, rng) -> None:
+    """Move the head until a part of the face meets the object's outline, somewhere on its near side."""
+    b.face.turn, b.head_free = 1.0, False
+    spot = c.edge(c.place + cmath.exp(1j * (math.pi + rng.uniform(-1.0, 1.0))), depth)
+    b.move_head(b.head + spot - b.feature(feature), 0.2)
 
 
 def hold(b: Body, c: Contact, rng) -> None:
@@ -61,23 +63,23 @@ def carry(b: Body, c: Contact, rng) -> None:
 def eat(b: Body, c: Contact, rng) -> None:
     upright(b, rng)
     b.face.mouth, b.face.tilt, b.face.gaze = "open", rng.normal(0.05, 0.05), 1 + 0.6j
-    bring(b, c, MOUTH, 0.035)
+    bring(b, c, MOUTH, 0.035, rng)
     grasp(b, c, rng)
 
 
 def drink_with(b: Body, c: Contact, rng) -> None:
     upright(b, rng)
-    b.face.mouth, b.face.tilt, b.face.gaze = "open", -0.35 + rng.normal(0, 0.06), 1 - 0.5j
-    b.face.turn = 1.0
-    top = c.grip("top")
-    b.move_head(b.head + top - b.mouth_at(), 0.16)
+    b.face.mouth, b.face.tilt, b.face.gaze = "open", -0.3 + rng.normal(0, 0.12), 1 - 0.5j
+    b.face.turn, b.head_free = 1.0, False
+    top = c.grip("top") + complex(rng.uniform(-0.02, 0.02), rng.uniform(-0.01, 0.03))
+    b.move_head(b.head + top - b.mouth_at(), 0.2)
     grasp(b, c, rng)
 
 
 def smell(b: Body, c: Contact, rng) -> None:
     upright(b, rng)
     b.face.eyes, b.face.tilt = "shut", 0.25 + rng.normal(0, 0.06)
-    bring(b, c, NOSE, 0.01)
+    bring(b, c, NOSE, 0.01, rng)
     grasp(b, c, rng)
 
 
@@ -110,8 +112,9 @@ def text_on(b: Body, c: Contact, rng) -> None:
 def talk_on(b: Body, c: Contact, rng) -> None:
     upright(b, rng)
     b.face.turn, b.face.gaze, b.face.mouth = -1.0, complex(-1, rng.uniform(-0.3, 0.2)), "open"
+    b.head_free = False
     ear = b.feature(-0.55 + 0.1j)
-    b.move_head(b.head + c.place - ear, 0.16)
+    b.move_head(b.head + c.place + complex(0, rng.uniform(-0.04, 0.04)) - ear, 0.2)
     grasp(b, c, rng, 0.0)
 
 
@@ -134,7 +137,7 @@ def type_on(b: Body, c: Contact, rng) -> None:
 def hug(b: Body, c: Contact, rng) -> None:
     upright(b, rng)
     b.face.eyes, b.face.mouth, b.face.tilt = "shut", "smile", 0.3
-    bring(b, c, 0.75 + 0.65j, 0.03)
+    bring(b, c, 0.75 + 0.65j, 0.03, rng)
     b.reach(0, c.point(complex(c.kind.half.real * 0.4, c.kind.half.imag * 0.35)), "flat")
     b.reach(1, c.point(complex(c.kind.half.real * 0.3, -c.kind.half.imag * 0.1)), "flat")
 
@@ -142,7 +145,7 @@ def hug(b: Body, c: Contact, rng) -> None:
 def kiss(b: Body, c: Contact, rng) -> None:
     upright(b, rng)
     b.face.eyes, b.face.mouth, b.face.tilt = "shut", "kiss", 0.05
-    bring(b, c, 1.0 + 0.46j, 0.015)
+    bring(b, c, 1.0 + 0.46j, 0.015, rng)
     grasp(b, c, rng, 0.5)
 
 

@@ -53,6 +53,7 @@ def embrace(b: Body, c: Contact, rng) -> None:
     neck = c.grip("neck")
     bend_to(b, neck, rng)
     b.face.eyes, b.face.mouth, b.face.tilt, b.face.turn = "shut", "smile", 0.3, 1.0
+    b.head_free = False
     b.move_head(neck - complex(HEAD * 0.9, HEAD * 0.9), 0.16)
     b.reach(0, neck + complex(0.04, 0.1), "flat")
     b.reach(1, neck + complex(0.02, 0.03), "flat")
@@ -63,6 +64,7 @@ def peck(b: Body, c: Contact, rng) -> None:
     head = c.grip("head")
     bend_to(b, head + 0.1j, rng)
     b.face.eyes, b.face.mouth, b.face.turn = "shut", "kiss", 1.0
+    b.head_free = False
     spot = head - complex(0.1 * c.size, 0)
     b.move_head(b.head + spot - b.feature(1.0 + 0.46j), 0.2)
     if c.zone == "arms":

@@ -47,7 +47,7 @@ TAIL: dict[str, dict[str, int]] = {
 POSE_OF = {"nothing": NONE, "off": "off"}
 
 # How often a hand grasps the object while the act goes on; where it does, `hold` is true as well.
-GRASP = {"eat": 1, "drink_with": 1, "talk_on": 1, "text_on": 1, "carry": 0.6, "hold": 1, "throw": 1, "swing": 1, "wield": 1, "smell": 0.3,
+GRASP = {"eat": 1, "drink_with": 1, "talk_on": 1, "text_on": 1, "carry": 0.5, "hold": 1, "throw": 1, "swing": 1, "wield": 1, "smell": 0.3,
          "inspect": 0.3, "read": 0.4, "drag": 1}  # fmt: skip
 GRASP_OF = {("ride", "bicycle"): 0.6, ("ride", "motorcycle"): 0.6, ("straddle", "bicycle"): 0.5, ("straddle", "motorcycle"): 0.5,
             ("walk", "bicycle"): 1, ("walk", "motorcycle"): 1, ("kiss", "teddy bear"): 0.5, ("read", "laptop"): 0,

@@ -1,0 +1,100 @@
+"""Every configuration composes, and every one that can run here runs, through the real entry point."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+
+from rmlr_lightning.cli.config import conf_dir
+from rmlr_lightning.cli.train import main
+
+CONF = Path(conf_dir())
+EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
+SMALL = ["data.num_workers=0", "data.batch_size=4", "data.eval_batch_size=4", "hydra.output_subdir=null"]
+
+
+def choices(group: str) -> list[str]:
+    return [f"{group}={path.stem}" for path in sorted((CONF / group).glob("*.yaml"))]
+
+
+GROUPS = [
+    "data",
+    "model",
+    "model/remine",
+    "model/ire",
+    "model/irm",
+    "model/detector",
+    "loss",
+    "optim",
+    "trainer",
+    "logger",
+    "callbacks",
+    "paths",
+    "debug",
+    "task",
+    "detector",
+]
+
+
+def compose_train(overrides: list[str]):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("train", overrides=overrides, return_hydra_config=True)
+        HydraConfig.instance().set_config(cfg)
+        del cfg["hydra"]
+        return cfg
+
+
+@pytest.mark.parametrize("override", [choice for group in GROUPS for choice in choices(group)] + choices("experiment"))
+def test_every_file_composes_and_resolves(override, tmp_path):
+    cfg = compose_train([override, f"paths.output={tmp_path}"])
+    missing = {"model/detector=file": "model.detector.path"}.get(override)
+    if missing is not None:
+        assert OmegaConf.is_missing(cfg.model.detector, "path")
+    else:
+        assert OmegaConf.to_container(cfg, resolve=True)["seed"] == 0
+
+
+def test_every_file_is_tried():
+    tried = {group.split("/")[0] for group in GROUPS} | {"experiment"}
+    assert {path.name for path in CONF.iterdir() if path.is_dir()} == tried
+
+
+@pytest.fixture
+def rmlr_train(world, tmp_path, monkeypatch):
+    """The console script on the small world, in this process."""
+    boxes = world.parent / "synthetic_boxes"
+    if not boxes.exists():
+        boxes.symlink_to(world, target_is_directory=True)
+    small = ["train=60", "+val=24", "+test=48", "seed=3"]
+
+    def run(*overrides: str) -> Path:
+        prepare = [f"{'+' * size.startswith('+')}data.prepare.config.{size.lstrip('+')}" for size in small]
+        argv = ["rmlr-train", f"paths.data={world.parent}", f"hydra.run.dir={tmp_path}", *prepare, *SMALL, *overrides]
+        monkeypatch.setattr(sys, "argv", argv)
+        main()
+        return tmp_path
+
+    return run
+
+
+RUNNABLE = [name for name in EXPERIMENTS if name not in ("hicodet", "vcoco")]  # those need images we do not have
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("experiment", RUNNABLE)
+def test_every_experiment_runs(experiment, rmlr_train):
+    out = rmlr_train(f"experiment={experiment}", "debug=fast")
+    assert (out / "config.yaml").is_file()
+
+
+PARTS = [*choices("model/remine"), "model/ire=mlp", "model/irm=linear", "model=upt", "callbacks=ema", "logger=wandb"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("override", PARTS)
+def test_every_part_runs(override, rmlr_train):
+    out = rmlr_train(override, "debug=fast")
+    assert (out / "config.yaml").is_file()

@@ -1,0 +1,168 @@
+"""Train, evaluate and predict as a user does, on a small world with a random detector."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from rmlr_lightning.cli import evaluate, predict, train
+from rmlr_lightning.errors import UserError
+from rmlr_lightning.models.checkpoint import read_checkpoint
+
+SIZES = ["data.prepare.config.train=60", "+data.prepare.config.val=24", "+data.prepare.config.test=48"]
+QUICK = [*SIZES, "data.prepare.config.seed=3", "data.num_workers=0", "data.batch_size=12", "model/remine=neck"]
+
+
+@pytest.fixture(scope="module")
+def trained(world, tmp_path_factory) -> Path:
+    """The folder of a run of two epochs."""
+    out = tmp_path_factory.mktemp("run")
+    argv = ["rmlr-train", f"paths.data={world.parent}", f"hydra.run.dir={out}", *QUICK, "trainer.max_epochs=2"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", argv)
+        train.main()
+    return out
+
+
+def test_a_run_leaves_checkpoint_curves_panels_metrics_and_configuration(trained):
+    for name in (
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+        "curves.png",
+        "panels/test.png",
+        "metrics.csv",
+        "config.yaml",
+    ):
+        assert (trained / name).stat().st_size > 0
+
+
+def test_a_checkpoint_holds_what_was_trained_and_names_the_detector(trained):
+    checkpoint = read_checkpoint(trained / "checkpoints" / "best.ckpt")
+    assert not [name for name in checkpoint["state_dict"] if name.startswith("model.detector.")]
+    assert any(name.startswith("model.ire.") for name in checkpoint["state_dict"])
+    assert len(checkpoint["detector_hash"]) == 64
+
+
+def evaluated(trained, world, tmp_path, monkeypatch, *more: str) -> dict:
+    out = tmp_path / "figures.json"
+    path = trained / "checkpoints" / "best.ckpt"
+    argv = [
+        "rmlr-eval",
+        f"checkpoint={path}",
+        f"paths.data={world.parent}",
+        f"out={out}",
+        f"hydra.run.dir={tmp_path}",
+        *more,
+    ]
+    monkeypatch.setattr(sys, "argv", argv)
+    evaluate.main()
+    return json.loads(out.read_text())
+
+
+def test_evaluation_gives_the_figures_of_training_to_every_digit(trained, world, tmp_path, monkeypatch, capsys):
+    rows = [line.split(",") for line in (trained / "metrics.csv").read_text().splitlines()]
+    logged = {name: row[column] for row in rows[1:] for column, name in enumerate(rows[0]) if row[column]}
+    figures = evaluated(trained, world, tmp_path, monkeypatch)
+    for name in ("test/map_full", "test/map_rare", "test/map_non_rare", "test/known_object_map_full"):
+        assert figures[name] == float(logged[name])
+    assert "non-rare" in capsys.readouterr().out
+
+
+def test_exported_detections_score_the_same_by_rmlr_score(trained, world, tmp_path, monkeypatch, capsys):
+    found = tmp_path / "found.npz"
+    figures = evaluated(trained, world, tmp_path, monkeypatch, f"export={found}")
+    truth = world / "hico_20160224_det" / "instances_test2015.json"
+    command = [
+        sys.executable,
+        "-m",
+        "rmlr_lightning.cli.score",
+        "hicodet",
+        "--ground-truth",
+        str(truth),
+        "--detections",
+        str(found),
+        "--json",
+    ]
+    scored = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert scored["default"]["full"] == pytest.approx(figures["test/map_full"], abs=1e-6)
+    assert scored["known_object"]["rare"] == pytest.approx(figures["test/known_object_map_rare"], abs=1e-6)
+
+
+def test_prediction_writes_a_picture_and_triplets_for_each_image(trained, world, tmp_path):
+    folder = world / "hico_20160224_det" / "images" / "test2015"
+    predict.main([str(trained / "checkpoints" / "best.ckpt"), str(folder), "--out", str(tmp_path), "--most", "5"])
+    names = {path.stem for path in folder.glob("*.jpg")}
+    assert {path.stem for path in tmp_path.glob("*.json")} == {path.stem for path in tmp_path.glob("*.png")} == names
+    record = json.loads((tmp_path / f"{min(names)}.json").read_text())
+    assert len(record["triplets"]) <= 5
+    assert [t["score"] for t in record["triplets"]] == sorted((t["score"] for t in record["triplets"]), reverse=True)
+
+
+def test_prediction_uses_given_boxes_as_they_are(trained, tmp_path):
+    Image.effect_noise((200, 100), 50).convert("RGB").save(tmp_path / "12.png")
+    rows = [
+        {"image_id": 12, "category_id": 1, "bbox": [10, 10, 50, 80], "score": 0.9},
+        {"image_id": 12, "category_id": 47, "bbox": [40, 30, 20, 20], "score": 0.8},
+    ]
+    (tmp_path / "boxes.json").write_text(json.dumps(rows))
+    checkpoint = str(trained / "checkpoints" / "best.ckpt")
+    predict.main(
+        [checkpoint, str(tmp_path / "12.png"), "--out", str(tmp_path / "out"), "--boxes", str(tmp_path / "boxes.json")]
+    )
+    triplets = json.loads((tmp_path / "out" / "12.json").read_text())["triplets"]
+    assert {tuple(t["box_h"]) for t in triplets} == {(10, 10, 60, 90)}
+    assert {tuple(t["box_o"]) for t in triplets} == {(40, 30, 60, 50)}
+    assert {t["object"] for t in triplets} == {"cup"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["no.ckpt", "x.jpg"], "no such checkpoint"),
+        (["CHECKPOINT", "nothing_here.jpg"], "no such picture or folder"),
+        (["CHECKPOINT", "EMPTY"], "no pictures in this folder"),
+        (["CHECKPOINT", "TEXT"], "not a readable picture"),
+    ],
+)
+def test_mistakes_get_one_line_and_status_2(arguments, said, trained, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.jpg").write_text("no picture")
+    places = {
+        "CHECKPOINT": trained / "checkpoints" / "best.ckpt",
+        "EMPTY": tmp_path / "empty",
+        "TEXT": tmp_path / "text.jpg",
+    }
+    with pytest.raises(SystemExit) as caught:
+        predict.main([*(str(places.get(a, a)) for a in arguments), "--out", str(tmp_path / "out")])
+    assert caught.value.code == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said in error and error.startswith("error: ")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_checkpoint_on_top_of_another_detector_is_refused(trained, tmp_path):
+    from rmlr_lightning.cli.restore import restore
+
+    checkpoint = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)
+    checkpoint["detector_hash"] = "0" * 64
+    torch.save(checkpoint, tmp_path / "other.ckpt")
+    with pytest.raises(UserError, match="another detector"):
+        restore(tmp_path / "other.ckpt")
+    (tmp_path / "noise.ckpt").write_bytes(b"noise")
+    with pytest.raises(UserError, match="not a readable checkpoint"):
+        read_checkpoint(tmp_path / "noise.ckpt")
+
+
+@pytest.mark.slow
+def test_resuming_goes_on_where_it_stopped(world, tmp_path, monkeypatch):
+    argv = ["rmlr-train", f"paths.data={world.parent}", f"hydra.run.dir={tmp_path}", *QUICK, "test=false"]
+    for more in (["trainer.max_epochs=1"], ["trainer.max_epochs=2", "resume=last"]):
+        monkeypatch.setattr(sys, "argv", [*argv, *more])
+        train.main()
+    last = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["epoch"] == 1
+    assert last["global_step"] == 2 * (60 // 12)
