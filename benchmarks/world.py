@@ -173,14 +173,13 @@ def fit_mlp(train: dict, test: dict, keys: tuple[str, ...], steps: int, seed: in
 
 
 def crops(images: list[np.ndarray], annotations: list[dict], where: list) -> torch.Tensor:
-    """uint8 (pairs, 5, CROP, CROP): the square around both boxes, with their masks."""
+    """uint8 (pairs, 5, CROP, CROP): the square around the person, with the masks of both boxes."""
     out = np.zeros((len(where), CROP, CROP, 5), np.uint8)
     for n, (k, i, j) in enumerate(where):
         a, image = annotations[k], images[k]
         h, o = np.array(a["persons"][i]) / 2, np.array(a["objects"][j]["box"]) / 2
-        x0, y0, x1, y1 = *np.minimum(h, o)[:2], *np.maximum(h, o)[2:]
-        side = 1.08 * max(x1 - x0, y1 - y0)
-        ax, ay = (x0 + x1 - side) / 2, (y0 + y1 - side) / 2
+        side = 1.25 * max(h[2] - h[0], h[3] - h[1])
+        ax, ay = (h[0] + h[2] - side) / 2, (h[1] + h[3] - side) / 2
         move = np.array([[CROP / side, 0, -ax * CROP / side], [0, CROP / side, -ay * CROP / side]])
         out[n, ..., :3] = cv2.warpAffine(image, move, (CROP, CROP), flags=cv2.INTER_LINEAR)
         for c, b in ((3, h), (4, o)):

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,3 +39,12 @@ def one_line_errors() -> Iterator[None]:
             raise
         print(f"error: {cause}", file=sys.stderr)
         sys.exit(2)
+
+
+def quiet() -> None:
+    """Silence what a user need not act on."""
+    # Frozen modules are meant to be in evaluation mode; Lightning cannot know
+    warnings.filterwarnings("ignore", r"Found \d+ module\(s\) in eval mode")
+    # Two cores and small pictures: more loading processes would only take turns
+    warnings.filterwarnings("ignore", "The '.*' does not have many workers")
+    os.environ.setdefault("WANDB_SILENT", "true")

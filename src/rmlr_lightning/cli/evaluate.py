@@ -9,7 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Trainer, seed_everything
 
-from rmlr_lightning.cli.config import conf_dir, one_line_errors
+from rmlr_lightning.cli.config import conf_dir, one_line_errors, quiet
 from rmlr_lightning.cli.restore import restore
 from rmlr_lightning.cli.table import print_results
 from rmlr_lightning.errors import UserError
@@ -85,6 +85,7 @@ def export(path: Path, kept: list, task: HOITask) -> None:
 @hydra.main(version_base="1.3", config_path=conf_dir(), config_name="evaluate")
 def main(cfg: DictConfig) -> None:
     """Entry point."""
+    quiet()
     with one_line_errors():
         metrics = evaluate(cfg)
         print_results(metrics, cfg.split, f"{cfg.checkpoint} on {cfg.split}")

@@ -1,6 +1,5 @@
 """rmlr-train: compose a configuration, train, test, and say where everything is."""
 
-import os
 from pathlib import Path
 
 import hydra
@@ -9,7 +8,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer, seed_everything
 
-from rmlr_lightning.cli.config import conf_dir, one_line_errors
+from rmlr_lightning.cli.config import conf_dir, one_line_errors, quiet
 from rmlr_lightning.cli.table import print_results
 from rmlr_lightning.errors import UserError
 
@@ -88,7 +87,7 @@ def _tell(cfg: DictConfig, trainer: Trainer, metrics: dict) -> None:
 @hydra.main(version_base="1.3", config_path=conf_dir(), config_name="train")
 def main(cfg: DictConfig) -> float | None:
     """Entry point; returns the monitored value, for sweepers."""
-    os.environ.setdefault("WANDB_SILENT", "true")
+    quiet()
     with one_line_errors():
         return train(cfg).get(cfg.task.monitor)
 

@@ -95,7 +95,7 @@ def draw_hand(b: Brush, body: Body, look: Look, side: int) -> None:
     along = along / max(abs(along), 1e-6)
     if grip == "open":  # fingers spread
         for turn in (-0.75, -0.25, 0.25, 0.75):
-            b.line([hand, hand + along * cmath.exp(1j * turn) * 0.062], 0.02, skin, ink)
+            b.line([hand, hand + along * cmath.exp(1j * turn) * 0.07], 0.022, skin, ink)
         b.line([hand, hand + along * cmath.exp(-1.7j) * 0.05], 0.02, skin, ink)
         b.disc(hand, HAND * 0.85, skin)
     elif grip == "flat":  # a stroking palm
@@ -143,15 +143,15 @@ def draw_head(b: Brush, body: Body, look: Look) -> None:
             f.line([eye - 0.2, eye + 0.12j, eye + 0.2], 0.09, (40, 28, 28), track=False)
             continue
         big = 1.25 if face.eyes == "wide" else 1.0
-        f.oval(eye, 0.21 * big, 0.26 * big, (255, 255, 255), ink, track=False)
-        f.disc(eye + complex(gaze.real * 0.1, gaze.imag * 0.14), 0.135, (25, 20, 25), track=False)
+        f.oval(eye, 0.24 * big, 0.3 * big, (255, 255, 255), ink, track=False)
+        f.disc(eye + complex(gaze.real * 0.1, gaze.imag * 0.14), 0.15, (25, 20, 25), track=False)
         brow = -0.44 if face.eyes == "wide" else -0.38
         f.line([eye + complex(-0.16, brow), eye + complex(0.16, brow)], 0.09, shade(look.hair, 0.8), track=False)
     lip = mix(skin, (150, 30, 40), 0.6)
     if face.mouth == "open":
-        f.oval(p(0.55, 0.52), 0.26, 0.28, (90, 15, 25), lip, track=False)
+        f.oval(p(0.55, 0.52), 0.34, 0.34, (90, 15, 25), lip, track=False)
     elif face.mouth == "kiss":
-        f.disc(p(0.88, 0.46), 0.17, (215, 60, 80), shade(lip, 0.6))
+        f.disc(p(0.9, 0.46), 0.24, (215, 60, 80), shade(lip, 0.6))
     elif face.mouth == "smile":
         f.line([p(0.22, 0.46), p(0.48, 0.6), p(0.74, 0.46)], 0.1, (120, 25, 35), track=False)
     else:

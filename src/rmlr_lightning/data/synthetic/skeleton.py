@@ -3,8 +3,8 @@
 import cmath
 from dataclasses import dataclass, field
 
-HEAD = 0.108  # head radius: cartoon proportions, about 1/5 of the height
-UPPER_ARM, LOWER_ARM, HAND = 0.165, 0.155, 0.036
+HEAD = 0.118  # head radius: cartoon proportions, about 1/5 of the height
+UPPER_ARM, LOWER_ARM, HAND = 0.165, 0.155, 0.041
 THIGH, SHIN = 0.225, 0.215
 SHOULDERS = (0.075 + 0.005j, -0.075 + 0j)  # far, near: a three-quarter view
 HIPS = (0.035 + 0j, -0.035 + 0j)
@@ -28,7 +28,7 @@ class Body:
 
     hip: complex = -0.46j
     neck: complex = -0.775j
-    head: complex = 0.015 - 0.89j
+    head: complex = 0.015 - 0.882j
     elbow: list[complex] = field(default_factory=lambda: [0j, 0j])
     hand: list[complex] = field(default_factory=lambda: [0j, 0j])
     grip: list[str] = field(default_factory=lambda: ["rest", "rest"])  # rest | fist | open | flat

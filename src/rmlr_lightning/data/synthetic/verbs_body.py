@@ -78,7 +78,7 @@ def wear(b: Body, c: Contact, rng) -> None:
 
 def beside(b: Body, c: Contact, rng) -> None:
     """no_interaction with something large."""
-    (stride if rng.random() < 0.3 else stand)(b, rng)
+    stand(b, rng)
     trunk(b, rng.normal(0.03, 0.05))
     look_away(b, c.place, rng)
     for side in (0, 1):
@@ -208,7 +208,7 @@ def drag(b: Body, c: Contact, rng) -> None:
 
 def dribble(b: Body, c: Contact, rng) -> None:
     """A flat hand over the ball, not touching."""
-    (stride if rng.random() < 0.5 else stand)(b, rng)
+    stand(b, rng, 0.1)
     low = c.place.imag > -0.55
     trunk(b, rng.normal(0.2 if low else 0.05, 0.04))
     look_at(b, c.place)

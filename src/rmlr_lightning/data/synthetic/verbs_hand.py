@@ -8,12 +8,22 @@ import math
 
 from rmlr_lightning.data.synthetic.objects import Contact
 from rmlr_lightning.data.synthetic.skeleton import HEAD, MOUTH, NOSE, Body
-from rmlr_lightning.data.synthetic.stances import idle, look_at, look_away, lunge, stand, stride, trunk
+from rmlr_lightning.data.synthetic.stances import look_at, look_away, lunge, stand, stride, trunk
 
 
-def upright(b: Body, rng, width: float = 0.05) -> None:
+def upright(b: Body, rng, width: float = 0.05, lean: float = 0.02) -> None:
     stand(b, rng, width)
-    trunk(b, rng.normal(0.02, 0.04))
+    trunk(b, rng.normal(lean, 0.03))
+
+
+def bent(b: Body, rng, lean: float) -> None:
+    """Knees soft, trunk forward: attentive."""
+    stand(b, rng, 0.07)
+    if not b.settled:
+        b.hip += complex(-0.05, 0.05)
+        b.step(0, b.foot[0])
+        b.step(1, b.foot[1])
+    trunk(b, rng.normal(lean, 0.03), 0.7)
 
 
 def keep_off(b: Body, c: Contact, gap: float) -> None:
@@ -24,18 +34,42 @@ def keep_off(b: Body, c: Contact, gap: float) -> None:
         b.head += away / max(abs(away), 1e-6) * min(short, 0.11)
 
 
-def grasp(b: Body, c: Contact, rng, both: float = 0.3) -> None:
-    """The hands that hold it, and the idle one; without `held` no hand comes near."""
+def hang(b: Body, side: int, rng) -> None:
+    """The arm straight down."""
+    b.reach(side, b.shoulder(side) + complex(rng.normal(-0.03, 0.02), 0.31), "rest")
+
+
+def akimbo(b: Body, side: int, rng) -> None:
+    """A hand on the hip, the elbow out."""
+    b.reach(side, b.hip_joint(side) + complex(-0.05 + rng.normal(0, 0.01), -0.05), "rest")
+
+
+def behind(b: Body, side: int, rng) -> None:
+    """A hand behind the back."""
+    b.reach(side, b.hip + complex(-0.12 + rng.normal(0, 0.01), -0.08), "rest")
+
+
+def swung(b: Body, side: int, rng) -> None:
+    """An arm swung back, as one walks."""
+    b.reach(side, b.shoulder(side) + complex(-0.2 + rng.normal(0, 0.02), 0.22), "rest")
+
+
+def waved(b: Body, side: int, rng) -> None:
+    """A hand in the air, away from what the other one does."""
+    b.reach(side, b.shoulder(side) + complex(-0.2 + rng.normal(0, 0.02), -0.06), "open", -1.0)
+
+
+def grasp(b: Body, c: Contact, rng, free, both: float = 0.0, side: int = 1, bend: float = 1.0) -> None:
+    """The hands that hold it; `free` says what an arm without a task does. Without `held` no hand comes near."""
     if not c.held:
-        idle(b, 0, rng)
-        idle(b, 1, rng)
+        free(b, 0, rng)
+        free(b, 1, rng)
     elif rng.random() < both:
         b.reach(0, c.grip("right"))
         b.reach(1, c.grip("left"))
     else:
-        side = int(rng.random() < 0.65)
-        idle(b, 1 - side, rng)
-        b.reach(side, c.grip("hand"))
+        free(b, 1 - side, rng)
+        b.reach(side, c.grip("hand"), "fist", bend)
 
 
 def bring(b: Body, c: Contact, feature: complex, depth: float, rng) -> None:
@@ -49,62 +83,68 @@ def hold(b: Body, c: Contact, rng) -> None:
     upright(b, rng)
     keep_off(b, c, 0.035)
     look_away(b, c.place, rng)
-    grasp(b, c, rng)
+    grasp(b, c, rng, hang)
 
 
 def carry(b: Body, c: Contact, rng) -> None:
+    """Walking with it: in a fist, or on flat hands."""
     stride(b, rng)
-    trunk(b, rng.normal(0.08, 0.03))
+    trunk(b, rng.normal(0.1, 0.03))
     keep_off(b, c, 0.035)
-    look_away(b, c.place, rng)
-    grasp(b, c, rng, 0.6)
+    b.face.turn, b.face.gaze = 1.0, complex(1, rng.uniform(-0.1, 0.1))
+    if c.held:
+        grasp(b, c, rng, swung)
+    else:
+        b.reach(0, c.grip("right"), "flat")
+        b.reach(1, c.grip("left"), "flat")
 
 
 def eat(b: Body, c: Contact, rng) -> None:
     upright(b, rng)
     b.face.mouth, b.face.tilt, b.face.gaze = "open", rng.normal(0.05, 0.05), 1 + 0.6j
     bring(b, c, MOUTH, 0.035, rng)
-    grasp(b, c, rng)
+    grasp(b, c, rng, akimbo)
 
 
 def drink_with(b: Body, c: Contact, rng) -> None:
-    upright(b, rng)
-    b.face.mouth, b.face.tilt, b.face.gaze = "open", -0.3 + rng.normal(0, 0.12), 1 - 0.5j
+    upright(b, rng, 0.05, -0.12)
+    b.face.mouth, b.face.tilt, b.face.gaze = "open", -0.3 + rng.normal(0, 0.08), 1 - 0.5j
     b.face.turn, b.head_free = 1.0, False
     top = c.grip("top") + complex(rng.uniform(-0.02, 0.02), rng.uniform(-0.01, 0.03))
     b.move_head(b.head + top - b.mouth_at(), 0.2)
-    grasp(b, c, rng)
+    grasp(b, c, rng, akimbo, bend=-1.0)
 
 
 def smell(b: Body, c: Contact, rng) -> None:
-    upright(b, rng)
+    bent(b, rng, 0.2)
     b.face.eyes, b.face.tilt = "shut", 0.25 + rng.normal(0, 0.06)
     bring(b, c, NOSE, 0.01, rng)
-    grasp(b, c, rng)
+    grasp(b, c, rng, behind)
 
 
 def inspect(b: Body, c: Contact, rng) -> None:
-    upright(b, rng)
+    """Bent towards it, eyes wide, a hand on the knee."""
+    bent(b, rng, 0.2)
     b.face.eyes = "wide"
+    keep_off(b, c, rng.uniform(0.03, 0.06))
     look_at(b, c.place)
-    away = b.head - c.place
-    want = HEAD + abs(c.edge(b.head) - c.place) + rng.uniform(0.03, 0.06)
-    b.move_head(c.place + away / max(abs(away), 1e-6) * want, 0.10)
-    look_at(b, c.place)
-    grasp(b, c, rng)
+    grasp(b, c, rng, behind, side=0)
+    b.reach(1, b.knee[1] + (0.0 - 0.05j), "flat")
 
 
 def read(b: Body, c: Contact, rng) -> None:
     upright(b, rng)
     keep_off(b, c, 0.05)
     look_at(b, c.place)
-    grasp(b, c, rng, 0.8)
+    b.face.tilt += 0.15
+    grasp(b, c, rng, behind, 1.0)
 
 
 def text_on(b: Body, c: Contact, rng) -> None:
-    upright(b, rng)
+    upright(b, rng, 0.05, 0.08)
     keep_off(b, c, 0.05)
     look_at(b, c.place)
+    b.face.tilt += 0.15
     b.reach(0, c.grip("right"))
     b.reach(1, c.grip("screen"), "open")
 
@@ -115,19 +155,21 @@ def talk_on(b: Body, c: Contact, rng) -> None:
     b.head_free = False
     ear = b.feature(-0.55 + 0.1j)
     b.move_head(b.head + c.place + complex(0, rng.uniform(-0.04, 0.04)) - ear, 0.2)
-    grasp(b, c, rng, 0.0)
+    b.reach(0, c.grip("hand"), "fist")
+    waved(b, 1, rng)
 
 
 def open_up(b: Body, c: Contact, rng) -> None:
-    upright(b, rng)
+    """One hand below, the other pulls at the top."""
+    upright(b, rng, 0.09)
     keep_off(b, c, 0.03)
     look_at(b, c.place)
-    b.reach(0, c.grip("hand"))
-    b.reach(1, c.grip("top"), "fist")
+    b.reach(0, c.grip("hand"), "flat")
+    b.reach(1, c.grip("top") - 0.03j, "fist", -1.0)
 
 
 def type_on(b: Body, c: Contact, rng) -> None:
-    upright(b, rng)
+    bent(b, rng, 0.12)
     keep_off(b, c, 0.03)
     look_at(b, c.place)
     b.reach(0, c.grip("keys_far"), "open")
@@ -146,21 +188,21 @@ def kiss(b: Body, c: Contact, rng) -> None:
     upright(b, rng)
     b.face.eyes, b.face.mouth, b.face.tilt = "shut", "kiss", 0.05
     bring(b, c, 1.0 + 0.46j, 0.015, rng)
-    grasp(b, c, rng, 0.5)
+    grasp(b, c, rng, behind, 1.0)
 
 
 def throw(b: Body, c: Contact, rng) -> None:
     lunge(b, rng)
-    trunk(b, rng.normal(-0.08, 0.04))
+    trunk(b, rng.normal(-0.12, 0.03))
     keep_off(b, c, 0.02)
     b.face.gaze = 1 + 0j
     b.reach(1, c.grip("hand"), "fist", -1.0)
-    b.reach(0, b.shoulder(0) + complex(0.27, 0.06), "open")
+    b.reach(0, b.shoulder(0) + complex(-0.26, -0.02), "open", -1.0)
 
 
 def catch(b: Body, c: Contact, rng) -> None:
     lunge(b, rng)
-    trunk(b, rng.normal(0.05, 0.05))
+    trunk(b, rng.normal(0.12, 0.04))
     keep_off(b, c, 0.05)
     look_at(b, c.place)
     gap = rng.uniform(0.04, 0.06)
@@ -171,7 +213,7 @@ def catch(b: Body, c: Contact, rng) -> None:
 
 def swing(b: Body, c: Contact, rng) -> None:
     lunge(b, rng)
-    trunk(b, rng.normal(0.06, 0.05))
+    trunk(b, rng.normal(0.15, 0.04))
     keep_off(b, c, 0.03)
     b.face.gaze = 1 + 0.2j
     b.reach(0, c.grip("second"))
@@ -179,21 +221,19 @@ def swing(b: Body, c: Contact, rng) -> None:
 
 
 def wield(b: Body, c: Contact, rng) -> None:
-    upright(b, rng, 0.1)
+    upright(b, rng, 0.1, -0.08)
     keep_off(b, c, 0.03)
-    b.face.gaze, b.face.eyes = 1 + 0j, "wide"
+    b.face.gaze, b.face.eyes, b.face.mouth = 1 + 0j, "wide", "open"
     b.reach(0, c.grip("second"), "fist", -1.0)
     b.reach(1, c.grip("hand"), "fist", -1.0)
 
 
 def near(b: Body, c: Contact, rng) -> None:
     """no_interaction: beside it, hands off, eyes elsewhere."""
-    (stride if rng.random() < 0.3 else stand)(b, rng)
-    trunk(b, rng.normal(0.02, 0.04))
+    upright(b, rng)
     keep_off(b, c, 0.045)
     look_away(b, c.place, rng)
-    idle(b, 0, rng)
-    idle(b, 1, rng)
-    for side in (0, 1):  # an idle hand must not touch it by chance
-        if abs(b.hand[side] - c.place) < abs(c.edge(b.hand[side]) - c.place) + 0.05:
+    for side in (0, 1):
+        (hang if rng.random() < 0.75 else behind)(b, side, rng)
+        if abs(b.hand[side] - c.place) < abs(c.edge(b.hand[side]) - c.place) + 0.05:  # must not touch it by chance
             b.reach(side, b.hip_joint(side) + (-0.12 - 0.05j), "rest")
