@@ -3,7 +3,7 @@
     python benchmarks/remining.py                       # 3 rows x 3 seeds; a finished run is not repeated
     python benchmarks/remining.py --seeds 0 1 2 3 4 --rows rmlr upt --out multirun/remining
 
-Prints a table (mean and standard deviation over seeds, test split) and a line of JSON. Each run is a plain `rmlr-train`;
+Prints a table (mean and standard deviation over seeds, test split) and a line of JSON. A run is a plain `rmlr-train`;
 its configuration and metrics stay below --out.
 """
 
@@ -30,7 +30,7 @@ FIGURES = {"full": "map_full", "rare": "map_rare", "non-rare": "map_non_rare", "
 def figures(folder: Path, row: str, seed: int, more: list[str]) -> dict[str, float]:
     """The test figures of a run, made if they are not there."""
     home = folder / row / f"seed{seed}"
-    result = home / "test.json"
+    result = home / "figures.json"
     if not result.exists():
         command = [
             sys.executable,
@@ -42,9 +42,6 @@ def figures(folder: Path, row: str, seed: int, more: list[str]) -> dict[str, flo
             *more,
         ]
         subprocess.run([*command, "resume=auto"], check=True, stdout=subprocess.DEVNULL)
-        lines = [line.split(",") for line in (home / "metrics.csv").read_text().splitlines()]
-        values = {name: float(line[i]) for line in lines[1:] for i, name in enumerate(lines[0]) if line[i]}
-        result.write_text(json.dumps({name: value for name, value in values.items() if name.startswith("test/")}))
     return json.loads(result.read_text())
 
 

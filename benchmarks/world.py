@@ -3,11 +3,11 @@
     python benchmarks/world.py                      # about 10 minutes on 2 CPU cores
     python benchmarks/world.py --cnn-epochs 0       # boxes and pose only
 
-All three classify the verbs of given pairs (every person with every object of an image, true boxes and object class), so
-detection plays no part. `boxes` is the floor: what placement and class priors give away. `pose` is the ceiling: joints, gaze,
-mouth and hands as drawn. Both are trained twice: on the world's own 1k training set with its long tail, and on a large flat
-set ("plenty"), which shows what is *in* boxes or pose when data is no limit. `pixels` is a small CNN from scratch on the crop
-around the pair. Prints a table and one line of JSON.
+All three classify the verbs of given pairs (every person with every object of an image, true boxes and object class),
+so detection plays no part. `boxes` is the floor: what placement and class priors give away. `pose` is the ceiling:
+joints, gaze, mouth and hands as drawn. Both are trained twice: on the world's own 1k training set with its long tail,
+and on a large flat set ("plenty"), which shows what is *in* boxes or pose when data is no limit. `pixels` is a small
+CNN from scratch on the crop around the person. Prints a table and one line of JSON.
 """
 
 import argparse
@@ -19,14 +19,12 @@ from multiprocessing import get_context
 import cv2
 import numpy as np
 import torch
-from torch import nn
+from world_probes import CROP, fit_cnn, fit_mlp, near
 
 from rmlr_lightning.data.synthetic import WorldConfig, render, schedule
 from rmlr_lightning.data.synthetic.paint import paint_scene
 from rmlr_lightning.data.synthetic.scene import compose, streams
 from rmlr_lightning.data.synthetic.world import classes
-
-CROP = 96
 
 
 def look(job):
@@ -47,9 +45,30 @@ def box_features(h, o, size) -> list[float]:
     hx, hy, ox, oy = (h[0] + h[2]) / 2, (h[1] + h[3]) / 2, (o[0] + o[2]) / 2, (o[1] + o[3]) / 2
     inner = max(min(h[2], o[2]) - max(h[0], o[0]), 0) * max(min(h[3], o[3]) - max(h[1], o[1]), 0)
     dx, dy = (ox - hx) / hh, (oy - hy) / hh
-    return [hx / w, hy / t, ox / w, oy / t, hw / w, hh / t, ow / w, oh / t, hw / hh, ow / max(oh, 1), dx, abs(dx), dy, ow / hh, oh / hh,
-            (o[1] - h[1]) / hh, (o[3] - h[3]) / hh, (o[0] - h[0]) / hh, (o[2] - h[2]) / hh, inner / (hw * hh),
-            inner / max(ow * oh, 1), np.log(ow * oh / (hw * hh))]  # fmt: skip
+    return [
+        hx / w,
+        hy / t,
+        ox / w,
+        oy / t,
+        hw / w,
+        hh / t,
+        ow / w,
+        oh / t,
+        hw / hh,
+        ow / max(oh, 1),
+        dx,
+        abs(dx),
+        dy,
+        ow / hh,
+        oh / hh,
+        (o[1] - h[1]) / hh,
+        (o[3] - h[3]) / hh,
+        (o[0] - h[0]) / hh,
+        (o[2] - h[2]) / hh,
+        inner / (hw * hh),
+        inner / max(ow * oh, 1),
+        np.log(ow * oh / (hw * hh)),
+    ]
 
 
 def pose_features(joints, h, o) -> list[float]:
@@ -83,93 +102,13 @@ def pairs_of(annotations: list[dict], size) -> dict:
                 row[[verb_of[v] for v in true.get((i, j), ())]] = 1
                 target.append(row)
                 where.append((k, i, j))
-    return {"boxes": torch.tensor(boxes, dtype=torch.float32), "pose": torch.tensor(pose, dtype=torch.float32),
-            "objects": torch.tensor(objects), "target": torch.tensor(np.array(target)), "where": where}  # fmt: skip
-
-
-def allowed() -> torch.Tensor:
-    names = classes()
-    table = torch.zeros(len(names.objects), len(names.verbs), dtype=torch.bool)
-    for verb, obj in names.hois:
-        table[names.objects.index(obj), names.verbs.index(verb)] = True
-    return table
-
-
-def average_precision(scores: np.ndarray, truth: np.ndarray) -> float:
-    order = np.argsort(-scores, kind="stable")
-    hit = truth[order]
-    precision = np.cumsum(hit) / np.arange(1, len(hit) + 1)
-    return float((precision * hit).sum() / max(hit.sum(), 1))
-
-
-def evaluate(logits: torch.Tensor, data: dict) -> dict:
-    """mAP over the world's HOIs: full, rare, non-rare, and by verb."""
-    names = classes()
-    aps = []
-    for verb, obj in names.hois:
-        mine = data["objects"] == names.objects.index(obj)
-        v = names.verbs.index(verb)
-        aps.append(average_precision(logits[mine, v].numpy(), data["target"][mine, v].numpy()))
-    aps = 100 * np.array(aps)
-    rare = np.zeros(len(aps), bool)
-    rare[list(names.rare)] = True
-    by_verb = {v: round(float(np.mean([a for a, (w, _) in zip(aps, names.hois, strict=True) if w == v])), 1) for v in names.verbs}
-    return {"full": aps.mean(), "rare": aps[rare].mean(), "non_rare": aps[~rare].mean(), "by_verb": by_verb}
-
-
-class Mlp(nn.Module):
-    def __init__(self, features: int, hidden: int = 256) -> None:
-        super().__init__()
-        names = classes()
-        self.net = nn.Sequential(nn.Linear(features + len(names.objects), hidden), nn.ReLU(), nn.Dropout(0.1), nn.Linear(hidden, hidden),
-                                 nn.ReLU(), nn.Dropout(0.1), nn.Linear(hidden, len(names.verbs)))  # fmt: skip
-
-    def forward(self, x, objects):
-        hot = nn.functional.one_hot(objects, len(classes().objects)).float()
-        return self.net(torch.cat([x, hot], 1))
-
-
-class Cnn(nn.Module):
-    """Four strided blocks on the crop (RGB and the two box masks), then an MLP with the box features."""
-
-    def __init__(self, features: int) -> None:
-        super().__init__()
-        layers, last = [], 5
-        for width in (24, 48, 96, 128):
-            layers += [nn.Conv2d(last, width, 3, 2, 1), nn.BatchNorm2d(width), nn.ReLU()]
-            last = width
-        self.trunk = nn.Sequential(*layers, nn.Conv2d(last, 128, 3, 1, 1), nn.BatchNorm2d(128), nn.ReLU(), nn.Flatten(), nn.Dropout(0.3),
-                                   nn.Linear(128 * (CROP // 16) ** 2, 256), nn.ReLU())  # fmt: skip
-        self.head = Mlp(256 + features)
-
-    def forward(self, crop, x, objects):
-        return self.head(torch.cat([self.trunk(crop), x], 1), objects)
-
-
-def loss_of(logits, objects, target, table):
-    """Binary cross entropy over the verbs possible with the object."""
-    mask = table[objects]
-    return nn.functional.binary_cross_entropy_with_logits(logits[mask], target[mask])
-
-
-def fit_mlp(train: dict, test: dict, keys: tuple[str, ...], steps: int, seed: int) -> dict:
-    torch.manual_seed(seed)
-    x, y = (torch.cat([d[k] for k in keys], 1) for d in (train, test))
-    mean, std = x.mean(0), x.std(0) + 1e-4
-    x, y = ((v - mean) / std for v in (x, y))
-    net, table = Mlp(x.shape[1]), allowed()
-    optimizer = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, steps)
-    for _ in range(steps):
-        pick = torch.randint(len(x), (256,))
-        loss = loss_of(net(x[pick], train["objects"][pick]), train["objects"][pick], train["target"][pick], table)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-    net.eval()
-    with torch.no_grad():
-        return evaluate(net(y, test["objects"]), test)
+    return {
+        "boxes": torch.tensor(boxes, dtype=torch.float32),
+        "pose": torch.tensor(pose, dtype=torch.float32),
+        "objects": torch.tensor(objects),
+        "target": torch.tensor(np.array(target)),
+        "where": where,
+    }
 
 
 def crops(images: list[np.ndarray], annotations: list[dict], where: list) -> torch.Tensor:
@@ -186,50 +125,6 @@ def crops(images: list[np.ndarray], annotations: list[dict], where: list) -> tor
             p = np.clip(((b - [ax, ay, ax, ay]) * CROP / side).round().astype(int), 0, CROP)
             out[n, p[1] : p[3], p[0] : p[2], c] = 255
     return torch.tensor(out).permute(0, 3, 1, 2).contiguous()
-
-
-def near(data: dict) -> torch.Tensor:
-    """Pairs whose boxes are within reach of each other; the CNN is spared the others, which it scores last."""
-    offset, width = data["boxes"][:, 11], (data["boxes"][:, 8] + data["boxes"][:, 13]) / 2
-    return (offset < width + 0.25).nonzero()[:, 0]
-
-
-def fit_cnn(train: dict, test: dict, epochs: int, seed: int) -> dict:
-    torch.manual_seed(seed)
-    mean, std = train["boxes"].mean(0), train["boxes"].std(0) + 1e-4
-    net, table = Cnn(len(mean)), allowed()
-    optimizer = torch.optim.AdamW(net.parameters(), 1e-3, weight_decay=2e-2)
-    n, batch = len(train["rows"]), 64
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, epochs * (n // batch))
-    kept = torch.ones(len(mean))
-    kept[[0, 2, 10, 17, 18]] = 0  # box features that a mirror would change
-
-    def forward(data, pick, augment: bool):
-        """Logits of the picked near pairs."""
-        crop, rows = data["crops"][pick].float() / 255, data["rows"][pick]
-        if augment:
-            flip = torch.rand(len(crop)) < 0.5
-            crop[flip] = crop[flip].flip(-1)
-            crop[:, :3] *= 1 + 0.15 * torch.randn(len(crop), 3, 1, 1)
-        return net(crop, (data["boxes"][rows] - mean) / std * kept, data["objects"][rows])
-
-    for _ in range(epochs):
-        order = torch.randperm(n)
-        for s in range(0, n - batch + 1, batch):
-            pick = order[s : s + batch]
-            rows = train["rows"][pick]
-            loss = loss_of(forward(train, pick, True), train["objects"][rows], train["target"][rows], table)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-    net.eval()
-    logits = torch.full_like(test["target"], -100.0)
-    with torch.no_grad():
-        for s in range(0, len(test["rows"]), 256):
-            pick = torch.arange(s, min(s + 256, len(test["rows"])))
-            logits[test["rows"][pick]] = forward(test, pick, False)
-    return evaluate(logits, test)
 
 
 def main() -> None:
@@ -258,12 +153,17 @@ def main() -> None:
     for name in ("train", "plenty"):
         if name in data:
             results[f"boxes, {name}"] = fit_mlp(data[name], test, ("boxes",), args.steps, args.seed)
-            results[f"pose, {name}"] = fit_mlp(data[name], test, ("boxes", "pose"), args.steps * (1 if name == "train" else 3), args.seed)
+            results[f"pose, {name}"] = fit_mlp(
+                data[name], test, ("boxes", "pose"), args.steps * (1 if name == "train" else 3), args.seed
+            )
     if pixels:
         for name in ("train", "test"):
             rows = near(data[name])
             where = [data[name]["where"][i] for i in rows.tolist()]
-            data[name] |= {"rows": rows, "crops": crops([p for _, p in parts[name]], [a for a, _ in parts[name]], where)}
+            data[name] |= {
+                "rows": rows,
+                "crops": crops([p for _, p in parts[name]], [a for a, _ in parts[name]], where),
+            }
         results["pixels, train"] = fit_cnn(data["train"], test, args.cnn_epochs, args.seed)
     print(f"{'from, trained on':<18}{'full':>7}{'rare':>7}{'non-rare':>10}")
     for name, r in results.items():
@@ -272,8 +172,17 @@ def main() -> None:
     for verb in classes().verbs:
         print(f"{verb:<16}" + "".join(f"{r['by_verb'][verb]:16.1f}" for r in results.values()))
     pairs = {name: len(d["objects"]) for name, d in data.items()}
-    print(json.dumps({"seconds": round(time.perf_counter() - start), "pairs": pairs,
-                      **{name: {k: v if k == "by_verb" else round(v, 2) for k, v in r.items()} for name, r in results.items()}}))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "seconds": round(time.perf_counter() - start),
+                "pairs": pairs,
+                **{
+                    name: {k: v if k == "by_verb" else round(v, 2) for k, v in r.items()} for name, r in results.items()
+                },
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,14 @@ from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.checkpoint import read_checkpoint
 
 SIZES = ["data.prepare.config.train=60", "+data.prepare.config.val=24", "+data.prepare.config.test=48"]
-QUICK = [*SIZES, "data.prepare.config.seed=3", "data.num_workers=0", "data.batch_size=12", "model/remine=neck"]
+QUICK = [
+    *SIZES,
+    "data.prepare.config.seed=3",
+    "data.num_workers=0",
+    "data.batch_size=12",
+    "model/remine=neck",
+    "trainer.log_every_n_steps=1",
+]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +41,8 @@ def test_a_run_leaves_checkpoint_curves_panels_metrics_and_configuration(trained
         "checkpoints/last.ckpt",
         "curves.png",
         "panels/test.png",
-        "metrics.csv",
+        "figures.json",
+        "metrics/version_0/metrics.csv",
         "config.yaml",
     ):
         assert (trained / name).stat().st_size > 0
@@ -64,11 +72,10 @@ def evaluated(trained, world, tmp_path, monkeypatch, *more: str) -> dict:
 
 
 def test_evaluation_gives_the_figures_of_training_to_every_digit(trained, world, tmp_path, monkeypatch, capsys):
-    rows = [line.split(",") for line in (trained / "metrics.csv").read_text().splitlines()]
-    logged = {name: row[column] for row in rows[1:] for column, name in enumerate(rows[0]) if row[column]}
+    logged = json.loads((trained / "figures.json").read_text())
     figures = evaluated(trained, world, tmp_path, monkeypatch)
     for name in ("test/map_full", "test/map_rare", "test/map_non_rare", "test/known_object_map_full"):
-        assert figures[name] == float(logged[name])
+        assert figures[name] == logged[name]
     assert "non-rare" in capsys.readouterr().out
 
 

@@ -9,10 +9,15 @@ from pathlib import Path
 def parser() -> argparse.ArgumentParser:
     main = argparse.ArgumentParser(prog="rmlr-prepare", description="Make data sets for rmlr_lightning.")
     sub = main.add_subparsers(dest="what", required=True)
-    world = sub.add_parser("synthetic", help="draw the embedded world in the layouts of HICO-DET and V-COCO",
-                           formatter_class=argparse.ArgumentDefaultsHelpFormatter)  # fmt: skip
+    world = sub.add_parser(
+        "synthetic",
+        help="draw the embedded world in the layouts of HICO-DET and V-COCO",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
     world.add_argument("--out", type=Path, default=Path("data/synthetic"), help="folder to make")
-    world.add_argument("--train", type=int, default=1000, help="training images (500, 1000 and 4000 are the usual sizes)")
+    world.add_argument(
+        "--train", type=int, default=1000, help="training images (500, 1000 and 4000 are the usual sizes)"
+    )
     world.add_argument("--val", type=int, default=300, help="validation images")
     world.add_argument("--test", type=int, default=1200, help="test images; 1200 give each HOI at least 20 pairs")
     world.add_argument("--seed", type=int, default=0)
@@ -23,7 +28,9 @@ def parser() -> argparse.ArgumentParser:
     world.add_argument("--jitter", type=float, default=1.0, help="looseness of the poses")
     world.add_argument("--occlusion", type=float, default=0.12, help="part of the images with something in front")
     world.add_argument("--twins", type=float, default=0.18, help="part of the images that come as twins")
-    world.add_argument("--contact-sheet", type=Path, default=None, metavar="PNG", help="write the page of examples here, too")
+    world.add_argument(
+        "--contact-sheet", type=Path, default=None, metavar="PNG", help="write the page of examples here, too"
+    )
     return main
 
 
@@ -39,20 +46,37 @@ def synthetic(args: argparse.Namespace) -> None:
         width, height = (int(v) for v in args.size.lower().split("x"))
     except ValueError:
         raise ValueError(f"--size {args.size}: expected WIDTHxHEIGHT, such as 448x320") from None
-    config = WorldConfig(train=args.train, val=args.val, test=args.test, seed=args.seed, size=(width, height), clutter=args.clutter,
-                         noise=args.noise, jitter=args.jitter, occlusion=args.occlusion, twins=args.twins)  # fmt: skip
+    config = WorldConfig(
+        train=args.train,
+        val=args.val,
+        test=args.test,
+        seed=args.seed,
+        size=(width, height),
+        clutter=args.clutter,
+        noise=args.noise,
+        jitter=args.jitter,
+        occlusion=args.occlusion,
+        twins=args.twins,
+    )
     console = Console()
     if existing(args.out, config):
-        console.print(f"{args.out}: this very world is here already (same settings and seed); nothing to do", soft_wrap=True)
+        console.print(
+            f"{args.out}: this very world is here already (same settings and seed); nothing to do", soft_wrap=True
+        )
     else:
         start = time.perf_counter()
         columns = (TextColumn("drawing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=console) as bar:
             task = bar.add_task("images", total=None)
-            facts = write_world(config, args.out, args.workers, lambda done, total: bar.update(task, completed=done, total=total))
+            facts = write_world(
+                config, args.out, args.workers, lambda done, total: bar.update(task, completed=done, total=total)
+            )
         images, seconds = sum(facts["images"].values()), time.perf_counter() - start
-        console.print(f"{args.out}: {images} images, {len(facts['hois'])} HOIs, {len(facts['twins'])} twin couples "
-                      f"in {seconds:.0f} s ({images / seconds:.0f} images/s); see contact_sheet.png there", soft_wrap=True)  # fmt: skip
+        console.print(
+            f"{args.out}: {images} images, {len(facts['hois'])} HOIs, {len(facts['twins'])} twin couples "
+            f"in {seconds:.0f} s ({images / seconds:.0f} images/s); see contact_sheet.png there",
+            soft_wrap=True,
+        )
     if args.contact_sheet is not None:
         args.contact_sheet.parent.mkdir(parents=True, exist_ok=True)
         write_contact_sheet(args.out, args.contact_sheet)

@@ -1,5 +1,6 @@
 """rmlr-train: compose a configuration, train, test, and say where everything is."""
 
+import json
 from pathlib import Path
 
 import hydra
@@ -61,9 +62,11 @@ def train(cfg: DictConfig) -> dict[str, float]:
         figures = {name: float(value) for name, value in metrics.items() if name.startswith("test/")}
         height_width = [cfg.data.val.resize.height, cfg.data.val.resize.width]
         task.export(Path(cfg.export), {"size": height_width, "seed": cfg.seed, "test": figures})
+    figures = {name: float(value) for name, value in metrics.items()}
     if trainer.is_global_zero:
+        Path(cfg.paths.output, "figures.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
         _tell(cfg, trainer, metrics)
-    return {name: float(value) for name, value in metrics.items()}
+    return figures
 
 
 def _tell(cfg: DictConfig, trainer: Trainer, metrics: dict) -> None:
@@ -75,7 +78,8 @@ def _tell(cfg: DictConfig, trainer: Trainer, metrics: dict) -> None:
     for what, where in (
         ("curves", "curves.png"),
         ("panels", "panels"),
-        ("metrics", "metrics.csv"),
+        ("figures", "figures.json"),
+        ("metrics", "metrics"),
         ("configuration", "config.yaml"),
     ):
         if (output / where).exists():

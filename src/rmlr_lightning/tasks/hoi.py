@@ -130,6 +130,8 @@ def check_checkpoint(task: HOITask, checkpoint: Mapping[str, Any], path: str = "
     theirs = set(checkpoint["state_dict"])
     if ours != theirs:
         odd = sorted(ours ^ theirs)
-        raise UserError(f"{path}: made by another model ({len(odd)} parts differ, such as {odd[0]}); use its own configuration")
+        raise UserError(
+            f"{path}: made by another model ({len(odd)} parts differ, such as {odd[0]}); use its own recipe"
+        )
     if checkpoint.get("detector_hash") != task.model.detector.hash:
         raise UserError(f"{path}: trained on top of another detector; give the detector weights it was trained with")

@@ -1,7 +1,7 @@
-"""What a person can do with an object: which pose a verb takes with which group of objects, and what is drawn over what.
+"""What a person can do with an object: which pose a verb takes with which group of objects, what is drawn over what.
 
-Verbs of one family share one distribution of boxes: where the object is relative to the person, and how large the person's
-box is, do not depend on the verb. That is what makes the pose, not the boxes, tell it.
+Verbs of one family share one distribution of boxes: where the object is relative to the person, and how large the
+person's box is, do not depend on the verb. That is what makes the pose, not the boxes, tell it.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,8 @@ NOTHING = "no_interaction"
 
 class Act(NamedTuple):
     pose: Callable
-    order: str  # held: object between body and near hand; astride: between the legs; before, after: over or under the person
+    # held: object between body and near hand; astride: between the legs; before: under the person; after: over
+    order: str
     family: str = "hand"
     back: bool = False  # the person faces away from the object
     zones: tuple[str, ...] = ()  # the zones of the family it can be in; empty: all

@@ -1,4 +1,4 @@
-"""Plausible places: room, park, street, beach and court, each different by seed, with clutter that is no COCO object of the world."""
+"""Plausible places: room, park, street, beach and court, by seed, with clutter that is no object of the world."""
 
 import cv2
 import numpy as np
@@ -39,7 +39,9 @@ def _tree(b: Brush, x: float, y: float, h: float, rng) -> None:
 
 def _room(image, horizon, clutter, rng) -> None:
     h, w = image.shape[:2]
-    wall = _color(rng, (214, 200, 178), (190, 208, 205), (222, 196, 186), (176, 190, 214), (208, 212, 180), (150, 160, 165))
+    wall = _color(
+        rng, (214, 200, 178), (190, 208, 205), (222, 196, 186), (176, 190, 214), (208, 212, 180), (150, 160, 165)
+    )
     floor = _color(rng, (165, 120, 82), (140, 105, 80), (185, 175, 165), (120, 110, 110))
     image[:horizon] = wall
     _gradient(image, horizon, h, shade(floor, 0.85), floor)
@@ -60,13 +62,28 @@ def _room(image, horizon, clutter, rng) -> None:
         elif kind == 2:  # a shelf
             b.line([complex(x - 32, y + 20), complex(x + 32, y + 20)], 5, (130, 95, 65))
             for k in range(5):
-                b.rect(complex(x - 24 + 11 * k, y + 9), 8, 17, _color(rng, (180, 90, 90), (90, 130, 150), (180, 170, 110)))
+                b.rect(
+                    complex(x - 24 + 11 * k, y + 9), 8, 17, _color(rng, (180, 90, 90), (90, 130, 150), (180, 170, 110))
+                )
         else:  # a floor lamp
             b.line([complex(x, horizon + 18), complex(x, horizon - 84)], 4, (90, 85, 85))
-            b.poly([complex(x - 18, horizon - 80), complex(x + 18, horizon - 80), complex(x + 10, horizon - 108),
-                    complex(x - 10, horizon - 108)], (245, 225, 170), (180, 150, 100))  # fmt: skip
+            b.poly(
+                [
+                    complex(x - 18, horizon - 80),
+                    complex(x + 18, horizon - 80),
+                    complex(x + 10, horizon - 108),
+                    complex(x - 10, horizon - 108),
+                ],
+                (245, 225, 170),
+                (180, 150, 100),
+            )
     if rng.random() < 0.5:
-        b.oval(complex(rng.uniform(100, w - 100), (horizon + h) / 2 + 14), rng.uniform(80, 150), 22, _color(rng, (150, 90, 90), (100, 120, 140)))
+        b.oval(
+            complex(rng.uniform(100, w - 100), (horizon + h) / 2 + 14),
+            rng.uniform(80, 150),
+            22,
+            _color(rng, (150, 90, 90), (100, 120, 140)),
+        )
 
 
 def _park(image, horizon, clutter, rng) -> None:
@@ -75,11 +92,19 @@ def _park(image, horizon, clutter, rng) -> None:
     grass = _color(rng, (110, 165, 80), (130, 175, 95), (150, 165, 90))
     b = Brush(image)
     for _ in range(3):
-        b.oval(complex(rng.uniform(0, w), horizon + 14), rng.uniform(90, 170), rng.uniform(24, 50), shade(grass, rng.uniform(0.7, 0.9)))
+        b.oval(
+            complex(rng.uniform(0, w), horizon + 14),
+            rng.uniform(90, 170),
+            rng.uniform(24, 50),
+            shade(grass, rng.uniform(0.7, 0.9)),
+        )
     _gradient(image, horizon, h, shade(grass, 0.88), grass)
     if rng.random() < 0.6:
         x = rng.uniform(60, w - 60)
-        b.poly([complex(x - 12, horizon), complex(x + 12, horizon), complex(x + 120, h), complex(x - 60, h)], _color(rng, (205, 185, 145)))
+        b.poly(
+            [complex(x - 12, horizon), complex(x + 12, horizon), complex(x + 120, h), complex(x - 60, h)],
+            _color(rng, (205, 185, 145)),
+        )
     for _ in range(rng.poisson(2 + 2 * clutter)):
         y = horizon + rng.uniform(2, 26)
         _tree(b, rng.uniform(0, w), y, rng.uniform(60, 130), rng)
@@ -103,7 +128,12 @@ def _street(image, horizon, clutter, rng) -> None:
         b.rect(complex(x + wide / 2, horizon - tall / 2), wide, tall, wall, shade(wall, 0.7))
         for yy in np.arange(horizon - tall + 12, horizon - 22, 26):
             for xx in np.arange(x + 12, x + wide - 8, 22):
-                b.rect(complex(xx, yy), 10, 14, _color(rng, (90, 110, 130), (240, 225, 160)) if clutter > 0 else (90, 110, 130))
+                b.rect(
+                    complex(xx, yy),
+                    10,
+                    14,
+                    _color(rng, (90, 110, 130), (240, 225, 160)) if clutter > 0 else (90, 110, 130),
+                )
         x += wide
     walk = _color(rng, (185, 180, 172), (170, 170, 175))
     _gradient(image, horizon, h, walk, shade(walk, 0.9))
@@ -147,7 +177,12 @@ def _court(image, horizon, clutter, rng) -> None:
     for x in range(0, w, 28):
         b.line([complex(x, 0), complex(x, horizon)], 1, shade(wall, 0.85))
     for _ in range(rng.poisson(1 + clutter)):
-        b.rect(complex(rng.uniform(0, w), horizon - 22), 80, 28, _color(rng, (230, 230, 225), (240, 200, 80), (70, 90, 150)))
+        b.rect(
+            complex(rng.uniform(0, w), horizon - 22),
+            80,
+            28,
+            _color(rng, (230, 230, 225), (240, 200, 80), (70, 90, 150)),
+        )
     floor = _color(rng, (190, 110, 75), (75, 130, 160), (100, 150, 95), (205, 160, 105))
     _gradient(image, horizon, h, shade(floor, 0.92), floor)
     x = rng.uniform(80, w - 80)

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-VERSION = 1  # of the generator: a change that moves pixels or labels raises it
+VERSION = 2  # of the generator: a change that moves pixels or labels raises it
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,29 @@ class WorldConfig:
     noise: float = 1.0  # grain, exposure, blur
     jitter: float = 1.0  # of joints
     object_scale: float = 1.0  # of all objects relative to people
-    person_scale: tuple[float, float] | None = None  # range of a person's height over the image's; None: .5 to .92, crowds .32 to .55
+    person_scale: tuple[float, float] | None = (
+        None  # range of a person's height over the image's; None: .5 to .92, crowds .32 to .55
+    )
     slack: float = 0.02  # how loosely boxes are annotated: spread of each edge over the box's side
     occlusion: float = 0.12  # how often something stands in front
     twins: float = 0.18  # part of the images that come as twins
 
+    def __post_init__(self) -> None:
+        if min(self.train, self.val, self.test) < 0 or self.train + self.val + self.test == 0:
+            raise ValueError(
+                f"train {self.train}, val {self.val}, test {self.test}: expected numbers of images, not all zero"
+            )
+        if min(self.size) < 160:
+            raise ValueError(f"size {self.size[0]}x{self.size[1]}: expected at least 160 pixels a side")
+        if not 0 <= self.twins <= 0.8:
+            raise ValueError(f"twins {self.twins}: expected a part of the images, 0 to 0.8")
+
     def as_dict(self) -> dict:
-        return {**asdict(self), "size": list(self.size), "person_scale": None if self.person_scale is None else list(self.person_scale)}
+        return {
+            **asdict(self),
+            "size": list(self.size),
+            "person_scale": None if self.person_scale is None else list(self.person_scale),
+        }
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,9 @@ def annotate(image: np.ndarray, row: dict, verbs: list[str], objects: list[str])
 def write_contact_sheet(root: str | Path, path: str | Path, count: int = 24, columns: int = 4) -> None:
     """A PNG of `count` training pictures of the world under `root`, as many different HOIs as possible."""
     root = Path(root)
-    split = next((s for s in ("train", "val", "test") if any((root / f"hico_20160224_det/images/{s}2015").iterdir())), None)
+    split = next(
+        (s for s in ("train", "val", "test") if any((root / f"hico_20160224_det/images/{s}2015").iterdir())), None
+    )
     if split is None:
         return
     data = json.loads((root / f"hico_20160224_det/instances_{split}2015.json").read_text(encoding="utf-8"))

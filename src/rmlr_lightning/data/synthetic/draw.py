@@ -72,8 +72,17 @@ class Brush:
         if edge is not None:
             cv2.polylines(self.image, [path], True, edge, max(1, round(0.006 * 200)), cv2.LINE_AA, SHIFT)
 
-    def oval(self, center: complex, rx: float, ry: float, color: Color, edge: Color | None = None, angle: float = 0.0,
-             width: float | None = None, track: bool = True) -> None:  # fmt: skip
+    def oval(
+        self,
+        center: complex,
+        rx: float,
+        ry: float,
+        color: Color,
+        edge: Color | None = None,
+        angle: float = 0.0,
+        width: float | None = None,
+        track: bool = True,
+    ) -> None:
         """A filled ellipse, or its rim where `width` is given; `angle` turns it in the local frame."""
         middle = self.at(center)
         direction = self.at(center + cmath.exp(1j * angle)) - middle
@@ -93,7 +102,9 @@ class Brush:
     def disc(self, center: complex, radius: float, color: Color, edge: Color | None = None, track: bool = True) -> None:
         self.oval(center, radius, radius, color, edge, track=track)
 
-    def rect(self, center: complex, w: float, h: float, color: Color, edge: Color | None = None, track: bool = True) -> None:
+    def rect(
+        self, center: complex, w: float, h: float, color: Color, edge: Color | None = None, track: bool = True
+    ) -> None:
         """A filled rectangle."""
         a, b = complex(w, h) / 2, complex(w, -h) / 2
         self.poly([center - a, center + b, center + a, center - b], color, edge, track)

@@ -9,7 +9,7 @@ from rmlr_lightning.data.synthetic.person import draw_arm, draw_hand, draw_head,
 
 
 def paint_scene(image: np.ndarray, scene, spec: ImageSpec, config: WorldConfig, rng) -> dict:
-    """Draws and returns the annotations: boxes (xyxy, pixels, inside the image), objects, pairs with their verbs, joints."""
+    """Draws; returns the annotations: boxes (xyxy, pixels, inside the image), objects, pairs with verbs, joints."""
     extra = distract(image, scene, spec, config, rng)
     for i in sorted(range(len(scene.actors)), key=lambda i: scene.actors[i].origin.imag):
         paint_actor(image, scene, i)
@@ -22,10 +22,16 @@ def paint_scene(image: np.ndarray, scene, spec: ImageSpec, config: WorldConfig, 
     def clip(box) -> list[float]:
         w, h = (box[2] - box[0]) * config.slack, (box[3] - box[1]) * config.slack
         off = np.clip(loose.normal(0, 1, 4), -2, 2) * (w, h, w, h)
-        return [float(min(max(v + d, 0), limit)) for v, d, limit in zip(box, off, (width, height, width, height), strict=True)]
+        return [
+            float(min(max(v + d, 0), limit))
+            for v, d, limit in zip(box, off, (width, height, width, height), strict=True)
+        ]
 
-    pairs = [{"person": i, "object": t, "act": pair.verb, "held": pair.held, "verbs": list(pair.labels)}
-             for i, actor in enumerate(scene.actors) for t, pair in actor.pairs]  # fmt: skip
+    pairs = [
+        {"person": i, "object": t, "act": pair.verb, "held": pair.held, "verbs": list(pair.labels)}
+        for i, actor in enumerate(scene.actors)
+        for t, pair in actor.pairs
+    ]
     return {
         "place": scene.place,
         "persons": [clip(a.box) for a in scene.actors],
@@ -43,13 +49,28 @@ def joints(actor) -> dict:
     flip = actor.flip != actor.back
     b = Brush(None, actor.origin, actor.scale + 0j, flip)
     body, face = actor.body, actor.body.face
-    points = [body.head, body.neck, body.hip, *body.elbow, *body.hand, *body.knee, *body.foot, body.mouth_at(),
-              body.head + 0.1 * face.gaze / max(abs(face.gaze), 1e-6), body.head + 0.1 * face.turn]  # fmt: skip
+    points = [
+        body.head,
+        body.neck,
+        body.hip,
+        *body.elbow,
+        *body.hand,
+        *body.knee,
+        *body.foot,
+        body.mouth_at(),
+        body.head + 0.1 * face.gaze / max(abs(face.gaze), 1e-6),
+        body.head + 0.1 * face.turn,
+    ]
     flags = [face.mouth == m for m in ("open", "kiss", "smile")] + [face.eyes == e for e in ("shut", "wide")]
     flags += [g == kind for g in body.grip for kind in ("fist", "open", "flat")]
     flags += [body.straps, body.leash is not None, body.crumb is not None]
     pixels = [b.at(p) for p in points]
-    return {"points": [[p.real, p.imag] for p in pixels], "flags": [float(f) for f in flags], "scale": actor.scale, "flip": flip}
+    return {
+        "points": [[p.real, p.imag] for p in pixels],
+        "flags": [float(f) for f in flags],
+        "scale": actor.scale,
+        "flip": flip,
+    }
 
 
 def paint_thing(brush: Brush, thing, ground: float) -> None:
@@ -106,9 +127,27 @@ def distract(image: np.ndarray, scene, spec: ImageSpec, config: WorldConfig, rng
     """Unused objects on the ground behind the people, away from them."""
     out = []
     width, height = config.size
-    taken = [(a.origin.real + a.scale * (-a.extent[2] if a.flip else a.extent[0]), a.origin.real + a.scale * (-a.extent[0] if a.flip else a.extent[2]))
-             for a in scene.actors]  # fmt: skip
-    names = ["chair", "suitcase", "backpack", "sports ball", "dog", "cat", "bicycle", "bench", "bottle", "umbrella", "skateboard", "teddy bear"]
+    taken = [
+        (
+            a.origin.real + a.scale * (-a.extent[2] if a.flip else a.extent[0]),
+            a.origin.real + a.scale * (-a.extent[0] if a.flip else a.extent[2]),
+        )
+        for a in scene.actors
+    ]
+    names = [
+        "chair",
+        "suitcase",
+        "backpack",
+        "sports ball",
+        "dog",
+        "cat",
+        "bicycle",
+        "bench",
+        "bottle",
+        "umbrella",
+        "skateboard",
+        "teddy bear",
+    ]
     for _ in range(spec.distractors):
         kind = KINDS[names[rng.integers(len(names))]]
         scale = rng.uniform(0.5, 0.75) * height
@@ -136,6 +175,10 @@ def foreground(image: np.ndarray, rng) -> None:
     if rng.random() < 0.5:
         leaf = (70, 120, 60)
         for _ in range(9):
-            b.disc(complex(x + rng.uniform(-40, 40), height + rng.uniform(-22, 10)), rng.uniform(12, 20), shade(leaf, rng.uniform(0.8, 1.3)))
+            b.disc(
+                complex(x + rng.uniform(-40, 40), height + rng.uniform(-22, 10)),
+                rng.uniform(12, 20),
+                shade(leaf, rng.uniform(0.8, 1.3)),
+            )
     else:
         b.line([complex(x, height + 4), complex(x, height * rng.uniform(0.3, 0.6))], 9, (120, 110, 105), (60, 55, 55))

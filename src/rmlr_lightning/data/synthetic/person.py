@@ -10,8 +10,19 @@ from rmlr_lightning.data.synthetic.skeleton import HAND, HEAD, Body
 
 SKIN = [(255, 219, 185), (241, 194, 150), (224, 172, 120), (198, 134, 86), (141, 90, 58), (100, 66, 44)]
 HAIR = [(35, 28, 26), (75, 48, 30), (130, 82, 40), (222, 180, 90), (170, 70, 35), (170, 168, 170)]
-CLOTH = [(214, 60, 66), (52, 108, 190), (62, 150, 92), (245, 196, 66), (140, 84, 168), (240, 240, 235), (60, 64, 78),
-         (238, 128, 60), (92, 186, 196), (232, 140, 170), (150, 120, 90)]  # fmt: skip
+CLOTH = [
+    (214, 60, 66),
+    (52, 108, 190),
+    (62, 150, 92),
+    (245, 196, 66),
+    (140, 84, 168),
+    (240, 240, 235),
+    (60, 64, 78),
+    (238, 128, 60),
+    (92, 186, 196),
+    (232, 140, 170),
+    (150, 120, 90),
+]
 TROUSERS = [(48, 62, 104), (58, 58, 64), (128, 104, 74), (92, 110, 130), (70, 84, 62), (160, 150, 140), (110, 50, 60)]
 
 
@@ -36,8 +47,17 @@ class Look:
             return tuple(min(max(c + int(d), 0), 255) for c, d in zip(color, rng.integers(-14, 15, 3), strict=True))
 
         style = int(rng.choice(5, p=[0.35, 0.25, 0.15, 0.17, 0.08]))
-        return cls(one(SKIN), one(HAIR), one(CLOTH), one(TROUSERS), one([(50, 45, 45), (235, 235, 235), (170, 50, 50)]),
-                   style, bool(rng.random() < 0.45), bool(rng.random() < 0.3), bool(rng.random() < 0.35))  # fmt: skip
+        return cls(
+            one(SKIN),
+            one(HAIR),
+            one(CLOTH),
+            one(TROUSERS),
+            one([(50, 45, 45), (235, 235, 235), (170, 50, 50)]),
+            style,
+            bool(rng.random() < 0.45),
+            bool(rng.random() < 0.3),
+            bool(rng.random() < 0.35),
+        )
 
 
 def draw_leg(b: Brush, body: Body, look: Look, side: int) -> None:
@@ -62,14 +82,24 @@ def draw_torso(b: Brush, body: Body, look: Look) -> None:
     wide = 0.098 if abs(spine.real) < 0.75 else 0.088
     ink = shade(look.top, 0.5)
     b.line([hip - across * 0.03, hip + across * 0.03], 0.1, look.bottom, shade(look.bottom, 0.5))
-    top = [hip - across * 0.066 - spine * 0.01, hip + across * 0.066 - spine * 0.01,
-           neck + across * wide - spine * 0.045, neck + across * 0.05 + spine * 0.012,
-           neck - across * 0.05 + spine * 0.012, neck - across * wide - spine * 0.045]  # fmt: skip
+    top = [
+        hip - across * 0.066 - spine * 0.01,
+        hip + across * 0.066 - spine * 0.01,
+        neck + across * wide - spine * 0.045,
+        neck + across * 0.05 + spine * 0.012,
+        neck - across * 0.05 + spine * 0.012,
+        neck - across * wide - spine * 0.045,
+    ]
     b.line([neck, body.head], 0.06, shade(look.skin, 0.85))
     b.poly(top, look.top, ink)
     if look.stripe:
         middle = hip + (neck - hip) * 0.55
-        b.line([middle - across * 0.07, middle + across * 0.07], 0.045, shade(look.top, 0.6 if sum(look.top) > 420 else 1.8), track=False)
+        b.line(
+            [middle - across * 0.07, middle + across * 0.07],
+            0.045,
+            shade(look.top, 0.6 if sum(look.top) > 420 else 1.8),
+            track=False,
+        )
     if body.straps:
         for s in (-1, 1):
             b.line([neck + across * 0.05 * s, hip + spine * 0.1 + across * 0.06 * s], 0.026, (60, 45, 40), track=False)
@@ -121,7 +151,9 @@ def draw_head(b: Brush, body: Body, look: Look) -> None:
         return complex(side * x, y)
 
     if look.style == 1:
-        f.poly([p(0.5, -0.75), p(-0.9, -0.6), p(-1.15, 0.9), p(-0.35, 1.1), p(0.2, 0.0)], look.hair, shade(look.hair, 0.5))
+        f.poly(
+            [p(0.5, -0.75), p(-0.9, -0.6), p(-1.15, 0.9), p(-0.35, 1.1), p(0.2, 0.0)], look.hair, shade(look.hair, 0.5)
+        )
     if look.style == 2:
         f.disc(p(-0.75, -0.75), 0.36, look.hair, shade(look.hair, 0.5))
     f.disc(0j, 1.0, skin, ink)
@@ -156,4 +188,3 @@ def draw_head(b: Brush, body: Body, look: Look) -> None:
         f.line([p(0.22, 0.46), p(0.48, 0.6), p(0.74, 0.46)], 0.1, (120, 25, 35), track=False)
     else:
         f.line([p(0.34, 0.54), p(0.74, 0.52)], 0.09, lip, track=False)
-

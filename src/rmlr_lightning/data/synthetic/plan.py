@@ -10,7 +10,6 @@ from rmlr_lightning.data.synthetic.objects import KINDS
 from rmlr_lightning.data.synthetic.world import POSE_OF, TAIL, classes, held_count, label_counts, labels, reference_acts
 
 SPLITS = ("train", "val", "test")
-DENSITY = 2.15  # pairs an image
 LEAST = 20  # test pairs of each HOI in a test split of 1,200 images
 WIDE = {"bike", "mount"} | {"bench", "couch"}
 
@@ -29,12 +28,15 @@ def act_counts(config: WorldConfig, split: str) -> dict[tuple[str, str], int]:
     Validation and test: nearly flat, so that each HOI gets its 20 test pairs at 1,200 images.
     """
     acts = reference_acts()
-    size = getattr(config, split)
+    size = max(getattr(config, split), 100)  # tiny splits are cut from the pool of a small one
     if split == "train":
         rare = {classes().hois[i] for i in classes().rare}
         scale = size / 1000
         fixed = min(1.0, size / 500)
-        return {pair: max(round(n * fixed), 1 if size >= 100 else 0) if pair in rare or n < 10 and pair[0] not in POSE_OF else round(n * scale) for pair, n in acts.items()}
+        return {
+            pair: max(round(n * fixed), 1) if pair in rare or (n < 10 and pair[0] not in POSE_OF) else round(n * scale)
+            for pair, n in acts.items()
+        }
     share = {"hold": 10, "no_interaction": 26, **dict.fromkeys(POSE_OF, 18)}
     flat = {pair: share.get(pair[0], LEAST) for pair in acts}
     for pair in sorted(classes().hois):  # labels that come from other acts count, what lacks is added
@@ -42,7 +44,7 @@ def act_counts(config: WorldConfig, split: str) -> dict[tuple[str, str], int]:
         if lack > 0:
             flat[pair] += lack
     scale = max(size / 1200, 1.0) if size >= 1000 else size / 1200
-    return {pair: max(round(n * scale), 1 if size >= 100 else 0) for pair, n in flat.items()}
+    return {pair: max(round(n * scale), 1) for pair, n in flat.items()}
 
 
 def pool_of(config: WorldConfig, split: str, rng) -> list[PairSpec]:
@@ -54,7 +56,8 @@ def pool_of(config: WorldConfig, split: str, rng) -> list[PairSpec]:
         pairs += [PairSpec(pose, obj, k < held, labels(verb, obj, k < held), rivals(verb, obj)) for k in range(n)]
     order = rng.permutation(len(pairs))
     size = getattr(config, split)
-    return [pairs[i] for i in order[: max(1, int(3 * size))]]
+    most = 3 * size if size >= 100 else 2 * size
+    return [pairs[i] for i in order[:most]]
 
 
 def zones(pair: PairSpec) -> set[str]:
@@ -68,10 +71,14 @@ def take_twins(pool: list[PairSpec], couples: int, rng) -> list[tuple[PairSpec, 
         by_object[pair.object].append(pair)
     out = []
     for _ in range(20 * couples):
-        if len(out) == couples:
+        if len(out) == couples or len(pool) < 2:
             break
         a = pool[rng.integers(len(pool))]
-        others = [b for b in by_object[a.object] if a.labels and b.labels and b.labels != a.labels and b.verb in a.rivals and zones(a) & zones(b)]
+        others = [
+            b
+            for b in by_object[a.object]
+            if a.labels and b.labels and b.labels != a.labels and b.verb in a.rivals and zones(a) & zones(b)
+        ]
         verbs = sorted({b.verb for b in others})
         if not verbs:
             continue
@@ -99,10 +106,15 @@ def units_of(pool: list[PairSpec], rng) -> list[tuple[PersonSpec, ...]]:
         a = free.pop()
         group = KINDS[a.object].group
         mate = None
-        if (a.verb == "sit_on" and group in ("seat", "chair") or a.verb == "wear") and rng.random() < 0.45:
+        if ((a.verb == "sit_on" and group in ("seat", "chair")) or a.verb == "wear") and rng.random() < 0.45:
             still = a.verb != "wear"
-            mate = find(lambda p: KINDS[p.object].group == "hand" and p.verb not in ("hug", "kiss", "type_on")
-                        and not (still and p.verb == "carry"))  # fmt: skip
+            mate = find(
+                lambda p, still=still: (
+                    KINDS[p.object].group == "hand"
+                    and p.verb not in ("hug", "kiss", "type_on")
+                    and not (still and p.verb == "carry")
+                )
+            )
             if mate:
                 units.append((PersonSpec((a, mate)),))
                 continue
@@ -129,7 +141,10 @@ def join(units: list[tuple[PersonSpec, ...]]) -> tuple[PersonSpec, ...]:
 
 
 def fill(units: list, images: list[list], rng) -> None:
-    """Deal units to images: each one first, then the rest where there is room (at most 4 people, 6 in a few crowds; one wide thing)."""
+    """Deal units to images: each one first, then the rest where there is room.
+
+    At most 4 people, 6 in a few crowds; one wide thing.
+    """
     crowd = rng.random(len(images)) < 0.06
     order = [i for i in rng.permutation(len(images)) if not images[i]]
     rest = []
@@ -161,17 +176,20 @@ def schedule(config: WorldConfig) -> list[ImageSpec]:
             continue
         rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([config.seed, s, 77])))
         pool = pool_of(config, split, rng)
-        couples = take_twins(pool, int(round(config.twins * size / 2)), rng)
+        couples = take_twins(pool, round(config.twins * size / 2), rng)
         plain = size - 2 * len(couples)
         units = units_of(pool, rng)
-        # in a twin couple the other people are the same on both images, so what they do would count twice: they do nothing
         images: list[list] = [[] for _ in range(plain)]
         fill(units, images, rng)
-        specs = [(join(units), None, ()) for units in images]
-        for a, b, where in couples:
+        specs = [(join(units) or (PersonSpec(()),), None, ()) for units in images]
+        for (
+            a,
+            b,
+            where,
+        ) in couples:  # the other people are on both images, so what they do would count twice: they do nothing
             others = tuple(PersonSpec(()) for _ in range(int(rng.choice(3, p=[0.6, 0.3, 0.1]))))
             specs += [((PersonSpec((a,)), *others), None, where), ((PersonSpec((b,)), *others), "twin", where)]
-        places = twin_order(specs, rng)
+        places = rng.permutation(len(specs)).tolist()
         made: dict[int, ImageSpec] = {}
         for k in sorted(range(len(specs)), key=lambda k: specs[k][1] is not None):
             persons, twin, where = specs[k]
@@ -181,8 +199,3 @@ def schedule(config: WorldConfig) -> list[ImageSpec]:
             made[k] = ImageSpec(split, places[k] + 1, seed, persons, sibling, where, extra)
         out += sorted(made.values(), key=lambda spec: spec.number)
     return out
-
-
-def twin_order(specs: list, rng) -> list[int]:
-    """A random place for each image."""
-    return [int(i) for i in rng.permutation(len(specs))]

@@ -1,4 +1,4 @@
-"""A posed person with an object, fitted to a box: the pose gives way, the boxes stay, so that boxes do not tell the verb."""
+"""A posed person with an object, fitted to a box: the pose gives way, so that boxes do not tell the verb."""
 
 import copy
 
@@ -43,7 +43,9 @@ def overlap(a: Box, b: Box) -> float:
     return inner / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - inner)
 
 
-def fit(acts: list[tuple[Act, Contact]], seed: int, jitter: float, box: Box, tries: int = 6, enough: float = 0.96) -> Body:
+def fit(
+    acts: list[tuple[Act, Contact]], seed: int, jitter: float, box: Box, tries: int = 6, enough: float = 0.96
+) -> Body:
     """A body whose extent is `box`, as nearly as some tries get it, while the objects stay where they are."""
     best = None
     for t in range(tries):
@@ -89,11 +91,15 @@ def fit_anchored(acts: list[tuple[Act, Contact]], seed: int, jitter: float, box:
 
     def stretch(p: complex) -> complex:
         away = p - at
-        return at + complex(away.real * (left if away.real < 0 else right), away.imag * (rise if away.imag < 0 else 1.0))
+        return at + complex(
+            away.real * (left if away.real < 0 else right), away.imag * (rise if away.imag < 0 else 1.0)
+        )
 
     def shrink(p: complex) -> complex:
         away = p - at
-        return at + complex(away.real / (left if away.real < 0 else right), away.imag / (rise if away.imag < 0 else 1.0))
+        return at + complex(
+            away.real / (left if away.real < 0 else right), away.imag / (rise if away.imag < 0 else 1.0)
+        )
 
     if len(acts) > 1:  # hands must meet what they hold after the stretch
         others = [(a, copy.copy(c)) for a, c in acts[1:]]

@@ -1,10 +1,10 @@
-"""An articulated person: joints in body units (standing height 1, y down, soles at 0), facing +x, and two-bone reach."""
+"""An articulated person: joints in body units (standing height 1, y down, soles at 0), facing +x; two-bone reach."""
 
 import cmath
 from dataclasses import dataclass, field
 
-HEAD = 0.118  # head radius: cartoon proportions, about 1/5 of the height
-UPPER_ARM, LOWER_ARM, HAND = 0.165, 0.155, 0.041
+HEAD = 0.108  # head radius: cartoon proportions, about 1/5 of the height
+UPPER_ARM, LOWER_ARM, HAND = 0.165, 0.155, 0.036
 THIGH, SHIN = 0.225, 0.215
 SHOULDERS = (0.075 + 0.005j, -0.075 + 0j)  # far, near: a three-quarter view
 HIPS = (0.035 + 0j, -0.035 + 0j)
@@ -28,7 +28,7 @@ class Body:
 
     hip: complex = -0.46j
     neck: complex = -0.775j
-    head: complex = 0.015 - 0.882j
+    head: complex = 0.015 - 0.89j
     elbow: list[complex] = field(default_factory=lambda: [0j, 0j])
     hand: list[complex] = field(default_factory=lambda: [0j, 0j])
     grip: list[str] = field(default_factory=lambda: ["rest", "rest"])  # rest | fist | open | flat
@@ -90,8 +90,12 @@ class Body:
 
     def box(self) -> tuple[float, float, float, float]:
         points = self.points()
-        return (min(p.real - r for p, r in points), min(p.imag - r for p, r in points),
-                max(p.real + r for p, r in points), max(p.imag + r for p, r in points))  # fmt: skip
+        return (
+            min(p.real - r for p, r in points),
+            min(p.imag - r for p, r in points),
+            max(p.real + r for p, r in points),
+            max(p.imag + r for p, r in points),
+        )
 
     def map(self, function) -> None:
         """Move all joints."""
@@ -104,7 +108,7 @@ class Body:
 
 
 def two_bones(root: complex, target: complex, first: float, second: float, bend: float) -> tuple[complex, complex]:
-    """Joint and end of a two-bone limb that reaches for the target; the bones stretch a little, then the end stops short."""
+    """Joint and end of a two-bone limb that reaches for the target; bones stretch a little, then it stops short."""
     away = target - root
     far = max(abs(away), 1e-4)
     stretch = min(max(far / (0.995 * (first + second)), 1.0), 1.3)

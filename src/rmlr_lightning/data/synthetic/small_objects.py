@@ -23,8 +23,8 @@ def cup(b: Brush, look) -> None:
 def bottle(b: Brush, look) -> None:
     color = pick([(40, 140, 70), (40, 150, 200), (150, 80, 30), (90, 200, 160)], look[0])
     label = pick([(250, 250, 245), (250, 215, 80), (235, 80, 70)], look[1])
-    b.poly([-0.19 + 0.5j, -0.19 - 0.1j, -0.08 - 0.28j, -0.08 - 0.42j, 0.08 - 0.42j, 0.08 - 0.28j, 0.19 - 0.1j, 0.19 + 0.5j],
-           color, shade(color, 0.5))  # fmt: skip
+    left = [-0.19 + 0.5j, -0.19 - 0.1j, -0.08 - 0.28j, -0.08 - 0.42j]
+    b.poly(left + [-p.conjugate() for p in reversed(left)], color, shade(color, 0.5))
     b.rect(0.14j, 0.38, 0.26, label, track=False)
     b.rect(-0.45j, 0.22, 0.12, label, shade(color, 0.5))
     b.line([-0.11 - 0.02j, -0.11 + 0.42j], 0.05, shade(color, 2.2), track=False)
@@ -55,7 +55,12 @@ def book(b: Brush, look) -> None:
     b.poly([-0.5 - 0.3j, -0.04 - 0.2j, 0.04 - 0.2j, 0.5 - 0.3j, 0.5 + 0.3j, 0.04 + 0.4j, -0.04 + 0.4j, -0.5 + 0.3j],
            color, shade(color, 0.5))  # fmt: skip
     for s in (-1, 1):
-        b.poly([s * 0.44 - 0.32j, s * 0.02 - 0.2j, s * 0.02 + 0.32j, s * 0.44 + 0.2j], (250, 246, 232), (150, 140, 120), track=False)
+        b.poly(
+            [s * 0.44 - 0.32j, s * 0.02 - 0.2j, s * 0.02 + 0.32j, s * 0.44 + 0.2j],
+            (250, 246, 232),
+            (150, 140, 120),
+            track=False,
+        )
         for k in range(3):
             y = -0.15 + 0.13 * k
             b.line([complex(s * 0.36, y - 0.05), complex(s * 0.1, y)], 0.03, (130, 125, 125), track=False)
@@ -157,7 +162,11 @@ def umbrella(b: Brush, look) -> None:
     rim = arc(-0.04j, 0.5, 0.44, 180, 360, 13)
     b.poly(rim + [0.34 - 0.1j, 0.17 - 0.04j, -0.1j, -0.17 - 0.04j, -0.34 - 0.1j], one, INK)
     for a, z in ((2, 4), (8, 10)):
-        b.poly([-0.47j, rim[a], complex(rim[a].real * 0.8, -0.07), complex(rim[z].real * 0.8, -0.07), rim[z]], two, track=False)
+        b.poly(
+            [-0.47j, rim[a], complex(rim[a].real * 0.8, -0.07), complex(rim[z].real * 0.8, -0.07), rim[z]],
+            two,
+            track=False,
+        )
 
 
 def teddy_bear(b: Brush, look) -> None:

@@ -65,8 +65,12 @@ def idle(b: Body, side: int, rng) -> None:
     way = rng.choice(4, p=[0.5, 0.2, 0.15, 0.15])
     hip = b.hip_joint(side)
     down = -b.spine
-    place = (b.shoulder(side) + down * 0.30 + complex(rng.normal(-0.02, 0.03), 0.0), hip + complex(-0.06, -0.04),
-             hip + complex(-0.12, -0.06), hip + complex(0.07, -0.11))[way]  # fmt: skip
+    place = (
+        b.shoulder(side) + down * 0.30 + complex(rng.normal(-0.02, 0.03), 0.0),
+        hip + complex(-0.06, -0.04),
+        hip + complex(-0.12, -0.06),
+        hip + complex(0.07, -0.11),
+    )[way]
     b.reach(side, place, "rest")
 
 

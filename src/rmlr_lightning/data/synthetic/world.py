@@ -1,7 +1,7 @@
 """The classes of the world and its long tail: how often each act is shown in training.
 
-An act is what is drawn (a pose with an object); labels follow from it. The table is a fixed property of the world: so are
-its HOIs and which of them are rare, whatever the size or the seed.
+An act is what is drawn (a pose with an object); labels follow from it. The table is a fixed property of the world: so
+are its HOIs and which of them are rare, whatever the size or the seed.
 """
 
 from functools import cache
@@ -47,14 +47,40 @@ TAIL: dict[str, dict[str, int]] = {
 POSE_OF = {"nothing": NONE, "off": "off"}
 
 # How often a hand grasps the object while the act goes on; where it does, `hold` is true as well.
-GRASP = {"eat": 1, "drink_with": 1, "talk_on": 1, "text_on": 1, "carry": 0.5, "hold": 1, "throw": 1, "swing": 1, "wield": 1, "smell": 0.3,
-         "inspect": 0.3, "read": 0.4, "drag": 1}  # fmt: skip
-GRASP_OF = {("ride", "bicycle"): 0.6, ("ride", "motorcycle"): 0.6, ("straddle", "bicycle"): 0.5, ("straddle", "motorcycle"): 0.5,
-            ("walk", "bicycle"): 1, ("walk", "motorcycle"): 1, ("kiss", "teddy bear"): 0.5, ("read", "laptop"): 0,
-            ("ride", "horse"): 1}  # fmt: skip
+GRASP = {
+    "eat": 1,
+    "drink_with": 1,
+    "talk_on": 1,
+    "text_on": 1,
+    "carry": 0.5,
+    "hold": 1,
+    "throw": 1,
+    "swing": 1,
+    "wield": 1,
+    "smell": 0.3,
+    "inspect": 0.3,
+    "read": 0.4,
+    "drag": 1,
+}
+GRASP_OF = {
+    ("ride", "bicycle"): 0.6,
+    ("ride", "motorcycle"): 0.6,
+    ("straddle", "bicycle"): 0.5,
+    ("straddle", "motorcycle"): 0.5,
+    ("walk", "bicycle"): 1,
+    ("walk", "motorcycle"): 1,
+    ("kiss", "teddy bear"): 0.5,
+    ("read", "laptop"): 0,
+    ("ride", "horse"): 1,
+}
 NO_HOLD = {"horse", "elephant"}  # reins are not the horse
-ALSO = {("ride", "bicycle"): "sit_on", ("ride", "motorcycle"): "sit_on", ("ride", "skateboard"): "stand_on", ("ride", "surfboard"): "stand_on",
-        ("race", "horse"): "ride"}  # fmt: skip
+ALSO = {
+    ("ride", "bicycle"): "sit_on",
+    ("ride", "motorcycle"): "sit_on",
+    ("ride", "skateboard"): "stand_on",
+    ("ride", "surfboard"): "stand_on",
+    ("race", "horse"): "ride",
+}
 
 
 class Classes(NamedTuple):
@@ -100,7 +126,9 @@ def label_counts(acts: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]
 
 def reference_acts() -> dict[tuple[str, str], int]:
     """Acts in a training set of 1,000 images."""
-    return {(verb, obj): n if n < 13 else max(10, round(0.78 * n)) for obj, row in TAIL.items() for verb, n in row.items()}
+    return {
+        (verb, obj): n if n < 13 else max(10, round(0.78 * n)) for obj, row in TAIL.items() for verb, n in row.items()
+    }
 
 
 @cache

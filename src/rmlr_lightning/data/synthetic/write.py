@@ -1,5 +1,6 @@
 """Writes a world: pictures and annotations in the layouts of HICO-DET and V-COCO, all at once or not at all."""
 
+import contextlib
 import hashlib
 import json
 import multiprocessing
@@ -8,6 +9,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import scipy.io
@@ -18,7 +20,7 @@ from rmlr_lightning.data.synthetic.files import file_name, image_path, write_ima
 from rmlr_lightning.data.synthetic.plan import SPLITS, schedule
 from rmlr_lightning.data.synthetic.world import classes
 
-CLOSE = 0.88  # IoU of a couple's drawn boxes from which they count as the same: either is then within .94 of their mean
+CLOSE = 0.88  # IoU of a couple's drawn boxes from which they count as the same: each is near .94 with their mean
 
 
 def dump(path: Path, data) -> None:
@@ -39,34 +41,35 @@ def existing(out: Path, config: WorldConfig) -> bool:
     try:
         there = json.loads((out / "world.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise FileExistsError(f"{out}: holds something that is not a synthetic world (no world.json); give another --out") from None
+        raise FileExistsError(
+            f"{out}: holds something that is not a synthetic world (no world.json); give another --out"
+        ) from None
     if there.get("version") == VERSION and there.get("config") == config.as_dict():
         return True
     raise FileExistsError(f"{out}: holds a world of other settings (see world.json); remove it or give another --out")
 
 
-def draw_all(specs: list[ImageSpec], config: WorldConfig, root: Path, workers: int, progress: Callable[[int, int], None] | None) -> list[dict]:
+def draw_all(
+    specs: list[ImageSpec], config: WorldConfig, root: Path, workers: int, progress: Callable[[int, int], None] | None
+) -> list[dict]:
+    """Annotations in the order of `specs`. An executor fails, where a plain pool hangs, if workers cannot start."""
     jobs = [(spec, config, str(root)) for spec in specs]
     done: list[dict] = []
-    if workers <= 1:
-        stream, pool = map(write_image, jobs), None
-    else:
-        pool = multiprocessing.get_context("spawn").Pool(workers)
-        stream = pool.imap(write_image, jobs, chunksize=8)
-    try:
+    with contextlib.ExitStack() as stack:
+        stream = map(write_image, jobs)
+        if workers > 1 and len(jobs) > 64:  # below, starting processes costs more than it saves
+            context = multiprocessing.get_context("spawn")
+            pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=context))
+            stream = pool.map(write_image, jobs, chunksize=8)
         for annotations in stream:
             done.append(annotations)
             if progress is not None:
                 progress(len(done), len(jobs))
-    finally:
-        if pool is not None:
-            pool.terminate()
-            pool.join()
     return done
 
 
 def unite_twins(specs: list[ImageSpec], annotations: list[dict]) -> list[dict]:
-    """Lists the twins: same people and place, other verbs. Both get the mean of their two boxes, as one annotator would say."""
+    """Lists the twins: same people and place, other verbs. Both get the mean of their two boxes."""
     where = {spec.seed: k for k, spec in enumerate(specs) if spec.sibling is None and spec.zones}
     out = []
     for k, spec in enumerate(specs):
@@ -81,11 +84,18 @@ def unite_twins(specs: list[ImageSpec], annotations: list[dict]) -> list[dict]:
         box_h, box_o = ([(p + q) / 2 for p, q in zip(boxes[0][i], boxes[1][i], strict=True)] for i in (0, 1))
         for a in (one, two):
             a["persons"][0], a["objects"][thing]["box"] = list(box_h), list(box_o)
-        out.append({
-            "split": spec.split, "image_a": file_name(spec.split, first.number), "image_b": file_name(spec.split, spec.number),
-            "box_h": [round(v, 2) for v in box_h], "box_o": [round(v, 2) for v in box_o],
-            "object": spec.persons[0].pairs[0].object, "verbs_a": one["pairs"][0]["verbs"], "verbs_b": two["pairs"][0]["verbs"],
-        })  # fmt: skip
+        out.append(
+            {
+                "split": spec.split,
+                "image_a": file_name(spec.split, first.number),
+                "image_b": file_name(spec.split, spec.number),
+                "box_h": [round(v, 2) for v in box_h],
+                "box_o": [round(v, 2) for v in box_o],
+                "object": spec.persons[0].pairs[0].object,
+                "verbs_a": one["pairs"][0]["verbs"],
+                "verbs_b": two["pairs"][0]["verbs"],
+            }
+        )
     return out
 
 
@@ -104,7 +114,10 @@ def write_annotations(root: Path, config: WorldConfig, specs: list[ImageSpec], a
     seen = write_vcoco.seen_objects(annotations)
     everything = []
     for split, rows in by_split.items():
-        images = [(write_vcoco.image_id(split, spec.number), write_vcoco.picture(split, spec.number)[1], a) for spec, a in rows]
+        images = [
+            (write_vcoco.image_id(split, spec.number), write_vcoco.picture(split, spec.number)[1], a)
+            for spec, a in rows
+        ]
         everything += images
         dump(root / f"vcoco/instances_vcoco_{split}.json", write_vcoco.upt(images, seen))
         (root / "vcoco/splits").mkdir(parents=True, exist_ok=True)
@@ -121,10 +134,19 @@ def write_annotations(root: Path, config: WorldConfig, specs: list[ImageSpec], a
 
     counts = {split: Counter(h for row in data["annotation"] for h in row["hoi"]) for split, data in hico.items()}
     rare = set(names.rare)
-    hois = [{"hoi": i, "verb": verb, "object": obj, "rare": i in rare, **{s: counts[s][i] for s in SPLITS}}
-            for i, (verb, obj) in enumerate(names.hois)]  # fmt: skip
-    return {"version": VERSION, "config": config.as_dict(), "seed": config.seed, "images": {s: len(r) for s, r in by_split.items()},
-            "fingerprint": digest.hexdigest(), "hois": hois, "twins": twins}  # fmt: skip
+    hois = [
+        {"hoi": i, "verb": verb, "object": obj, "rare": i in rare, **{s: counts[s][i] for s in SPLITS}}
+        for i, (verb, obj) in enumerate(names.hois)
+    ]
+    return {
+        "version": VERSION,
+        "config": config.as_dict(),
+        "seed": config.seed,
+        "images": {s: len(r) for s, r in by_split.items()},
+        "fingerprint": digest.hexdigest(),
+        "hois": hois,
+        "twins": twins,
+    }
 
 
 def link_vcoco(root: Path, specs: list[ImageSpec]) -> None:
@@ -138,7 +160,9 @@ def link_vcoco(root: Path, specs: list[ImageSpec]) -> None:
             shutil.copyfile(source, target)
 
 
-def write_world(config: WorldConfig, out: str | Path, workers: int = 1, progress: Callable[[int, int], None] | None = None) -> dict:
+def write_world(
+    config: WorldConfig, out: str | Path, workers: int = 1, progress: Callable[[int, int], None] | None = None
+) -> dict:
     """Draws and writes the world under `out` (made beside it, moved there when complete); returns world.json's content.
 
     Raises FileExistsError where `out` holds anything but this very world; that one is left as it is and returned.
@@ -160,8 +184,13 @@ def write_world(config: WorldConfig, out: str | Path, workers: int = 1, progress
         facts = write_annotations(root, config, specs, annotations)
         link_vcoco(root, specs)
         write_contact_sheet(root, root / "contact_sheet.png")
-        dump(root / "poses.json", {image_path(s.split, s.number): {"pairs": a["pairs"], "joints": a["joints"]}
-                                   for s, a in zip(specs, annotations, strict=True)})  # fmt: skip
+        dump(
+            root / "poses.json",
+            {
+                image_path(s.split, s.number): {"pairs": a["pairs"], "joints": a["joints"]}
+                for s, a in zip(specs, annotations, strict=True)
+            },
+        )
         dump(root / "world.json", facts)
         root.chmod(0o755)
         if out.exists():

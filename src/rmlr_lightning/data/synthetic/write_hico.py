@@ -1,4 +1,4 @@
-"""The world in HICO-DET's layout: UPT's instances json and the authors' anno_bbox.mat, with the world's own vocabulary."""
+"""The world in HICO-DET's layout: UPT's instances json and the authors' anno_bbox.mat, with its own vocabulary."""
 
 import numpy as np
 
@@ -22,8 +22,18 @@ def instances(split: str, annotations: list[dict], size: tuple[int, int], names:
         for pair in a["pairs"]:
             thing = a["objects"][pair["object"]]
             for verb in pair["verbs"]:
-                found.append((hoi_of[verb, thing["name"]], inclusive(a["persons"][pair["person"]]), inclusive(thing["box"]), thing["name"], verb))
-        for hoi, box_h, box_o, name, verb in sorted(found, key=lambda f: f[0]):  # HICO-DET lists an image's pairs HOI by HOI
+                found.append(
+                    (
+                        hoi_of[verb, thing["name"]],
+                        inclusive(a["persons"][pair["person"]]),
+                        inclusive(thing["box"]),
+                        thing["name"],
+                        verb,
+                    )
+                )
+        for hoi, box_h, box_o, name, verb in sorted(
+            found, key=lambda f: f[0]
+        ):  # HICO-DET lists an image's pairs HOI by HOI
             row["boxes_h"].append(box_h)
             row["boxes_o"].append(box_o)
             row["hoi"].append(hoi)
@@ -39,7 +49,9 @@ def instances(split: str, annotations: list[dict], size: tuple[int, int], names:
         "empty": [i for i, row in enumerate(rows) if not row["hoi"]],
         "objects": list(names.objects),
         "verbs": list(names.verbs),
-        "correspondence": [[i, names.objects.index(obj), names.verbs.index(verb)] for i, (verb, obj) in enumerate(names.hois)],
+        "correspondence": [
+            [i, names.objects.index(obj), names.verbs.index(verb)] for i, (verb, obj) in enumerate(names.hois)
+        ],
         "rare": sorted(rare),
         "non_rare": [i for i in range(len(names.hois)) if i not in rare],
         "image_hois": image_hois,
@@ -84,7 +96,14 @@ def gerund(verb: str) -> str:
     head, _, tail = verb.partition("_")
     if head == "no":
         return "and"
-    irregular = {"lie": "lying", "hug": "hugging", "pet": "petting", "sit": "sitting", "swing": "swinging", "swim": "swimming"}
+    irregular = {
+        "lie": "lying",
+        "hug": "hugging",
+        "pet": "petting",
+        "sit": "sitting",
+        "swing": "swinging",
+        "swim": "swimming",
+    }
     if head in irregular:
         head = irregular[head]
     elif head.endswith("e"):

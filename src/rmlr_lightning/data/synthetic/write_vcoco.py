@@ -6,11 +6,21 @@ SPLIT_OFFSET = {"train": 0, "val": 100_000, "test": 200_000}  # image ids must d
 
 # HICO verb -> V-COCO (action, role) where the meaning agrees; the action's own list of objects has the last word.
 MEANING = {
-    "hold": ("hold", "obj"), "carry": ("carry", "obj"), "eat": ("eat", "obj"), "drink_with": ("drink", "instr"),
-    "sit_on": ("sit", "instr"), "lie_on": ("lay", "instr"), "talk_on": ("talk_on_phone", "instr"), "type_on": ("work_on_computer", "instr"),
-    "read": ("read", "obj"), "kick": ("kick", "obj"), "throw": ("throw", "obj"), "catch": ("catch", "obj"), "swing": ("hit", "instr"),
+    "hold": ("hold", "obj"),
+    "carry": ("carry", "obj"),
+    "eat": ("eat", "obj"),
+    "drink_with": ("drink", "instr"),
+    "sit_on": ("sit", "instr"),
+    "lie_on": ("lay", "instr"),
+    "talk_on": ("talk_on_phone", "instr"),
+    "type_on": ("work_on_computer", "instr"),
+    "read": ("read", "obj"),
+    "kick": ("kick", "obj"),
+    "throw": ("throw", "obj"),
+    "catch": ("catch", "obj"),
+    "swing": ("hit", "instr"),
     "inspect": ("look", "obj"),
-}  # fmt: skip
+}
 RIDE = {"skateboard": "skateboard", "surfboard": "surf"}
 
 
@@ -62,11 +72,27 @@ def coco(images: list[tuple[int, str, dict]], size: tuple[int, int]) -> tuple[di
             if w < 1 or h < 1:
                 continue
             ids[image, kind, index] = len(rows) + 1
-            rows.append({"id": len(rows) + 1, "image_id": image, "category_id": COCO_CATEGORY_IDS[COCO_INDEX[name]], "bbox": [x, y, w, h],
-                         "area": round(w * h, 2), "iscrowd": 0, "segmentation": []})  # fmt: skip
-    categories = [{"id": c, "name": n, "supercategory": n} for c, n in zip(COCO_CATEGORY_IDS, COCO_OBJECTS, strict=True)]
+            rows.append(
+                {
+                    "id": len(rows) + 1,
+                    "image_id": image,
+                    "category_id": COCO_CATEGORY_IDS[COCO_INDEX[name]],
+                    "bbox": [x, y, w, h],
+                    "area": round(w * h, 2),
+                    "iscrowd": 0,
+                    "segmentation": [],
+                }
+            )
+    categories = [
+        {"id": c, "name": n, "supercategory": n} for c, n in zip(COCO_CATEGORY_IDS, COCO_OBJECTS, strict=True)
+    ]
     pictures = [{"id": image, "file_name": name, "width": size[0], "height": size[1]} for image, name, _ in images]
-    return {"info": {"description": "rmlr_lightning synthetic world"}, "images": pictures, "annotations": rows, "categories": categories}, ids
+    return {
+        "info": {"description": "rmlr_lightning synthetic world"},
+        "images": pictures,
+        "annotations": rows,
+        "categories": categories,
+    }, ids
 
 
 def person_actions(a: dict, person: int) -> dict[str, dict[str, int | None]]:
@@ -88,7 +114,7 @@ def person_actions(a: dict, person: int) -> dict[str, dict[str, int | None]]:
 
 
 def official(images: list[tuple[int, str, dict]], ids: dict) -> list[dict]:
-    """`vcoco_{split}.json`: 26 actions, each with a row per person; role_object_id is role-major, 0 where there is none."""
+    """`vcoco_{split}.json`: 26 actions, a row per person in each; role_object_id is role-major, 0 where none."""
     people = [(image, a, i) for image, _, a in images for i in range(len(a["persons"])) if (image, "person", i) in ids]
     done = [person_actions(a, i) for _, a, i in people]
     out = []
@@ -100,9 +126,17 @@ def official(images: list[tuple[int, str, dict]], ids: dict) -> list[dict]:
             for (image, _, _), does in zip(people, done, strict=True):
                 thing = does.get(name, {}).get(role)
                 flat.append(0 if thing is None else ids.get((image, "object", thing), 0))
-        out.append({"image_id": [image for image, _, _ in people], "ann_id": agents, "role_object_id": flat,
-                    "label": [int(name in does) for does in done], "action_name": name, "role_name": list(roles),
-                    "include": [list(names) for names in action["role_object_include"]]})  # fmt: skip
+        out.append(
+            {
+                "image_id": [image for image, _, _ in people],
+                "ann_id": agents,
+                "role_object_id": flat,
+                "label": [int(name in does) for does in done],
+                "action_name": name,
+                "role_name": list(roles),
+                "include": [list(names) for names in action["role_object_include"]],
+            }
+        )
     return out
 
 
@@ -121,8 +155,13 @@ def upt(images: list[tuple[int, str, dict]], seen: dict[str, set[int]]) -> dict:
                         row["actions"].append(classes.index(f"{action} {role}"))
                         row["objects"].append(COCO_INDEX[a["objects"][thing]["name"]] + 1)
         rows.append(row)
-    return {"annotations": rows, "classes": classes, "objects": ["background", *COCO_OBJECTS], "images": [image for image, _, _ in images],
-            "action_to_object": [sorted(seen.get(c, ())) for c in classes]}  # fmt: skip
+    return {
+        "annotations": rows,
+        "classes": classes,
+        "objects": ["background", *COCO_OBJECTS],
+        "images": [image for image, _, _ in images],
+        "action_to_object": [sorted(seen.get(c, ())) for c in classes],
+    }
 
 
 def upt_classes() -> list[str]:
