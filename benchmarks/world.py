@@ -1,6 +1,6 @@
 """What the embedded world tells to whom: mAP from boxes alone, from pixels, and from the true pose.
 
-    python benchmarks/world.py                      # about 10 minutes on 2 CPU cores
+    python benchmarks/world.py                      # 7 minutes on one CPU core
     python benchmarks/world.py --cnn-epochs 0       # boxes and pose only
 
 All three classify the verbs of given pairs (every person with every object of an image, true boxes and object class),
@@ -131,11 +131,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--train", type=int, default=1000)
     parser.add_argument("--test", type=int, default=1200)
-    parser.add_argument("--plenty", type=int, default=6000, help="images of the large flat set; 0 leaves it out")
-    parser.add_argument("--steps", type=int, default=3000, help="of each MLP")
-    parser.add_argument("--cnn-epochs", type=int, default=25)
+    parser.add_argument("--plenty", type=int, default=3600, help="images of the large flat set; 0 leaves it out")
+    parser.add_argument("--steps", type=int, default=1500, help="of each MLP")
+    parser.add_argument("--cnn-epochs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.workers)
     start = time.perf_counter()

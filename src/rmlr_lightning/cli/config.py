@@ -23,6 +23,7 @@ def conf_dir() -> str:
 OmegaConf.register_new_resolver(
     "shipped", lambda name: str(Path(rmlr_lightning.__file__).parent / "weights" / name), replace=True
 )
+OmegaConf.register_new_resolver("world_file", lambda out: f"{out}/world.json" if out else None, replace=True)
 OmegaConf.register_new_resolver("wandb_offline", lambda: not os.environ.get("WANDB_API_KEY"), replace=True)
 
 
@@ -47,4 +48,6 @@ def quiet() -> None:
     warnings.filterwarnings("ignore", r"Found \d+ module\(s\) in eval mode")
     # Two cores and small pictures: more loading processes would only take turns
     warnings.filterwarnings("ignore", "The '.*' does not have many workers")
+    # The summary's size in MB is nobody's concern
+    warnings.filterwarnings("ignore", "Precision .* is not supported by the model summary")
     os.environ.setdefault("WANDB_SILENT", "true")

@@ -1,9 +1,17 @@
 """`rmlr-prepare`: makes data sets. `rmlr-prepare synthetic` draws the embedded world; nothing is downloaded."""
 
 import argparse
-import sys
 import time
 from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from rmlr_lightning.cli.config import one_line_errors
+from rmlr_lightning.data.synthetic import WorldConfig, write_world
+from rmlr_lightning.data.synthetic.contact_sheet import write_contact_sheet
+from rmlr_lightning.data.synthetic.write import existing
+from rmlr_lightning.errors import UserError
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,18 +42,40 @@ def parser() -> argparse.ArgumentParser:
     return main
 
 
+def draw_world(config: WorldConfig, out: str | Path, workers: int = 2) -> None:
+    """Draw a world with a progress bar, unless it is there already; what training does before it reads its data.
+
+    Raises:
+        UserError: `out` holds something else, or the disk or the settings do not allow it.
+    """
+    console = Console()
+    try:
+        if existing(Path(out), config):
+            console.print(
+                f"{out}: this very world is here already (same settings and seed); nothing to do", soft_wrap=True
+            )
+            return
+        start = time.perf_counter()
+        columns = (TextColumn("drawing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task("images", total=None)
+            facts = write_world(config, out, workers, lambda done, total: bar.update(task, completed=done, total=total))
+    except (ValueError, OSError) as error:
+        raise UserError(str(error)) from error
+    images, seconds = sum(facts["images"].values()), time.perf_counter() - start
+    console.print(
+        f"{out}: {images} images, {len(facts['hois'])} HOIs, {len(facts['twins'])} twin couples "
+        f"in {seconds:.0f} s ({images / seconds:.0f} images/s); see contact_sheet.png there",
+        soft_wrap=True,
+    )
+
+
 def synthetic(args: argparse.Namespace) -> None:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from rmlr_lightning.data.synthetic import WorldConfig, write_world
-    from rmlr_lightning.data.synthetic.contact_sheet import write_contact_sheet
-    from rmlr_lightning.data.synthetic.write import existing
-
+    """Draw the world that the command line describes, and its page of examples."""
     try:
         width, height = (int(v) for v in args.size.lower().split("x"))
     except ValueError:
-        raise ValueError(f"--size {args.size}: expected WIDTHxHEIGHT, such as 448x320") from None
+        raise UserError(f"--size {args.size}: expected WIDTHxHEIGHT, such as 448x320") from None
     config = WorldConfig(
         train=args.train,
         val=args.val,
@@ -58,37 +88,17 @@ def synthetic(args: argparse.Namespace) -> None:
         occlusion=args.occlusion,
         twins=args.twins,
     )
-    console = Console()
-    if existing(args.out, config):
-        console.print(
-            f"{args.out}: this very world is here already (same settings and seed); nothing to do", soft_wrap=True
-        )
-    else:
-        start = time.perf_counter()
-        columns = (TextColumn("drawing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console) as bar:
-            task = bar.add_task("images", total=None)
-            facts = write_world(
-                config, args.out, args.workers, lambda done, total: bar.update(task, completed=done, total=total)
-            )
-        images, seconds = sum(facts["images"].values()), time.perf_counter() - start
-        console.print(
-            f"{args.out}: {images} images, {len(facts['hois'])} HOIs, {len(facts['twins'])} twin couples "
-            f"in {seconds:.0f} s ({images / seconds:.0f} images/s); see contact_sheet.png there",
-            soft_wrap=True,
-        )
+    draw_world(config, args.out, args.workers)
     if args.contact_sheet is not None:
         args.contact_sheet.parent.mkdir(parents=True, exist_ok=True)
         write_contact_sheet(args.out, args.contact_sheet)
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Entry point."""
     args = parser().parse_args(argv)
-    try:
+    with one_line_errors():
         synthetic(args)
-    except (ValueError, OSError) as error:
-        print(f"rmlr-prepare: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """rmlr-train: compose a configuration, train, test, and say where everything is."""
 
 import json
+import warnings
 from pathlib import Path
 
 import hydra
@@ -43,6 +44,8 @@ def train(cfg: DictConfig) -> dict[str, float]:
     datamodule = instantiate(cfg.data)
     datamodule.prepare_data()
     checkpoint = resume_from(cfg)
+    if checkpoint is not None:
+        warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
     task = task_of(cfg, datamodule)
     task.recipe = OmegaConf.to_container(cfg, resolve=False)
     trainer: Trainer = instantiate(

@@ -20,6 +20,7 @@ MEANING = {
     "catch": ("catch", "obj"),
     "swing": ("hit", "instr"),
     "inspect": ("look", "obj"),
+    "jump": ("jump", "instr"),
 }
 RIDE = {"skateboard": "skateboard", "surfboard": "surf"}
 
