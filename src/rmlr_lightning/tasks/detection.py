@@ -35,7 +35,7 @@ class DetectionTask(LightningModule):
         self.dense = dense
         self.dense_weight = dense_weight
         self.recipe: dict[str, Any] = {}  # the configuration, kept in checkpoints
-        self.average_precision = MeanAveragePrecision(class_metrics=True)
+        self.average_precision = MeanAveragePrecision(class_metrics=True, extended_summary=True)
         self.average_precision.warn_on_many_detections = False
         class_of = torch.full((len(COCO_OBJECTS),), -1)
         class_of[detector.labels[detector.labels >= 0]] = torch.nonzero(detector.labels >= 0).flatten()
@@ -94,13 +94,12 @@ class DetectionTask(LightningModule):
             {f"{split}/ap": values["map"], f"{split}/ap50": values["map_50"], f"{split}/ap_small": values["map_small"]},
             prog_bar=True,
         )
-        classes, per_class = values["classes"].reshape(-1), values["map_per_class"].reshape(-1)
-        self.log_dict(
-            {
-                f"{split}/ap_{COCO_OBJECTS[int(c)].replace(' ', '_')}": ap
-                for c, ap in zip(classes, per_class, strict=True)
-            }
-        )
+        for index, label in enumerate(values["classes"].reshape(-1).tolist()):
+            name = COCO_OBJECTS[label].replace(" ", "_")
+            # precision (IoU thresholds, recalls, classes, areas, detection limits): 0.50, all areas, 100 detections
+            at_half = values["precision"][0, :, index, 0, -1]
+            self.log(f"{split}/ap_{name}", values["map_per_class"].reshape(-1)[index])
+            self.log(f"{split}/ap50_{name}", at_half[at_half >= 0].mean())
 
     def configure_optimizers(self) -> dict:
         return self.optim(self, int(self.trainer.estimated_stepping_batches))
