@@ -1,5 +1,6 @@
 """Every configuration composes, and every one that can run here runs, through the real entry point."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -99,3 +100,23 @@ PARTS = [*choices("model/remine"), "model/ire=mlp", "model/irm=linear", "model=u
 def test_every_part_runs(override, rmlr_train):
     out = rmlr_train(override, "debug=fast")
     assert (out / "config.yaml").is_file()
+
+
+@pytest.mark.slow
+def test_two_processes_train_together(world, tmp_path):
+    """DDP on the CPU (gloo), through the console script: its children start it again."""
+    overrides = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "debug=fast", "model/remine=neck"]
+    prepare = [
+        f"{plus}data.prepare.config.{size}"
+        for plus, size in (("", "train=60"), ("+", "val=24"), ("+", "test=48"), ("", "seed=3"))
+    ]
+    command = [
+        sys.executable,
+        "-m",
+        "rmlr_lightning.cli.train",
+        f"paths.data={world.parent}",
+        f"hydra.run.dir={tmp_path}",
+    ]
+    done = subprocess.run([*command, *prepare, *SMALL, *overrides], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "non-rare" in done.stdout

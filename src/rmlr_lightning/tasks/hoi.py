@@ -105,10 +105,10 @@ class HOITask(LightningModule):
             self.kept += zip(batch.targets, found, strict=True)
 
     def on_validation_epoch_end(self) -> None:
-        self.log_dict(self.scores["val"].compute(), prog_bar=True)
+        self.log_dict(self.scores["val"].compute(), prog_bar=True, sync_dist=True)  # equal on all processes already
 
     def on_test_epoch_end(self) -> None:
-        self.log_dict(self.scores["test"].compute())
+        self.log_dict(self.scores["test"].compute(), sync_dist=True)
 
     def configure_optimizers(self) -> dict:
         return self.optim(self, int(self.trainer.estimated_stepping_batches))
