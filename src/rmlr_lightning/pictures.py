@@ -48,10 +48,17 @@ def triplets_picture(
     top: int = 2,
     caption: str = "",
     width: int = 800,
+    least: int = 0,
+    entities: Sequence[tuple[Sequence[float], int]] = (),
 ) -> Image.Image:
     """Boxes, a line for each interaction with its top verbs and scores, and a caption below.
 
     Humans are blue; an object, its line and its label share a colour. Small images are enlarged to `width` first.
+
+    Args:
+        threshold, most, top: least score of a verb, most pairs, most verbs of a pair.
+        least: so many pairs are shown even if they score below the threshold.
+        entities: (box, COCO index) of what was detected, drawn thin with their names below the interactions.
     """
     scale = max(1.0, width / image.width)
     picture = image.convert("RGB").resize(
@@ -62,6 +69,19 @@ def triplets_picture(
     line = max(2, picture.width // 320)
     taken: list[tuple[float, float, float, float]] = []
     pairs = by_pair(found, threshold, top)[:most]
+    if len(pairs) < least:
+        pairs = by_pair(found, 0.0, top)[:least]
+    for box, label in entities:
+        x1, y1, x2, y2 = (value * scale for value in box)
+        draw.rectangle([x1, y1, x2, y2], outline=(*HUMAN, 200) if label == 0 else (255, 255, 255, 200), width=1)
+        draw.text(
+            (x1 + 3, y2 - font.size - 3),
+            COCO_OBJECTS[label],
+            font=font,
+            fill=(255, 255, 255),
+            stroke_width=1,
+            stroke_fill=(0, 0, 0),
+        )
     labels = []
     for rank, (box_h, box_o, thing, said) in enumerate(pairs):
         colour = _colour(rank)

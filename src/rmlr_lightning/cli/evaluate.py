@@ -38,7 +38,13 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
     recipe.data = OmegaConf.merge(recipe.data, cfg.data)
     datamodule = instantiate(recipe.data)
     datamodule.prepare_data()
-    trainer = instantiate(cfg.trainer, logger=False, enable_checkpointing=False, enable_model_summary=False)
+    trainer = instantiate(
+        cfg.trainer,
+        precision=cfg.precision or recipe.trainer.precision,
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+    )
     task.kept = [] if cfg.export else None
     run = trainer.test if cfg.split == "test" else trainer.validate
     run(task, datamodule, verbose=False)

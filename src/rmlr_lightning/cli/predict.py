@@ -67,8 +67,8 @@ def as_json(path: Path, size: tuple[int, int], found: Detections, vocabulary: Vo
     }
 
 
-def predict(args: argparse.Namespace) -> Iterator[tuple[Path, Image.Image, Detections, Vocabulary]]:
-    """Triplets of all pictures, one by one."""
+def predict(args: argparse.Namespace) -> Iterator[tuple[Path, Image.Image, Detections, list, Vocabulary]]:
+    """Triplets of all pictures, one by one, with the boxes that were paired."""
     task, cfg = restore(args.checkpoint)
     task = task.to(args.device)
     resize = instantiate(cfg.data.test.resize)
@@ -82,8 +82,15 @@ def predict(args: argparse.Namespace) -> Iterator[tuple[Path, Image.Image, Detec
         entities = collate_entities([given[path].entities(image.width, image.height)]) if args.boxes else None
         inputs = task.transfer_batch_to_device(Inputs(images, None, entities), torch.device(args.device), 0)
         with torch.inference_mode():
-            (found,) = task.detect(task(inputs), args.most)
-        yield path, image, found, task.vocabulary
+            prediction = task(inputs)
+            (found,) = task.detect(prediction, args.most)
+        seen = prediction.scene.entities
+        scale = torch.tensor([image.width, image.height] * 2)
+        boxes = [
+            (box.tolist(), int(label)) for box, label in zip(seen.boxes[0].cpu() * scale, seen.labels[0], strict=True)
+        ]
+        real = seen.mask[0] & (seen.scores[0] >= task.model.selection.score)
+        yield path, image, found, [box for box, keep in zip(boxes, real, strict=True) if keep], task.vocabulary
 
 
 def parser() -> argparse.ArgumentParser:
@@ -101,6 +108,7 @@ def parser() -> argparse.ArgumentParser:
         help="detections of any detector in COCO results format, in place of the model's own",
     )
     what.add_argument("--threshold", type=float, default=0.1, help="least score of a verb in the picture (default 0.1)")
+    what.add_argument("--least", type=int, default=3, help="pairs to show even below the threshold (default 3)")
     what.add_argument("--most", type=int, default=100, help="most triplets an image in the JSON (default 100)")
     what.add_argument("--caption", default="", help="a line below each picture")
     what.add_argument("--device", default="cpu", help="torch device (default cpu)")
@@ -113,11 +121,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     with one_line_errors():
         if args.out.exists() and not args.out.is_dir():
             raise UserError(f"--out {args.out}: is a file; name a folder")
-        for path, image, found, vocabulary in predict(args):
+        for path, image, found, boxes, vocabulary in predict(args):
             args.out.mkdir(parents=True, exist_ok=True)
             record = as_json(path, (image.height, image.width), found, vocabulary)
             (args.out / f"{path.stem}.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
-            picture = triplets_picture(image, found, vocabulary.verbs, args.threshold, caption=args.caption)
+            picture = triplets_picture(
+                image, found, vocabulary.verbs, args.threshold, caption=args.caption, least=args.least, entities=boxes
+            )
             picture.save(args.out / f"{path.stem}.png")
             print(args.out / f"{path.stem}.png")
 
