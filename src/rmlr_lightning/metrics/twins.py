@@ -42,6 +42,10 @@ def read_twins(path: str | Path, split: str, vocabulary: Vocabulary) -> dict[str
     twins: dict[str, list[Twin]] = {}
     for row in rows:
         a, b = set(row["verbs_a"]), set(row["verbs_b"])
+        if not a | b <= index.keys():
+            raise UserError(
+                f"{path}: its twins have verbs that the data do not ({', '.join(sorted((a | b) - index.keys()))})"
+            )
         for picture, own, other in ((row["image_a"], a - b, b - a), (row["image_b"], b - a, a - b)):
             sides = [tuple(sorted(index[verb] for verb in side)) for side in (own, other)]
             if all(sides):  # nested sets of verbs have no deciding verb on one side
