@@ -6,7 +6,7 @@ from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from rmlr_lightning.data.collate import collate
-from rmlr_lightning.data.sampler import EveryItemOnce
+from rmlr_lightning.data.sampler import AlikeTogether, EveryItemOnce
 
 
 class DataModule(LightningDataModule):
@@ -19,6 +19,7 @@ class DataModule(LightningDataModule):
         train, val, test: make the data sets when they are needed.
         batch_size, eval_batch_size: images a process and step.
         num_workers: loading processes a loader.
+        alike: in training, put images of similar cost (canvas, pairs) into one batch, so that little is padded.
         prepare: makes or checks the files on disk, once a machine, before anything is read.
     """
 
@@ -30,12 +31,16 @@ class DataModule(LightningDataModule):
         batch_size: int = 16,
         eval_batch_size: int = 32,
         num_workers: int = 1,
+        alike: bool = False,
         prepare: Callable[[], object] | None = None,
     ) -> None:
         super().__init__()
         self.make = {"train": train, "val": val, "test": test}
         self.batch_size, self.eval_batch_size, self.num_workers = batch_size, eval_batch_size, num_workers
+        self.alike = alike
         self.prepare = prepare
+        self.source: Callable[[str, Dataset], Dataset] | None = None
+        self.plain: dict[str, Dataset] = {}
         self.datasets: dict[str, Dataset] = {}
 
     def prepare_data(self) -> None:
@@ -45,18 +50,32 @@ class DataModule(LightningDataModule):
     def dataset(self, split: str) -> Dataset:
         """The data set of a split, read at its first use."""
         if split not in self.datasets:
-            self.datasets[split] = self.make[split]()
+            plain = self.without_source(split)
+            self.datasets[split] = plain if self.source is None else self.source(split, plain)
         return self.datasets[split]
+
+    def without_source(self, split: str) -> Dataset:
+        """The data set of a split as it reads its pictures."""
+        if split not in self.plain:
+            self.plain[split] = self.make[split]()
+        return self.plain[split]
+
+    def read_from(self, source: Callable[[str, Dataset], Dataset] | None) -> None:
+        """From now on data sets come as `source(split, data set)`; None takes that back."""
+        self.source = source
+        self.datasets = {}
 
     @property
     def vocabulary(self):
         """What the training annotations can say."""
-        return getattr(self.dataset("train"), "vocabulary", None)
+        return getattr(self.without_source("train"), "vocabulary", None)
 
     def train_dataloader(self) -> DataLoader:
         dataset = self.dataset("train")
         sampler = None
-        if self._world > 1:
+        if self.alike:
+            sampler = AlikeTogether(dataset.costs(), self.batch_size, self._rank, self._world)
+        elif self._world > 1:
             sampler = DistributedSampler(dataset, self._world, self._rank, shuffle=True)
         return self._loader(
             dataset,

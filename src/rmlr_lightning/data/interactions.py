@@ -1,15 +1,18 @@
 """Pictures with their interactions, whatever annotation files they come from."""
 
 import hashlib
+import math
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from rmlr_lightning.data.hicodet import HICODetAnnotations, read_hicodet
 from rmlr_lightning.data.picture import open_picture
+from rmlr_lightning.data.scenes.view import View
 from rmlr_lightning.data.transforms import ResizeExact, ResizeShortest, transform
 from rmlr_lightning.data.vcoco import VCOCOAnnotations, read_vcoco
 from rmlr_lightning.errors import UserError
@@ -71,12 +74,29 @@ class Interactions(Dataset):
 
     def __getitem__(self, index: int) -> tuple:
         target = self.targets[index]
-        picture = open_picture(self.images / target.file_name)
+        picture = self.picture(target.file_name)
         if not target.size.all():  # QPIC's files do not say
             target = target._replace(size=torch.tensor([picture.height, picture.width]))
         pixels, (boxes_h, boxes_o) = transform(picture, [target.boxes_h, target.boxes_o], self.resize, self.augment)
         target = target._replace(boxes_h=boxes_h, boxes_o=boxes_o)
         return (pixels, target) if self.given is None else (pixels, target, true_entities(target))
+
+    def picture(self, file_name: str) -> Image.Image:
+        """One of its pictures as it is."""
+        return open_picture(self.images / file_name)
+
+    def pixels(self, index: int, view: View) -> tuple[Tensor, Tensor]:
+        """A picture in a view, (3, H, W) in [0, 1] without augmentation, and the size (height, width) of its file."""
+        picture = self.picture(self.targets[index].file_name)
+        pixels, _ = transform(picture, [], view.resize(self.resize))
+        return pixels.flip(2) if view.flip else pixels, torch.tensor([picture.height, picture.width])
+
+    def costs(self) -> list[tuple[int, int]]:
+        """What makes an image dear, to batch alike with alike: pixels of its canvas, then true pairs."""
+        return [
+            (math.prod(self.resize.canvas(*target.size.tolist())) if target.size.all() else 0, len(target.verbs))
+            for target in self.targets
+        ]
 
 
 def hicodet_interactions(

@@ -1,0 +1,262 @@
+"""rmlr-extract, and runs that read what it made: as a user does, on a small world with the shipped detector."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+
+from rmlr_lightning.cli import evaluate, extract, scenes, train
+from rmlr_lightning.cli.config import conf_dir
+from rmlr_lightning.cli.source import read_from
+from rmlr_lightning.cli.train import task_of
+from rmlr_lightning.errors import UserError
+from rmlr_lightning.types import Inputs
+
+WORLD = [
+    "data.prepare.config.train=60",
+    "+data.prepare.config.val=24",
+    "+data.prepare.config.test=48",
+    "data.prepare.config.seed=3",
+]
+QUICK = [*WORLD, "data.num_workers=0", "data.batch_size=12", "loss=focal"]
+ONE_EPOCH = ["trainer.max_epochs=1", "trainer.log_every_n_steps=1"]
+
+
+def call(program, monkeypatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["program", *arguments])
+    program.main()
+
+
+@pytest.fixture(scope="module")
+def cache(world, tmp_path_factory) -> Path:
+    """Scenes of all splits in full precision, with a flipped view of the training images."""
+    root = tmp_path_factory.mktemp("scenes")
+    out = [f"paths.data={world.parent}", f"hydra.run.dir={root}/out", f"source.path={root}"]
+    with pytest.MonkeyPatch.context() as patch:
+        call(extract, patch, *out, *WORLD, "source.dtype=fp32", "source.views=2", "source.shard=16")
+    return root
+
+
+def composed(world, cache, tmp_path, *more: str):
+    options = [f"source.path={cache}", "source.dtype=fp32", "source.views=2", "source.shard=16"]
+    overrides = [f"paths.data={world.parent}", f"paths.output={tmp_path}", "source=cache", *options, *QUICK, *more]
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        return compose("train", overrides)
+
+
+def both_ways(cfg):
+    """The task, and batches of the validation images read from the cache and from the pictures."""
+    datamodule = instantiate(cfg.data)
+    datamodule.prepare_data()
+    torch.manual_seed(0)
+    task = task_of(cfg, datamodule).eval()
+    read_from(cfg.source, datamodule, task.model, ["val"])
+    cached = list(datamodule.val_dataloader())
+    datamodule.read_from(None)
+    return task, cached, list(datamodule.val_dataloader())
+
+
+def logits(task, batches) -> list[torch.Tensor]:
+    """Of every image's real pairs."""
+    found = []
+    with torch.inference_mode():
+        for batch in batches:
+            prediction = task(batch.inputs)
+            found += [values[real] for values, real in zip(prediction.logits, prediction.pairs.mask, strict=True)]
+    return found
+
+
+@pytest.mark.parametrize("remine", ["neck", "backbone"])
+def test_cached_scenes_give_the_logits_of_pictures(remine, world, cache, tmp_path):
+    task, cached, plain = both_ways(composed(world, cache, tmp_path, f"model/remine={remine}"))
+    assert all((batch.inputs.images is None) == (remine == "neck") for batch in cached)
+    for found, wanted in zip(logits(task, cached), logits(task, plain), strict=True):
+        torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_true_boxes_beside_cached_scenes_give_the_logits_of_pictures(world, cache, tmp_path):
+    cfg = composed(world, cache, tmp_path, "model/remine=neck", "experiment=true_boxes")
+    task, cached, plain = both_ways(cfg)
+    for found, wanted in zip(logits(task, cached), logits(task, plain), strict=True):
+        torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_a_flipped_view_is_what_the_detector_says_about_the_flipped_picture(world, cache, tmp_path):
+    cfg = composed(world, cache, tmp_path, "model/remine=neck")
+    datamodule = instantiate(cfg.data)
+    task = task_of(cfg, datamodule).eval()
+    read_from(cfg.source, datamodule, task.model, ["train"])
+    data = datamodule.dataset("train")
+    data.folders = data.folders[1:]
+    item = data[0]
+    pixels, target = data.plain.pixels(0, data.folders[0].view)[0], data.plain.targets[0]
+    plain, _ = data.plain.pixels(0, data.folders[0].view._replace(flip=False))
+    assert torch.equal(pixels, plain.flip(2))
+    images = scenes.collate_images([pixels], [target.size])
+    with torch.inference_mode():
+        seen = task.model.detector(images)
+    torch.testing.assert_close(item.scene.entities.boxes, seen.entities.boxes[0], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(item.scene.memory, seen.memory[0], atol=1e-4, rtol=1e-4)
+
+
+def test_extracting_again_does_nothing_and_verifying_finds_all_sound(cache, world, monkeypatch, capsys):
+    before = {path: path.stat().st_mtime_ns for path in cache.rglob("*.safetensors")}
+    out = [f"paths.data={world.parent}", f"hydra.run.dir={cache}/out", f"source.path={cache}"]
+    options = [*WORLD, "source.dtype=fp32", "source.views=2", "source.shard=16"]
+    call(extract, monkeypatch, *out, *options)
+    call(extract, monkeypatch, *out, *options, "verify=true")
+    assert {path: path.stat().st_mtime_ns for path in cache.rglob("*.safetensors")} == before
+    assert "verified" in capsys.readouterr().out
+
+
+def one_line(capsys, said: str) -> str:
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: ") and said in error
+    return error
+
+
+def test_verify_names_file_and_picture(world, tmp_path, monkeypatch, capsys):
+    arguments = [f"paths.data={world.parent}", f"hydra.run.dir={tmp_path}", f"source.path={tmp_path}/s", *WORLD]
+    arguments += ["splits=[val]", "source.memory=none"]
+    call(extract, monkeypatch, *arguments)
+    (path,) = (tmp_path / "s").rglob("*.safetensors")
+    content = bytearray(path.read_bytes())
+    content[-9] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(SystemExit) as caught:
+        call(extract, monkeypatch, *arguments, "verify=true")
+    assert caught.value.code == 2
+    error = one_line(capsys, str(path))
+    assert "delete this file and run rmlr-extract again" in error
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("source.dtype=fp8", "source.dtype=fp8: choose one of"),
+        ("source.memory=small", "source.memory=small: choose full"),
+        ("source.views=0", "source.views=0"),
+        ("splits=[dev]", "choose from train, val, test"),
+        ("source=pixels", "nothing to store"),
+        ("experiment=detector", "no frozen detector"),
+    ],
+)
+def test_mistakes_get_one_line_and_leave_nothing(override, said, world, tmp_path, monkeypatch, capsys):
+    arguments = [f"paths.data={world.parent}", f"hydra.run.dir={tmp_path}/out", f"source.path={tmp_path}/s", *WORLD]
+    if override == "source=pixels":
+        arguments.remove(f"source.path={tmp_path}/s")
+    with pytest.raises(SystemExit) as caught:
+        call(extract, monkeypatch, *arguments, override)
+    assert caught.value.code == 2
+    one_line(capsys, said)
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def test_too_little_room_is_said_before_anything_is_written(world, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(scenes.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1_000_000}))
+    arguments = [f"paths.data={world.parent}", f"hydra.run.dir={tmp_path}/out", f"source.path={tmp_path}/s", *WORLD]
+    with pytest.raises(SystemExit):
+        call(extract, monkeypatch, *arguments)
+    one_line(capsys, "but only 1 MB are free")
+    assert not list(tmp_path.rglob("*.safetensors*"))
+
+
+@pytest.mark.parametrize("size", [(480, 640), (0, 0)])
+def test_room_is_estimated_from_canvases(size, world, cache, tmp_path):
+    cfg = composed(world, cache, tmp_path)
+    datamodule = instantiate(cfg.data)
+    data = datamodule.without_source("val")
+    detector, storage = instantiate(cfg.model.detector), scenes.Storage()
+    data.targets = [target._replace(size=torch.tensor(size)) for target in data.targets]
+    folders = scenes.folders_of(data, detector, storage, tmp_path)
+    images = len(data.targets)
+    a_scene = 20 * 28 * (128 * 2 + 1) + 30 * (21 + 128 * 2)
+    found = scenes.size_of([scenes.Work("val", data, folders[0])], detector, storage)
+    assert images * a_scene < found < images * (a_scene + 1000)
+
+
+@pytest.mark.slow
+def test_a_missing_cache_is_refused_with_the_command_that_makes_it(world, tmp_path, monkeypatch, capsys):
+    mine = [f"paths.data={world.parent}", *QUICK, f"source.path={tmp_path}/s", "source.dtype=bf16"]
+    with pytest.raises(SystemExit) as caught:
+        call(train, monkeypatch, "source=cache", f"hydra.run.dir={tmp_path}", "trainer.max_epochs=1", *mine)
+    assert caught.value.code == 2
+    error = one_line(capsys, "no whole cache of the train split")
+    command = error.split("`")[1].split()
+    assert command[0] == "rmlr-extract" and not any(part.startswith(("trainer", "hydra", "loss")) for part in command)
+    call(extract, monkeypatch, *command[1:], f"hydra.run.dir={tmp_path}")
+    call(train, monkeypatch, "source=cache", f"hydra.run.dir={tmp_path}", "debug=fast", "model/remine=neck", *mine)
+
+
+@pytest.fixture(scope="module")
+def trained(world, tmp_path_factory) -> Path:
+    """A run of one epoch that made its own cache."""
+    out = tmp_path_factory.mktemp("run")
+    arguments = [f"paths.data={world.parent}", f"hydra.run.dir={out}", *QUICK, "model/remine=neck"]
+    with pytest.MonkeyPatch.context() as patch:
+        call(train, patch, *arguments, "source=auto", f"source.path={out}/scenes", *ONE_EPOCH)
+    return out
+
+
+def figures_of(trained, world, tmp_path, monkeypatch, *more: str) -> dict:
+    call(
+        evaluate,
+        monkeypatch,
+        f"checkpoint={trained}/checkpoints/best.ckpt",
+        f"paths.data={world.parent}",
+        f"out={tmp_path}/figures.json",
+        f"hydra.run.dir={tmp_path}",
+        *more,
+    )
+    return json.loads((tmp_path / "figures.json").read_text())
+
+
+@pytest.mark.slow
+def test_auto_makes_the_cache_trains_and_draws(trained):
+    assert list(trained.glob("scenes/*/manifest.json"))
+    assert (trained / "panels" / "test.png").stat().st_size > 0
+
+
+@pytest.mark.slow
+def test_evaluation_reads_the_source_of_training(trained, world, tmp_path, monkeypatch):
+    logged = json.loads((trained / "figures.json").read_text())
+    assert figures_of(trained, world, tmp_path, monkeypatch)["test/map_full"] == logged["test/map_full"]
+
+
+@pytest.mark.slow
+def test_evaluation_from_pixels_is_close_to_half_precision_scenes(trained, world, tmp_path, monkeypatch):
+    logged = json.loads((trained / "figures.json").read_text())
+    found = figures_of(trained, world, tmp_path, monkeypatch, "source=pixels")
+    assert found["test/map_full"] == pytest.approx(logged["test/map_full"], abs=0.01)
+
+
+@pytest.mark.slow
+def test_a_checkpoint_without_its_cache_names_the_command_that_makes_it(trained, world, tmp_path, monkeypatch, capsys):
+    moved = f"source.path={tmp_path}/elsewhere"
+    with pytest.raises(SystemExit):
+        figures_of(trained, world, tmp_path, monkeypatch, "source=cache", moved)
+    command = one_line(capsys, "no whole cache of the test split").split("`")[1].split()
+    call(extract, monkeypatch, *command[1:], f"hydra.run.dir={tmp_path}")
+    figures_of(trained, world, tmp_path, monkeypatch, "source=cache", moved)
+
+
+def test_a_detector_cannot_be_trained_from_scenes(world, tmp_path):
+    cfg = composed(world, tmp_path, tmp_path)
+    with pytest.raises(UserError, match="no frozen detector"):
+        read_from(cfg.source, None, None, ["train"])
+
+
+def test_extract_takes_the_groups_of_train():
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        ours, theirs = compose("extract"), compose("train")
+    assert set(theirs) - set(ours) <= {"resume", "test", "export", "text"}  # the last is null
+
+
+def test_inputs_with_a_scene_need_no_images(world, cache, tmp_path):
+    task, cached, _ = both_ways(composed(world, cache, tmp_path, "model/remine=none"))
+    assert isinstance(cached[0].inputs, Inputs) and cached[0].inputs.images is None
+    assert task(cached[0].inputs).logits.shape[-1] == len(task.vocabulary.verbs)
