@@ -13,7 +13,7 @@ help: ## show this list
 
 $(VENV)/.ready: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e ".[dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e ".[dev,text]"
 	@touch $@
 
 .PHONY: setup
@@ -27,6 +27,26 @@ train: setup ## train, evaluate and draw RmLR on the embedded world; ARGS="exper
 eval: setup ## print the figures of a checkpoint again: make eval CKPT=outputs/rmlr/checkpoints/best.ckpt
 	@test -n "$(CKPT)" || { echo "error: make eval needs CKPT=FILE, such as CKPT=outputs/rmlr/checkpoints/best.ckpt" >&2; exit 2; }
 	$(BIN)/rmlr-eval "checkpoint='$(CKPT)'" $(ARGS)
+
+SWEEP ?= ablation
+RUNS ?= multirun/$(SWEEP)
+JOBS ?= 2
+REPORT ?= --baseline detector_tokens
+
+.PHONY: ablation
+ablation: setup ## all rows and seeds of conf/sweep/ablation.yaml, JOBS=2 at a time, then the report; goes on where it stopped
+	@mkdir -p "$(RUNS)"; pids=; trap 'kill $$pids 2>/dev/null; wait; exit 130' INT TERM; \
+	for job in $$(seq $(JOBS)); do \
+	  OMP_NUM_THREADS=1 $(BIN)/rmlr-train +sweep=$(SWEEP) "hydra.sweep.dir='$(RUNS)'" $(ARGS) > "$(RUNS)/job$$job.log" 2>&1 & \
+	  pids="$$pids $$!"; echo "job $$job: $(RUNS)/job$$job.log"; \
+	done; \
+	failed=0; for pid in $$pids; do wait $$pid || failed=1; done; \
+	$(BIN)/rmlr-report "$(RUNS)" --out "$(RUNS)/report" $(REPORT) || failed=2; \
+	test $$failed = 0 || { tail -n 3 "$(RUNS)"/job*.log >&2; echo "error: a job ended with an error, see these logs; the same line goes on" >&2; exit 2; }
+
+.PHONY: report
+report: setup ## tables and a plot of the runs below RUNS=multirun/ablation; REPORT="--baseline upt --compare a:b" says what
+	$(BIN)/rmlr-report "$(RUNS)" --out "$(RUNS)/report" $(REPORT)
 
 .PHONY: detector
 detector: setup ## train the embedded world's detector anew; goes on where it stopped

@@ -11,6 +11,7 @@ from pytorch_lightning import Trainer, seed_everything
 
 from rmlr_lightning.cli.config import conf_dir, one_line_errors, quiet
 from rmlr_lightning.cli.restore import restore
+from rmlr_lightning.cli.source import merged_source, read_from
 from rmlr_lightning.cli.table import print_results
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.metrics.export import (
@@ -38,6 +39,8 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
     recipe.data = OmegaConf.merge(recipe.data, cfg.data)
     datamodule = instantiate(recipe.data)
     datamodule.prepare_data()
+    source = merged_source(cfg.get("source"), recipe.get("source"))
+    read_from(source, datamodule, task.model, [cfg.split])
     trainer = instantiate(
         cfg.trainer,
         precision=cfg.precision or recipe.trainer.precision,

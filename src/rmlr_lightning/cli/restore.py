@@ -13,6 +13,8 @@ from rmlr_lightning.tasks.hoi import HOITask, check_checkpoint
 def restore(path: str | Path, **changes: Any) -> tuple[HOITask, DictConfig]:
     """The task of a checkpoint, in evaluation mode, and the configuration it was trained with.
 
+    Losses and text are for training alone: neither is made.
+
     Args:
         changes: top-level keys of the configuration to replace, such as `paths`.
 
@@ -23,7 +25,9 @@ def restore(path: str | Path, **changes: Any) -> tuple[HOITask, DictConfig]:
     cfg = OmegaConf.create(checkpoint["recipe"])
     for key, value in changes.items():
         cfg[key] = value
-    task: HOITask = instantiate(cfg.task.module, vocabulary=read_vocabulary(checkpoint["vocabulary"]))
+    task: HOITask = instantiate(
+        cfg.task.module, vocabulary=read_vocabulary(checkpoint["vocabulary"]), losses={}, text=None
+    )
     check_checkpoint(task, checkpoint, str(path))
     task.load_state_dict(checkpoint["state_dict"], strict=False)
     return task.eval(), cfg

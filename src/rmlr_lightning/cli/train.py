@@ -11,6 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer, seed_everything
 
 from rmlr_lightning.cli.config import conf_dir, one_line_errors, quiet
+from rmlr_lightning.cli.source import read_from
+from rmlr_lightning.cli.sweep import alone, kept_figures, turn
 from rmlr_lightning.cli.table import print_results
 from rmlr_lightning.errors import UserError
 
@@ -42,11 +44,14 @@ def train(cfg: DictConfig) -> dict[str, float]:
     seed_everything(cfg.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")
     datamodule = instantiate(cfg.data)
-    datamodule.prepare_data()
+    with alone(Path(cfg.paths.data)):
+        datamodule.prepare_data()
     checkpoint = resume_from(cfg)
     if checkpoint is not None:
         warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
     task = task_of(cfg, datamodule)
+    splits = ["train", "val", "test"] if cfg.test else ["train", "val"]
+    read_from(cfg.get("source"), datamodule, getattr(task, "model", None), splits)
     task.recipe = OmegaConf.to_container(cfg, resolve=False)
     trainer: Trainer = instantiate(
         cfg.trainer,
@@ -95,8 +100,9 @@ def _tell(cfg: DictConfig, trainer: Trainer, metrics: dict) -> None:
 def main(cfg: DictConfig) -> float | None:
     """Entry point; returns the monitored value, for sweepers."""
     quiet()
-    with one_line_errors():
-        return train(cfg).get(cfg.task.monitor)
+    with one_line_errors(), turn(cfg) as mine:
+        figures = train(cfg) if mine else kept_figures(cfg)
+        return figures.get(cfg.task.monitor)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,239 @@
+"""rmlr-report as a user meets it, on made-up runs."""
+
+import csv
+import io
+import json
+import math
+import statistics
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+
+from rmlr_lightning.cli.report import main
+
+T_975_OF_3 = 4.302653  # Student's t for three seeds
+FULL = {"upt": (0.30, 0.32, 0.31), "word": (0.36, 0.37, 0.385), "sentence": (0.33, 0.34, 0.35)}
+
+
+def make_run(folder: Path, name: str, seed: int, full: float | None, train: int = 1000, overrides=(), **more) -> Path:
+    """What rmlr-train leaves; without figures where `full` is None."""
+    (folder / ".hydra").mkdir(parents=True)
+    config = {
+        "name": name,
+        "seed": seed,
+        "data": {"prepare": {"config": {"train": train}}},
+        "label": more.pop("label", None),
+    }
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    (folder / ".hydra" / "config.yaml").write_text(yaml.safe_dump(config))
+    (folder / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump([f"seed={seed}", *overrides]))
+    if full is not None:
+        figures = {"map_full": full, "map_rare": full - 0.07, "map_non_rare": full + 0.02, "twin_accuracy": 0.8}
+        both = {f"{split}/{key}": v + 0.1 * (split == "val") for split in ("test", "val") for key, v in figures.items()}
+        (folder / "figures.json").write_text(json.dumps(both | more))
+    return folder
+
+
+@pytest.fixture
+def runs(tmp_path) -> Path:
+    """Three rows of three seeds at two sizes."""
+    for name, values in FULL.items():
+        for seed, value in enumerate(values):
+            make_run(tmp_path / "runs" / f"{name}{seed}", name, seed, value)
+            make_run(tmp_path / "runs" / f"{name}{seed}small", name, seed, value - 0.1, train=500)
+    return tmp_path / "runs"
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_text())))
+
+
+def error_of(capsys, *argv) -> str:
+    """The one line that a mistake gets."""
+    with pytest.raises(SystemExit) as caught:
+        main([str(part) for part in argv])
+    assert caught.value.code == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("note: ")]
+    assert len(lines) == 1 and lines[0].startswith("error: ")
+    return lines[0]
+
+
+def test_the_table_has_mean_and_deviation_of_every_row(runs, tmp_path):
+    main([str(runs), "--out", str(tmp_path / "out")])
+    rows = {(row["row"], row["train"]): row for row in rows_of(tmp_path / "out" / "rows.csv")}
+    for name, values in FULL.items():
+        row = rows[name, "1000"]
+        assert row["seeds"] == "0 1 2"
+        assert float(row["map_full_mean"]) == pytest.approx(sum(values) / 3)
+        assert float(row["map_full_sd"]) == pytest.approx(statistics.stdev(values))
+        assert float(row["map_rare_mean"]) == pytest.approx(sum(values) / 3 - 0.07)
+    line = next(line for line in (tmp_path / "out" / "report.md").read_text().splitlines() if line.startswith("| word"))
+    assert line == "| word | 0, 1, 2 | 27.2 ± 1.3 | 20.2 ± 1.3 | 29.2 ± 1.3 | 80.0 ± 0.0 |"
+
+
+def test_differences_are_paired_with_the_baseline(runs, tmp_path):
+    main([str(runs), "--baseline", "upt", "--out", str(tmp_path / "out")])
+    row = next(row for row in rows_of(tmp_path / "out" / "rows.csv") if (row["row"], row["train"]) == ("word", "1000"))
+    gains = [a - b for a, b in zip(FULL["word"], FULL["upt"], strict=True)]
+    half = T_975_OF_3 * statistics.stdev(gains) / math.sqrt(3)
+    assert float(row["map_full_gain"]) == pytest.approx(sum(gains) / 3)
+    assert float(row["map_full_gain_low"]) == pytest.approx(sum(gains) / 3 - half, abs=1e-7)
+    assert float(row["map_full_gain_high"]) == pytest.approx(sum(gains) / 3 + half, abs=1e-7)
+    assert row["map_full_gain_clear_of_0"] == "1" and row["baseline"] == "upt"
+
+
+def test_only_intervals_clear_of_0_are_bold(tmp_path):
+    for seed, (a, b, c) in enumerate([(0.30, 0.32, 0.29), (0.30, 0.33, 0.33), (0.30, 0.32, 0.31)]):
+        for name, value in (("base", a), ("better", b), ("unsure", c)):
+            make_run(tmp_path / "runs" / f"{name}{seed}", name, seed, value)
+    main([str(tmp_path / "runs"), "--baseline", "base", "--out", str(tmp_path / "out")])
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "**+2.33 [+0.90, +3.77]**" in text
+    assert "| +1.00 [-3.97, +5.97] |" in text
+
+
+def test_a_comparison_is_told_in_words_for_every_size(runs, tmp_path):
+    main([str(runs), "--compare", "word:sentence", "--out", str(tmp_path / "out")])
+    text = (tmp_path / "out" / "report.md").read_text()
+    for size in ("500", "1,000"):
+        assert (
+            f"- word - sentence, {size} training images, seeds 0, 1, 2: full +3.17 (95 % interval +2.45 to +3.88"
+            in text
+        )
+    assert "| difference, full | 500 training images | 1,000 training images |" in text
+    metrics = [row["metric"] for row in rows_of(tmp_path / "out" / "comparisons.csv")]
+    assert metrics == 2 * ["map_full", "map_rare", "map_non_rare", "twin_accuracy"]
+
+
+def test_the_report_can_be_included_in_a_page(runs, tmp_path):
+    argv = [str(runs), "--title", "Word level", "--out", str(tmp_path / "out")]
+    main(argv)
+    lines = (tmp_path / "out" / "report.md").read_text().splitlines()
+    assert lines[0] == "## Word level"
+    assert lines[2] == f"`rmlr-report {runs} --title 'Word level' --out {tmp_path / 'out'}`"
+    assert "![every row with its interval](report.png)" in lines
+
+
+def test_the_plot_is_a_picture_that_grows_with_the_rows(runs, tmp_path):
+    heights = []
+    for rows in ("upt", "upt,word,sentence"):
+        main([str(runs), "--rows", rows, "--out", str(tmp_path / rows)])
+        with Image.open(tmp_path / rows / "report.png") as picture:
+            heights.append(picture.height)
+    assert heights[0] < heights[1]
+
+
+def test_rows_come_in_the_order_that_is_asked_for(runs, tmp_path):
+    main([str(runs), "--rows", "word,upt", "--out", str(tmp_path / "out")])
+    assert [row["row"] for row in rows_of(tmp_path / "out" / "rows.csv")] == ["word", "upt"] * 2
+
+
+def test_one_line_a_run_holds_all_its_figures(runs, tmp_path):
+    main([str(runs), "--out", str(tmp_path / "out")])
+    rows = rows_of(tmp_path / "out" / "runs.csv")
+    assert len(rows) == 18
+    row = next(row for row in rows if row["folder"] == (runs / "word2").as_posix())
+    assert (row["row"], row["train"], row["seed"]) == ("word", "1000", "2")
+    assert float(row["test/map_full"]) == 0.385 and float(row["val/twin_accuracy"]) == pytest.approx(0.9)
+
+
+def test_the_other_split(runs, tmp_path):
+    main([str(runs), "--split", "val", "--rows", "upt", "--out", str(tmp_path / "out")])
+    means = [float(row["map_full_mean"]) for row in rows_of(tmp_path / "out" / "rows.csv")]
+    assert means == pytest.approx([0.31, 0.41])
+
+
+def test_one_seed_has_neither_deviation_nor_interval(tmp_path):
+    for name, value in (("a", 0.3), ("b", 0.35)):
+        make_run(tmp_path / "runs" / name, name, 0, value)
+    main([str(tmp_path / "runs"), "--baseline", "a", "--out", str(tmp_path / "out")])
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "| b | 0 | 35.0 | 28.0 | 37.0 | 80.0 | +5.00 [-] |" in text
+    row = rows_of(tmp_path / "out" / "rows.csv")[1]
+    assert row["map_full_sd"] == row["map_full_gain_low"] == row["map_full_gain_clear_of_0"] == ""
+
+
+def test_labels_and_swept_values_name_a_row(tmp_path):
+    for alpha in (0.1, 0.5):
+        for seed in (0, 1):
+            overrides = [f"loss.interaction.alpha={alpha}", "trainer.max_epochs=2", "data.num_workers=0"]
+            make_run(
+                tmp_path / "runs" / f"{alpha}{seed}", "rmlr", seed, alpha, overrides=overrides, label="RmLR, all of it"
+            )
+    row = "rmlr loss.interaction.alpha=0.5"
+    main([str(tmp_path / "runs"), "--baseline", row, "--out", str(tmp_path / "out")])
+    rows = rows_of(tmp_path / "out" / "rows.csv")
+    assert rows[0]["row"] == row and rows[0]["label"] == "RmLR, all of it, loss.interaction.alpha=0.5"
+    assert rows[1]["row"] == "rmlr loss.interaction.alpha=0.1"
+
+
+def test_costs_are_shown_where_runs_tell_them(tmp_path):
+    make_run(tmp_path / "runs" / "a", "a", 0, 0.3, cpu_seconds=90.0)
+    make_run(tmp_path / "runs" / "b", "a", 1, 0.3, cpu_seconds=150.0)
+    main([str(tmp_path / "runs"), "--out", str(tmp_path / "out")])
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "| CPU min |" in text and "| 2.0 |" in text and "fit min" not in text
+
+
+def test_unfinished_runs_are_named_and_not_counted(runs, tmp_path, capsys):
+    broken = make_run(runs / "broken", "word", 7, None)
+    early = make_run(runs / "early", "word", 8, None)  # before it began to train
+    (early / "config.yaml").unlink()
+    main([str(runs), "--out", str(tmp_path / "out")])
+    note = f"Not counted, unfinished: {broken}, {early}"
+    assert f"note: {note}\n" == capsys.readouterr().err
+    assert f"- {note}" in (tmp_path / "out" / "report.md").read_text()
+
+
+def test_the_same_run_in_two_folders_counts_once(runs, tmp_path):
+    make_run(runs / "copy", "upt", 0, FULL["upt"][0])
+    main([str(runs), str(runs / "copy"), "--out", str(tmp_path / "out")])
+    assert len(rows_of(tmp_path / "out" / "runs.csv")) == 18
+
+
+def test_two_runs_of_a_row_and_seed_that_differ_are_an_error(runs, capsys):
+    again = make_run(runs / "zz", "upt", 0, 0.5)
+    said = error_of(capsys, runs)
+    assert str(again) in said and str(runs / "upt0") in said and "upt, seed 0" in said
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", '{"test/map_full": "high"}', '{"test/map_full": null}', ""])
+def test_damaged_figures_are_an_error(content, runs, capsys):
+    (runs / "upt0" / "figures.json").write_text(content)
+    assert str(runs / "upt0" / "figures.json") in error_of(capsys, runs)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--rows", "upt,wrod"], "wrod: no finished run of this row; there are alone, sentence, upt, word"),
+        (["--baseline", "wrod"], "wrod: no finished run"),
+        (["--compare", "upt:wrod"], "wrod: no finished run"),
+        (["--baseline", "alone"], "--baseline alone: no other row has a seed in common"),
+        (["--compare", "word:alone"], "--compare word:alone: the two have no seed in common"),
+    ],
+)
+def test_rows_that_cannot_be_compared_are_an_error(options, said, runs, tmp_path, capsys):
+    make_run(runs / "alone", "alone", 9, 0.4)
+    assert said in error_of(capsys, runs, *options, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_runs_are_an_error(tmp_path, capsys):
+    assert "no such folder" in error_of(capsys, tmp_path / "nothing")
+    make_run(tmp_path / "run", "upt", 0, None)
+    assert "no finished run here (1 unfinished, 0 without test/map_full)" in error_of(capsys, tmp_path)
+
+
+def test_a_comparison_is_written_with_a_colon(runs, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([str(runs), "--compare", "word"])
+    assert caught.value.code == 2 and "expected two rows as A:B" in capsys.readouterr().err
+
+
+def test_without_out_nothing_is_written(runs, tmp_path, capsys):
+    before = sorted(tmp_path.rglob("*"))
+    main([str(runs)])
+    assert sorted(tmp_path.rglob("*")) == before and "sentence" in capsys.readouterr().out
