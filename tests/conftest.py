@@ -2,7 +2,9 @@
 
 from jaxtyping import install_import_hook
 
-install_import_hook(["rmlr_lightning.ops", "rmlr_lightning.models", "rmlr_lightning.losses"], "beartype.beartype")
+install_import_hook(
+    ["rmlr_lightning.ops", "rmlr_lightning.models", "rmlr_lightning.losses", "rmlr_lightning.text"], "beartype.beartype"
+)
 
 from pathlib import Path  # noqa: E402
 

@@ -13,6 +13,7 @@ MAY = {
     "errors": set(),
     "ops": NOUNS,
     "models": NOUNS | {"ops"},
+    "text": NOUNS | {"ops"},
     "losses": NOUNS | {"ops"},
     "metrics": NOUNS | {"ops"},
     "data": NOUNS | {"ops"},

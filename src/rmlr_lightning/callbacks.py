@@ -66,12 +66,7 @@ class PredictionPanel(Callback):
         tiles = []
         for index in range(min(self.images, len(found))):
             target = batch.targets[index]
-            height, width = target.size.tolist()
-            mask = batch.inputs.images.mask[index]
-            pixels = batch.inputs.images.pixels[index][:, mask.any(1)][:, :, mask.any(0)]
-            picture = Image.fromarray((pixels.cpu().numpy().transpose(1, 2, 0) * 255).round().astype(np.uint8)).resize(
-                (width, height)
-            )
+            picture = _picture(trainer, batch, index, name.split("_")[0])
             truth = sorted({task.vocabulary.hoi_name(hoi) for hoi in target.hois.tolist() if hoi >= 0})
             tiles.append(
                 triplets_picture(
@@ -84,3 +79,15 @@ class PredictionPanel(Callback):
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 logger.log_image(f"panel/{name.split('_')[0]}", [sheet], step=trainer.global_step)
+
+
+def _picture(trainer: Trainer, batch: Batch, index: int, split: str) -> Image.Image:
+    """What the model saw, in the size of the file; the file itself where a cached Scene came without pixels."""
+    target, images = batch.targets[index], batch.inputs.images
+    if images is None:
+        return trainer.datamodule.dataset(split).picture(target.file_name)
+    height, width = target.size.tolist()
+    mask = images.mask[index]
+    pixels = images.pixels[index][:, mask.any(1)][:, :, mask.any(0)]
+    array = (pixels.cpu().numpy().transpose(1, 2, 0) * 255).round().astype(np.uint8)
+    return Image.fromarray(array).resize((width, height))

@@ -2,7 +2,7 @@
 
 Predictions are padded and carry a mask (True = real); ground truth is ragged, one `Target` an image.
 Letters in shapes: B images, N entities, P pairs, C channels, H W pixels, h w memory cells, D width, V verbs, G true
-interactions, K detections.
+interactions, K detections, T phrases, W words, E width of a language model.
 """
 
 from typing import NamedTuple
@@ -109,3 +109,15 @@ class Batch(NamedTuple):
 
     inputs: Inputs
     targets: list[Target] | list[BoxTarget]
+
+
+class TextBank(NamedTuple):
+    """What a language model says about the phrases of a vocabulary; T follows `Vocabulary.hois`, E is its width.
+
+    Several templates: sentences are their mean, words come one template after the other (W is the longest).
+    """
+
+    sentences: Float[Tensor, "T E"]  # neither normalised nor centred
+    words: Float[Tensor, "T W E"]  # hidden states, one a word; zeros where there is none
+    words_mask: Bool[Tensor, "T W"]
+    content: Bool[Tensor, "T W"]  # verb, particle and object words; not "a", "photo", "of", "person", articles

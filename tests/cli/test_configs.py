@@ -28,6 +28,7 @@ GROUPS = [
     "model/irm",
     "model/detector",
     "loss",
+    "text",
     "optim",
     "trainer",
     "logger",
@@ -36,6 +37,7 @@ GROUPS = [
     "debug",
     "task",
     "detector",
+    "source",
 ]
 
 
@@ -60,7 +62,7 @@ def test_every_file_composes_and_resolves(override, tmp_path):
 
 
 def test_every_file_is_tried():
-    tried = {group.split("/")[0] for group in GROUPS} | {"experiment"}
+    tried = {group.split("/")[0] for group in GROUPS} | {"experiment", "sweep"}
     assert {path.name for path in CONF.iterdir() if path.is_dir()} == tried
 
 

@@ -1,16 +1,50 @@
+import pytest
 import torch
 
 from rmlr_lightning.models.attention import Attention, sine_position
-from rmlr_lightning.models.evidence import pool_boxes
+from rmlr_lightning.models.evidence import Evidence
 from rmlr_lightning.models.upt import Cooperative
+from rmlr_lightning.types import Pairs
+from tests.scenes import random_scene
+
+PAIRS = Pairs(torch.tensor([[0, 2, 1]]), torch.tensor([[3, 1, 1]]), torch.ones(1, 3, dtype=torch.bool))
 
 
-def test_pooling_a_linear_map_reads_the_centres_of_the_cells():
-    x = torch.arange(40.0).expand(1, 1, 30, 40) + 0.5  # value = place in cells
-    boxes = torch.tensor([[[0.25, 0.2, 0.75, 0.8]]])
-    cells = pool_boxes(x, boxes, 5).view(5, 5)
-    expected = 10 + 20 * (torch.arange(5) + 0.5) / 5
-    torch.testing.assert_close(cells, expected.expand(5, 5))
+def first_tokens(change_entity=None, change_layout=False, change_coarse=False, map_dim=8):
+    """Pair tokens of three pairs, after one of the inputs changed."""
+    torch.manual_seed(0)
+    evidence = Evidence(16, map_dim, 12, region_size=3, reduced=8).eval()
+    scene, layout = random_scene(1, 5), torch.randn(1, 3, 36)
+    features, coarse = torch.randn(1, map_dim, 6, 8), torch.randn(1, map_dim, 3, 4)
+    if change_entity is not None:
+        scene.entities.tokens[0, change_entity] += torch.randn(16)
+    layout[0, 0] += change_layout
+    return evidence(scene, PAIRS, layout, features, coarse + torch.randn(1, map_dim, 3, 4) * change_coarse)
+
+
+@pytest.mark.parametrize("map_dim", [0, 8])
+@pytest.mark.parametrize(("entity", "concerned"), [(0, [True, False, False]), (1, [False, True, True])])
+def test_an_entity_changes_the_tokens_of_its_own_pairs(entity, concerned, map_dim):
+    changed = (first_tokens(entity, map_dim=map_dim) - first_tokens(map_dim=map_dim)).abs().amax(-1) > 1e-4
+    assert changed[0].tolist() == concerned
+
+
+def test_the_layout_of_a_pair_and_the_coarse_map_reach_its_token():
+    assert ((first_tokens(change_layout=True) - first_tokens())[0].abs().amax(-1) > 1e-4).tolist() == [
+        True,
+        False,
+        False,
+    ]
+    assert ((first_tokens(change_coarse=True) - first_tokens())[0].abs().amax(-1) > 1e-4).all()
+
+
+def test_human_and_object_are_read_differently():
+    torch.manual_seed(0)
+    evidence, scene = Evidence(16, 8, 12, region_size=3, reduced=8).eval(), random_scene(1, 5)
+    layout, features, coarse = torch.zeros(1, 3, 36), torch.randn(1, 8, 6, 8), torch.randn(1, 8, 3, 4)
+    swapped = PAIRS._replace(human=PAIRS.object, object=PAIRS.human)
+    one, other = (evidence(scene, pairs, layout, features, coarse)[0] for pairs in (PAIRS, swapped))
+    assert ((one - other).abs().amax(-1) > 1e-3).tolist() == [True, True, False]  # the third is an entity with itself
 
 
 def test_attention_without_keys_gives_the_output_bias_and_finite_gradients():

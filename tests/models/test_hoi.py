@@ -9,10 +9,11 @@ from rmlr_lightning.models.assemble import assemble
 from rmlr_lightning.models.evidence import Evidence
 from rmlr_lightning.models.ire import IRE, PairMLP
 from rmlr_lightning.models.irm import IRM, LinearIRM
+from rmlr_lightning.models.irm_text import TextIRM
 from rmlr_lightning.models.remine import Backbone, Neck, Nothing
 from rmlr_lightning.models.upt import Competitive, UnaryPairwise
 from rmlr_lightning.ops.selection import Selection
-from rmlr_lightning.types import Entities, Inputs
+from rmlr_lightning.types import Entities, Inputs, TextBank
 from rmlr_lightning.vocabulary import hicodet
 from tests.models.conftest import tiny_detector
 from tests.scenes import random_images, random_scene
@@ -20,23 +21,35 @@ from tests.scenes import random_images, random_scene
 EVIDENCE = partial(Evidence, region_size=3)
 REMINE = {"none": Nothing, "neck": partial(Neck, dim=16), "backbone": partial(Backbone, name="resnet10t", dim=16)}
 IRES = {
-    "mlp": partial(PairMLP, evidence=EVIDENCE, dim=32, hidden=32),
-    "transformer": partial(IRE, evidence=EVIDENCE, dim=32, heads=4, hidden=32),
+    "mlp": partial(PairMLP, evidence=EVIDENCE, dim=32, hidden=32, grid=(3, 4)),
+    "transformer": partial(IRE, evidence=EVIDENCE, dim=32, heads=4, hidden=32, grid=(3, 4)),
     "upt": partial(UnaryPairwise, dim=32, representation=16, heads=4),
 }
-IRMS = {"linear": LinearIRM, "transformer": partial(IRM, heads=4, hidden=32), "upt": partial(Competitive, heads=4)}
+IRMS = {
+    "linear": LinearIRM,
+    "transformer": partial(IRM, heads=4, hidden=32),
+    "upt": partial(Competitive, heads=4),
+    "text": partial(TextIRM, heads=4, hidden=32, text_dim=12),
+}
 MODELS = [
     ("none", "mlp", "linear"),
     ("neck", "transformer", "transformer"),
     ("backbone", "transformer", "linear"),
     ("none", "upt", "upt"),
+    ("neck", "mlp", "text"),
 ]
 SELECTION = Selection(score=0.0, least=4, most=6)
 
 
+def bank() -> TextBank:
+    g = torch.Generator().manual_seed(2)
+    words, real = torch.zeros(600, 1, 12), torch.ones(600, 1, dtype=torch.bool)
+    return TextBank(torch.randn(600, 12, generator=g), words, real, real)
+
+
 def model_of(remine: str, ire: str, irm: str):
     torch.manual_seed(1)
-    return assemble(hicodet(), tiny_detector(), SELECTION, REMINE[remine], IRES[ire], IRMS[irm]).eval()
+    return assemble(hicodet(), tiny_detector(), SELECTION, REMINE[remine], IRES[ire], IRMS[irm], bank=bank).eval()
 
 
 def one(scene, image):

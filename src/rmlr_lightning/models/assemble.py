@@ -7,6 +7,7 @@ from torch import nn
 from rmlr_lightning.models.detector import Detector
 from rmlr_lightning.models.hoi import HOIModel
 from rmlr_lightning.ops.selection import Selection
+from rmlr_lightning.types import TextBank
 from rmlr_lightning.vocabulary import Vocabulary
 
 
@@ -18,9 +19,15 @@ def assemble(
     ire: Callable[..., nn.Module],
     irm: Callable[..., nn.Module],
     power: float = 2.8,
+    compiled: bool = False,
+    bucket: int = 1,
+    bank: Callable[[], TextBank] | None = None,
 ) -> HOIModel:
-    """An HOIModel. `remine`, `ire` and `irm` are constructors that lack only what follows from the part before them."""
+    """An HOIModel. `remine`, `ire` and `irm` are constructors that lack only what follows from the part before them.
+
+    `bank` gives the vectors of the vocabulary's phrases to an IRM that classifies by them.
+    """
     map_maker = remine(memory_dim=detector.memory_dim)
     encoder = ire(token_dim=detector.token_dim, map_dim=map_maker.dim, memory_dim=detector.memory_dim)
-    reasoner = irm(dim=encoder.dim, verbs=len(vocabulary.verbs))
-    return HOIModel(detector, selection, map_maker, encoder, reasoner, vocabulary.allowed(), power)
+    reasoner = irm(dim=encoder.dim, vocabulary=vocabulary, bank=bank)
+    return HOIModel(detector, selection, map_maker, encoder, reasoner, vocabulary.allowed(), power, compiled, bucket)

@@ -38,6 +38,7 @@ class Block(nn.Module):
 
     Args:
         memory_dim: width of the memory's tokens; 0 leaves cross-attention out.
+        dropout: in the feed-forward's hidden layer.
     """
 
     def __init__(self, dim: int, heads: int, hidden: int, memory_dim: int = 0, dropout: float = 0.0) -> None:
@@ -46,7 +47,6 @@ class Block(nn.Module):
         if memory_dim:
             self.norm_cross, self.attend_cross = nn.LayerNorm(dim), Attention(dim, heads, memory_dim)
         self.norm_feed, self.feed = nn.LayerNorm(dim), FeedForward(dim, hidden, dropout=dropout)
-        self.dropout = nn.Dropout(dropout)
         self.memory_dim = memory_dim
 
     def forward(
@@ -58,10 +58,10 @@ class Block(nn.Module):
     ) -> Float[Tensor, "B P D"]:
         """One round."""
         normed = self.norm_self(tokens)
-        tokens = tokens + self.dropout(self.attend_self(normed, normed, mask))
+        tokens = tokens + self.attend_self(normed, normed, mask)
         if self.memory_dim:
-            tokens = tokens + self.dropout(self.attend_cross(self.norm_cross(tokens), memory, memory_mask))
-        return tokens + self.dropout(self.feed(self.norm_feed(tokens)))
+            tokens = tokens + self.attend_cross(self.norm_cross(tokens), memory, memory_mask)
+        return tokens + self.feed(self.norm_feed(tokens))
 
 
 def sine_position(mask: Bool[Tensor, "B h w"], dim: int, temperature: float = 20.0) -> Float[Tensor, "B h w D"]:

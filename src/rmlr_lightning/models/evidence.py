@@ -1,58 +1,53 @@
 """What a candidate pair starts from: two detector tokens, two boxes, and what the re-mined map shows there."""
 
 from jaxtyping import Float
-from torch import Tensor, cat, nn
-from torchvision.ops import roi_align
+from torch import Tensor, nn
 
 from rmlr_lightning.models.attention import FeedForward
 from rmlr_lightning.ops.boxes import enclosing
 from rmlr_lightning.ops.masked import gather_rows
-from rmlr_lightning.ops.spatial import SPATIAL_DIM, spatial_encoding
+from rmlr_lightning.ops.regions import extents, read_regions
+from rmlr_lightning.ops.spatial import SPATIAL_DIM
 from rmlr_lightning.types import Pairs, Scene
 
 
-def pool_boxes(
-    features: Float[Tensor, "B C h w"], boxes: Float[Tensor, "B N 4"], size: int
-) -> Float[Tensor, "B N CSS"]:
-    """RoIAlign of relative boxes to size x size cells, flattened."""
-    batch, count = boxes.shape[:2]
-    scale = features.new_tensor([features.shape[-1], features.shape[-2]] * 2)
-    regions = roi_align(features, list(boxes.to(features.dtype) * scale), size, sampling_ratio=2, aligned=True)
-    return regions.flatten(1).view(batch, count, -1)
-
-
 class Regions(nn.Module):
-    """Reads human, object and the room between them off the re-mined map, with their layout (size x size cells).
+    """Reads human, object and the room around both off the re-mined map, with their layout.
 
     A pooled vector is not enough: in the embedded world a probe for the pose reads 68 % from 5x5 cells, 53 % from one.
+
+    Args:
+        size: cells a side of an entity's region; entities are read once each, however many pairs they are in.
+        union_size: cells a side of the box around both; these are read for every pair, so they are few.
+        reduced: channels of the map as entities read it; the room around both is read at half of them.
     """
 
-    def __init__(self, map_dim: int, dim: int, size: int = 7, reduced: int = 64) -> None:
+    def __init__(self, map_dim: int, dim: int, size: int = 7, union_size: int = 3, reduced: int = 64) -> None:
         super().__init__()
-        self.size = size
+        self.size, self.union_size = size, union_size
         self.reduce = nn.Conv2d(map_dim, reduced, 1)
+        self.reduce_union = nn.Conv2d(map_dim, reduced // 2, 1)
         self.human = nn.Linear(reduced * size * size, dim)
         self.object = nn.Linear(reduced * size * size, dim)
-        self.union = nn.Linear(reduced * size * size, dim)
+        self.union = nn.Linear(reduced // 2 * union_size * union_size, dim)
 
-    def forward(self, features: Float[Tensor, "B C h w"], scene: Scene, pairs: Pairs) -> Float[Tensor, "B P E"]:
-        """Entities are read once each, however many pairs they are in."""
-        features = self.reduce(features).float()
-        boxes = scene.entities.boxes
-        cells = pool_boxes(features, boxes, self.size)
-        room = enclosing(gather_rows(boxes, pairs.human), gather_rows(boxes, pairs.object))
-        return cat(
-            [
-                gather_rows(self.human(cells), pairs.human),
-                gather_rows(self.object(cells), pairs.object),
-                self.union(pool_boxes(features, room, self.size)),
-            ],
-            -1,
-        )
+    def entities(
+        self, features: Float[Tensor, "B C h w"], boxes: Float[Tensor, "B N 4"], real: Float[Tensor, "B 2"]
+    ) -> tuple[Float[Tensor, "B N D"], Float[Tensor, "B N D"]]:
+        """What each box shows, read as a human and read as an object. `real`: see `ops.regions.extents`."""
+        cells = read_regions(self.reduce(features).float(), boxes, self.size, real)
+        return self.human(cells), self.object(cells)
+
+    def room(self, coarse: Float[Tensor, "B C gh gw"], boxes: Float[Tensor, "B P 4"]) -> Float[Tensor, "B P D"]:
+        """What the boxes around pairs show, read off the coarse map."""
+        return self.union(read_regions(self.reduce_union(coarse).float(), boxes, self.union_size))
 
 
 class Evidence(nn.Module):
-    """First pair tokens: projection of [human token; object token; box-pair encoding; re-mined regions].
+    """First pair tokens: human + object + how their boxes lie + the room around both, and a feed-forward over the sum.
+
+    The paper names pair-wise entity tokens and locations; the sum is our reading. It is the first layer of an MLP over
+    [human; object; layout; room], with the parts that belong to one entity computed once an entity.
 
     Args:
         token_dim: width of the detector's tokens.
@@ -60,24 +55,42 @@ class Evidence(nn.Module):
         dim: width of pair tokens.
     """
 
-    def __init__(self, token_dim: int, map_dim: int, dim: int, region_size: int = 7, dropout: float = 0.1) -> None:
+    def __init__(
+        self,
+        token_dim: int,
+        map_dim: int,
+        dim: int,
+        region_size: int = 7,
+        union_size: int = 3,
+        reduced: int = 64,
+        dropout: float = 0.1,
+    ) -> None:
         super().__init__()
         self.norm_tokens = nn.LayerNorm(token_dim)
-        self.tokens = nn.Linear(2 * token_dim, dim)
+        self.human, self.object = nn.Linear(token_dim, dim), nn.Linear(token_dim, dim)
         self.spatial = FeedForward(SPATIAL_DIM, dim, dim)
-        self.regions = Regions(map_dim, dim, region_size) if map_dim else None
-        width = 5 * dim if map_dim else 2 * dim
-        self.join = nn.Sequential(nn.LayerNorm(width), nn.Dropout(dropout), FeedForward(width, 2 * dim, dim))
+        self.regions = Regions(map_dim, dim, region_size, union_size, reduced) if map_dim else None
+        self.norm = nn.LayerNorm(dim)
+        self.join = FeedForward(dim, 2 * dim, dropout=dropout)
 
-    def forward(self, scene: Scene, pairs: Pairs, features: Float[Tensor, "B C h w"]) -> Float[Tensor, "B P D"]:
+    def forward(
+        self,
+        scene: Scene,
+        pairs: Pairs,
+        layout: Float[Tensor, "B P 36"],
+        features: Float[Tensor, "B C h w"],
+        coarse: Float[Tensor, "B C gh gw"],
+    ) -> Float[Tensor, "B P D"]:
         """Pair tokens; on padding they are whatever index 0 gives, and nobody reads them."""
-        entities = scene.entities
-        tokens = self.norm_tokens(entities.tokens)
-        tokens = self.tokens(cat([gather_rows(tokens, pairs.human), gather_rows(tokens, pairs.object)], -1))
-        layout = spatial_encoding(
-            gather_rows(entities.boxes, pairs.human), gather_rows(entities.boxes, pairs.object), scene.sizes
-        )
-        parts = [tokens, self.spatial(layout.clamp(-14, 14).to(tokens.dtype))]
+        boxes = scene.entities.boxes
+        tokens = self.norm_tokens(scene.entities.tokens)
+        human, thing = self.human(tokens), self.object(tokens)
         if self.regions is not None:
-            parts.append(self.regions(features, scene, pairs).to(tokens.dtype))
-        return self.join(cat(parts, -1))
+            seen_human, seen_thing = self.regions.entities(features, boxes, extents(scene.memory_mask, features))
+            human, thing = human + seen_human, thing + seen_thing
+        pair = gather_rows(human, pairs.human) + gather_rows(thing, pairs.object)
+        pair = pair + self.spatial(layout.to(pair.dtype))
+        if self.regions is not None:
+            around = enclosing(gather_rows(boxes, pairs.human), gather_rows(boxes, pairs.object))
+            pair = pair + self.regions.room(coarse, around)
+        return pair + self.join(self.norm(pair))

@@ -1,6 +1,6 @@
 """Boxes from elsewhere: another detector's, or the true ones."""
 
-from rmlr_lightning.models.evidence import pool_boxes
+from rmlr_lightning.ops.regions import extents, read_regions
 from rmlr_lightning.types import Entities, Scene
 
 
@@ -10,5 +10,5 @@ def with_given(scene: Scene, given: Entities) -> Scene:
     Memory and tokens must have one width, as in the whole DETR family. Trained heads expect decoder states as tokens:
     with pooled ones they rely on the re-mined map.
     """
-    tokens = pool_boxes(scene.memory.float(), given.boxes.float(), 1)
+    tokens = read_regions(scene.memory.float(), given.boxes.float(), 1, extents(scene.memory_mask, scene.memory))
     return scene._replace(entities=given._replace(tokens=tokens))

@@ -1,16 +1,30 @@
 """IRE, the interactive relation encoder: interaction-aware pair tokens. And its off-switch."""
 
+from collections.abc import Sequence
 from functools import partial
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from rmlr_lightning.models.attention import Block, FeedForward, sine_position
 from rmlr_lightning.models.evidence import Evidence
 from rmlr_lightning.ops.masked import gather_rows, masked_mean
+from rmlr_lightning.ops.regions import extents, resample
 from rmlr_lightning.ops.spatial import SPATIAL_DIM, spatial_encoding
 from rmlr_lightning.types import Pairs, Scene
+
+
+def pair_layout(scene: Scene, pairs: Pairs) -> Float[Tensor, "B P 36"]:
+    """How the two boxes of each pair lie, with the logarithms of vanishing numbers bounded."""
+    boxes = scene.entities.boxes
+    human, thing = gather_rows(boxes, pairs.human), gather_rows(boxes, pairs.object)
+    return spatial_encoding(human, thing, scene.sizes).clamp(-14, 14)
+
+
+def coarse_map(scene: Scene, features: Float[Tensor, "B C h w"], grid: tuple[int, int]) -> Float[Tensor, "B C gh gw"]:
+    """The real part of the map, averaged to a grid."""
+    return resample(features, grid, extents(scene.memory_mask, features))
 
 
 class PairMLP(nn.Module):
@@ -22,16 +36,19 @@ class PairMLP(nn.Module):
         map_dim: int,
         memory_dim: int,
         evidence: partial[Evidence],
-        dim: int = 256,
-        hidden: int = 512,
+        dim: int = 128,
+        hidden: int = 256,
+        grid: Sequence[int] = (10, 14),
     ) -> None:
         super().__init__()
         self.dim = dim
+        self.grid = tuple(grid)
         self.evidence = evidence(token_dim=token_dim, map_dim=map_dim, dim=dim)
         self.mlp = nn.Sequential(nn.LayerNorm(dim), FeedForward(dim, hidden))
 
     def forward(self, scene: Scene, pairs: Pairs, features: Float[Tensor, "B C h w"]) -> Float[Tensor, "B P D"]:
-        tokens = self.evidence(scene, pairs, features)
+        coarse = coarse_map(scene, features, self.grid)
+        tokens = self.evidence(scene, pairs, pair_layout(scene, pairs), features, coarse)
         return tokens + self.mlp(tokens)
 
 
@@ -45,7 +62,8 @@ class IRE(nn.Module):
         token_dim, map_dim, memory_dim: widths of the detector's tokens, the re-mined map and the detector's memory;
             a map_dim of 0 leaves cross-attention and global context out.
         evidence: makes the first pair tokens.
-        pool: the map is averaged over pool x pool cells before it is attended to; details come from the regions.
+        grid: (rows, columns) the map is averaged to before it is attended to, so that the cost does not grow with
+            the picture; details come from the regions.
     """
 
     def __init__(
@@ -54,47 +72,40 @@ class IRE(nn.Module):
         map_dim: int,
         memory_dim: int,
         evidence: partial[Evidence],
-        dim: int = 256,
-        heads: int = 8,
-        hidden: int = 512,
+        dim: int = 128,
+        heads: int = 4,
+        hidden: int = 256,
         layers: int = 2,
-        pool: int = 2,
+        grid: Sequence[int] = (10, 14),
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
         self.dim = dim
         self.evidence = evidence(token_dim=token_dim, map_dim=map_dim, dim=dim)
-        self.pool = pool
+        self.grid = tuple(grid)
         self.map_dim = map_dim
         self.blocks = nn.ModuleList(Block(dim, heads, hidden, map_dim, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(dim)
-        self.spatial = FeedForward(SPATIAL_DIM, dim, dim)
+        self.spatial = nn.Linear(SPATIAL_DIM, dim)
         self.context = nn.Linear(map_dim, dim) if map_dim else None
         self.fuse = FeedForward(dim, hidden)
 
     def forward(self, scene: Scene, pairs: Pairs, features: Float[Tensor, "B C h w"]) -> Float[Tensor, "B P D"]:
-        tokens = self.evidence(scene, pairs, features)
+        layout = pair_layout(scene, pairs)
+        coarse = coarse_map(scene, features, self.grid)
+        tokens = self.evidence(scene, pairs, layout, features, coarse)
         memory = mask = None
         if self.map_dim:
-            memory, mask = self._memory(scene, features)
+            mask = torch.ones(len(coarse), *self.grid, dtype=torch.bool, device=coarse.device)
+            place = sine_position(mask, self.map_dim).to(coarse.dtype)
+            memory, mask = coarse.flatten(2).transpose(1, 2) + place.flatten(1, 2), mask.flatten(1)
         for block in self.blocks:
             tokens = block(tokens, pairs.mask, memory, mask)
-        return tokens + self.fuse(self._situated(self.norm(tokens), scene, pairs, memory, mask))
+        return tokens + self.fuse(self._situated(self.norm(tokens), layout, memory, mask))
 
-    def _memory(self, scene: Scene, features: Tensor) -> tuple[Tensor, Tensor]:
-        """The map as tokens with their places, and which of them are real."""
-        coarse = F.avg_pool2d(features, self.pool, ceil_mode=True, count_include_pad=False)
-        mask = F.interpolate(scene.memory_mask[:, None].float(), coarse.shape[-2:])[:, 0] > 0.5
-        place = sine_position(mask, self.map_dim).to(coarse.dtype)
-        return coarse.flatten(2).transpose(1, 2) + place.flatten(1, 2), mask.flatten(1)
-
-    def _situated(
-        self, tokens: Tensor, scene: Scene, pairs: Pairs, memory: Tensor | None, mask: Tensor | None
-    ) -> Tensor:
+    def _situated(self, tokens: Tensor, layout: Tensor, memory: Tensor | None, mask: Tensor | None) -> Tensor:
         """Tokens gated by where the two boxes lie, plus what the whole image is like."""
-        boxes = scene.entities.boxes
-        layout = spatial_encoding(gather_rows(boxes, pairs.human), gather_rows(boxes, pairs.object), scene.sizes)
-        tokens = tokens * (1 + self.spatial(layout.clamp(-14, 14).to(tokens.dtype)))
+        tokens = tokens * (1 + self.spatial(layout.to(tokens.dtype)))
         if self.context is not None:
             tokens = tokens + self.context(masked_mean(memory, mask))[:, None]
         return tokens

@@ -111,5 +111,6 @@ class Backbone(nn.Module):
         fused = self.lateral[0](levels[0])
         for lateral, level in zip(self.lateral[1:], levels[1:], strict=True):
             fused = fused + F.interpolate(lateral(level), size, mode="bilinear", align_corners=False)
-        fused = fused + F.interpolate(self.memory(scene.memory), size, mode="bilinear", align_corners=False)
+        memory = self.memory(scene.memory * scene.memory_mask[:, None])
+        fused = fused + F.interpolate(memory, size, mode="bilinear", align_corners=False)
         return self.smooth(fused)

@@ -8,10 +8,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rmlr_lightning.models.irm import verb_classifier
+from rmlr_lightning.models.irm import Bank, verb_classifier
 from rmlr_lightning.ops.masked import gather_rows, masked_mean
 from rmlr_lightning.ops.spatial import SPATIAL_DIM, spatial_encoding
 from rmlr_lightning.types import Entities, Pairs, Scene
+from rmlr_lightning.vocabulary import Vocabulary
 
 
 class Cooperative(nn.Module):
@@ -115,13 +116,21 @@ class UnaryPairwise(nn.Module):
 class Competitive(nn.Module):
     """Pairs compete: one standard transformer encoder layer over pair tokens, then the classifier (section 4.2)."""
 
-    def __init__(self, dim: int, verbs: int, heads: int = 8, layers: int = 1, dropout: float = 0.1) -> None:
+    def __init__(
+        self,
+        dim: int,
+        vocabulary: Vocabulary,
+        bank: Bank | None = None,
+        heads: int = 8,
+        layers: int = 1,
+        dropout: float = 0.1,
+    ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
             nn.TransformerEncoderLayer(dim, heads, dim, dropout, batch_first=True, norm_first=False)
             for _ in range(layers)
         )
-        self.classify = verb_classifier(dim, verbs)
+        self.classify = verb_classifier(dim, len(vocabulary.verbs))
 
     def forward(
         self, tokens: Float[Tensor, "B P D"], scene: Scene, pairs: Pairs

@@ -21,10 +21,10 @@ class Selection(NamedTuple):
     most: int = 15  # and no more than so many of each
 
 
-def select(scene: Scene, selection: Selection) -> Scene:
+def select(scene: Scene, selection: Selection, multiple: int = 1) -> Scene:
     """Suppress doubles, keep confident entities; people first, then objects, each by falling score.
 
-    The number of columns is what the fullest image of the batch needs.
+    The number of columns is what the fullest image of the batch needs, rounded up to `multiple`.
     """
     entities = scene.entities
     keep = _without_doubles(entities, selection.nms)
@@ -37,7 +37,7 @@ def select(scene: Scene, selection: Selection) -> Scene:
         early = torch.arange(score.shape[1], device=score.device) < selection.least
         rows.append((order, (score >= 0) & ((score >= selection.score) | early)))
     order = torch.cat([order for order, _ in rows], 1)
-    front, mask = compact(torch.cat([real for _, real in rows], 1))
+    front, mask = compact(torch.cat([real for _, real in rows], 1), multiple)
     order = torch.gather(order, 1, front)
     picked = Entities(*(gather_rows(field, order) for field in entities[:4]), mask)
     return scene._replace(entities=_blank(picked))

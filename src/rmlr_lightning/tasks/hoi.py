@@ -1,7 +1,7 @@
 """Training and evaluating RmLR."""
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -16,10 +16,11 @@ from rmlr_lightning.ops.postprocess import detections
 from rmlr_lightning.ops.prior import scored
 from rmlr_lightning.tasks.optim import AdamWRecipe
 from rmlr_lightning.tasks.scores import SplitScores
-from rmlr_lightning.types import Batch, Detections, Inputs, Prediction, Target
+from rmlr_lightning.types import Batch, Detections, Inputs, Prediction, Target, TextBank
 from rmlr_lightning.vocabulary import Vocabulary
 
 DETECTOR = "model.detector."
+LOSSES = "losses."
 
 
 class HOITask(LightningModule):
@@ -30,9 +31,13 @@ class HOITask(LightningModule):
 
     Args:
         model: makes the HOIModel for a vocabulary (`models.assemble`).
-        losses: by name; each maps (prediction, labels, prior) to a weighted scalar.
+        losses: by name; each maps (prediction, labels, prior) to a weighted scalar, or makes such a module from the
+            tokens' width `dim`, the `vocabulary` and the `bank` of its phrases. One that
+            is None is left out; to evaluate none are needed.
         optim: optimiser and schedule.
         vocabulary: of the data.
+        text: makes the bank of the vocabulary's phrases, if a loss or the classifier asks for it. The model's forward
+            never sees text.
         same_object: see `ops.associate`.
         twins: a world.json of the embedded world, to report the accuracy on its test split's twins; None for none.
         role_truth: by split ("val", "test") V-COCO's official files (annotations, instances, ids), to report role AP.
@@ -41,17 +46,26 @@ class HOITask(LightningModule):
     def __init__(
         self,
         model: partial[HOIModel],
-        losses: Mapping[str, nn.Module],
+        losses: Mapping[str, nn.Module | Callable[..., nn.Module]],
         optim: AdamWRecipe,
         vocabulary: Vocabulary,
+        text: Callable[[Vocabulary], TextBank] | None = None,
         same_object: bool = True,
         twins: str | None = None,
         role_truth: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.vocabulary = vocabulary
-        self.model = model(vocabulary=vocabulary)
-        self.losses = nn.ModuleDict(losses)
+        bank = cache(partial(_bank, text, vocabulary))
+        self.model = model(vocabulary=vocabulary, bank=bank if text is not None or losses else None)
+        parts = {"dim": self.model.ire.dim, "vocabulary": vocabulary, "bank": bank}
+        self.losses = nn.ModuleDict(
+            {
+                name: loss if isinstance(loss, nn.Module) else loss(**parts)
+                for name, loss in losses.items()
+                if loss is not None
+            }
+        )
         self.optim = optim
         self.same_object = same_object
         self.kept: list[tuple[Target, Detections]] | None = None  # set to [] to keep what evaluation finds
@@ -124,10 +138,16 @@ class HOITask(LightningModule):
         check_checkpoint(self, checkpoint)
 
 
+def _bank(text: Callable[[Vocabulary], TextBank] | None, vocabulary: Vocabulary) -> TextBank:
+    if text is None:
+        raise UserError("the losses or the classifier need text; add text=minilm, or another of conf/text")
+    return text(vocabulary)
+
+
 def check_checkpoint(task: HOITask, checkpoint: Mapping[str, Any], path: str = "checkpoint") -> None:
-    """Refuse a checkpoint whose parts or detector are not those of the task."""
+    """Refuse a checkpoint whose parts or detector are not those of the task. A task without losses needs none."""
     ours = {name for name in task.state_dict() if not name.startswith(DETECTOR)}
-    theirs = set(checkpoint["state_dict"])
+    theirs = {name for name in checkpoint["state_dict"] if task.losses or not name.startswith(LOSSES)}
     if ours != theirs:
         odd = sorted(ours ^ theirs)
         raise UserError(

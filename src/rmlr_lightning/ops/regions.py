@@ -1,0 +1,85 @@
+"""What a feature map shows inside boxes, with its layout."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+def _weights(
+    start: Float[Tensor, "B N"],
+    end: Float[Tensor, "B N"],
+    real: Float[Tensor, "B"],
+    size: int,
+    extent: int,
+    samples: int,
+) -> Float[Tensor, "B N S E"]:
+    """How much each of `extent` cells counts in each of `size` parts of [start, end]: bilinear, mean over samples.
+
+    `real` cells of an image are not padding; start and end are relative to them.
+    """
+    real = real[:, None, None]
+    steps = (torch.arange(size * samples, device=start.device, dtype=start.dtype) + 0.5) / (size * samples)
+    points = (start[..., None] + (end - start)[..., None] * steps) * real - 0.5
+    cells = torch.arange(extent, device=start.device, dtype=start.dtype)
+    inside = torch.minimum(points.clamp_min(0), (real - 1).clamp_min(0))
+    near = (1 - (inside[..., None] - cells).abs()).clamp_min(0)
+    return near.unflatten(2, (size, samples)).mean(3)
+
+
+def extents(mask: Bool[Tensor, "B m n"], features: Float[Tensor, "B C h w"]) -> Float[Tensor, "B 2"]:
+    """(rows, columns) of each map that are not padding, which is at the bottom and at the right.
+
+    The mask may have another resolution than the map; the result need not be whole.
+    """
+    share = torch.stack([mask.any(2).float().mean(1), mask.any(1).float().mean(1)], 1)
+    return share * share.new_tensor(features.shape[2:])
+
+
+def read_regions(
+    features: Float[Tensor, "B C h w"],
+    boxes: Float[Tensor, "B N 4"],
+    size: int,
+    real: Float[Tensor, "B 2"] | None = None,
+    samples: int = 2,
+) -> Float[Tensor, "B N SSC"]:
+    """RoIAlign of relative boxes (xyxy in [0, 1]) to size x size cells, as two matrix products.
+
+    Boxes have the axes of the map, so bilinear sampling is a product from the left (rows) and one from the right
+    (columns). Equal to torchvision's `roi_align(aligned=True)`, whose backward pass on a CPU is one scalar loop; this
+    one has no list of boxes and compiles.
+
+    Args:
+        real: (rows, columns) of each map that boxes are relative to, where maps are padded (`extents`).
+
+    Returns:
+        For each box its cells, flattened by row, column, channel.
+    """
+    x1, y1, x2, y2 = boxes.unbind(-1)
+    batch, count = x1.shape
+    if real is None:
+        real = boxes.new_tensor(features.shape[2:]).expand(batch, 2)
+    rows = _weights(y1, y2, real[:, 0], size, features.shape[2], samples).to(features.dtype)
+    columns = _weights(x1, x2, real[:, 1], size, features.shape[3], samples).to(features.dtype)
+    last = features.permute(0, 2, 3, 1)  # B h w C
+    strips = torch.bmm(rows.flatten(1, 2), last.flatten(2)).view(batch, count, size, *last.shape[2:])  # B N S w C
+    return torch.matmul(columns[:, :, None], strips).flatten(2)
+
+
+def resample(
+    features: Float[Tensor, "B C h w"], grid: tuple[int, int], real: Float[Tensor, "B 2"]
+) -> Float[Tensor, "B C gh gw"]:
+    """The real part of each map, averaged by area to one grid: what comes out has no padding."""
+    rows, columns = (
+        _areas(real[:, axis], cells, extent).to(features.dtype)
+        for axis, (cells, extent) in enumerate(zip(grid, features.shape[2:], strict=True))
+    )
+    return rows[:, None] @ features @ columns[:, None].transpose(-1, -2)
+
+
+def _areas(real: Float[Tensor, "B"], parts: int, extent: int) -> Float[Tensor, "B S E"]:
+    """The share of each of `extent` cells in each of `parts` equal parts of the first `real` cells."""
+    width = (real / parts)[:, None, None]
+    start = width * torch.arange(parts, device=real.device, dtype=real.dtype)[:, None]
+    cells = torch.arange(extent, device=real.device, dtype=real.dtype)
+    shared = torch.minimum(start + width, cells + 1) - torch.maximum(start, cells)
+    return shared.clamp_min(0) / width.clamp_min(1e-6)

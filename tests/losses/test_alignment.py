@@ -1,0 +1,142 @@
+"""What holds for both levels, all forms: order, padding, empty batches, precision, selection and weights of pairs."""
+
+import pytest
+import torch
+
+from rmlr_lightning.losses.sentence import SentenceAlignment
+from rmlr_lightning.losses.word import WordAlignment
+from tests.losses import slow
+from tests.losses.conftest import DIM, VOCABULARY, bank, padded, random_batch, reordered
+
+ALIGNMENTS = {
+    **{f"sentence_{form}": (SentenceAlignment, form) for form in ("infonce", "soft", "cosine", "l1")},
+    **{f"word_{form}": (WordAlignment, form) for form in ("cosine", "l1", "infonce")},
+}
+
+
+@pytest.fixture(params=ALIGNMENTS)
+def make(request):
+    """Makes one of the alignments."""
+    level, form = ALIGNMENTS[request.param]
+
+    def make(**options):
+        torch.manual_seed(0)
+        return level(DIM, VOCABULARY, bank, form=form, **options)
+
+    return make
+
+
+def with_labels(batch, labels):
+    return batch[0], labels, batch[2]
+
+
+def test_the_order_of_pairs_and_of_images_does_not_matter(make):
+    loss, batch = make(), random_batch()
+    expected = loss(*batch)
+    torch.testing.assert_close(loss(*reordered(batch, pairs=torch.tensor([5, 2, 0, 1, 4, 3]))), expected)
+    torch.testing.assert_close(loss(*reordered(batch, images=torch.tensor([2, 0, 1]))), expected)
+
+
+@pytest.mark.parametrize("more", [{"pairs": 4}, {"images": 2}, {"pairs": 30, "images": 1}])
+def test_padding_changes_neither_loss_nor_gradient(make, more):
+    loss, batch = make(), random_batch()
+    tokens = batch[0].ire_tokens
+    values = [loss(*batch), loss(*padded(batch, **more))]
+    torch.testing.assert_close(values[1], values[0])
+    gradients = [torch.autograd.grad(value, tokens)[0] for value in values]
+    torch.testing.assert_close(gradients[1], gradients[0])
+
+
+@pytest.mark.parametrize("images", [1, 3])
+def test_without_a_positive_pair_loss_and_gradients_are_zero(make, images):
+    loss, batch = make(balance=0.5), random_batch(images)
+    value = loss(*with_labels(batch, torch.zeros_like(batch[1])))
+    gradients = torch.autograd.grad(value, (batch[0].ire_tokens, *loss.project.parameters()))
+    assert value == 0
+    assert all((gradient == 0).all() for gradient in gradients)
+
+
+def test_a_single_positive_pair_is_finite(make):
+    loss, batch = make(), random_batch(1)
+    pair = int((batch[1] & torch.isfinite(batch[2]))[0].any(-1).nonzero()[0])
+    only = torch.zeros_like(batch[1])
+    only[0, pair] = batch[1][0, pair]
+    value = loss(*with_labels(batch, only))
+    (gradient,) = torch.autograd.grad(value, batch[0].ire_tokens)
+    assert torch.isfinite(value) and torch.isfinite(gradient).all()
+    assert (gradient[0, torch.arange(6) != pair] == 0).all()
+
+
+def test_under_autocast_cosines_keep_their_precision(make):
+    loss, (prediction, labels, prior) = make(), random_batch()
+    tokens = prediction.ire_tokens.detach().bfloat16().requires_grad_()
+    expected = loss(prediction._replace(ire_tokens=tokens.float()), labels, prior)
+    with torch.autocast("cpu", torch.bfloat16):
+        value = loss(prediction._replace(ire_tokens=tokens), labels, prior)
+    value.backward()
+    torch.testing.assert_close(value, expected)
+    assert torch.isfinite(tokens.grad).all()
+
+
+def test_a_verb_that_is_no_interaction_with_the_object_counts_for_nothing(make):
+    loss, (prediction, labels, prior) = make(), random_batch()
+    possible = labels & torch.isfinite(prior)
+    assert (labels.any(-1) & ~possible.any(-1)).any()
+    torch.testing.assert_close(loss(prediction, labels, prior), loss(prediction, possible, prior))
+
+
+@pytest.mark.parametrize("most", [1, 2, 100])
+@pytest.mark.parametrize("level", ["sentence", "word"])
+def test_the_mean_is_over_the_pairs_that_are_kept(level, most):
+    prediction, labels, prior = random_batch(seed=4)
+    labels = labels & torch.isfinite(prior)
+    loss = {"sentence": SentenceAlignment, "word": WordAlignment}[level](
+        DIM, VOCABULARY, bank, form="cosine", weight=1.0, most=most
+    )
+    rows = slow.rows_of(prediction, labels, loss.project, most=most)
+    expected = slow.mean(getattr(slow, level)(rows, bank(), form="cosine"), rows)
+    torch.testing.assert_close(loss(prediction, labels, prior).double(), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_a_pair_without_a_phrase_takes_nobodys_place(make):
+    loss, (prediction, labels, prior) = make(most=1), random_batch()
+    possible = labels & torch.isfinite(prior)
+    torch.testing.assert_close(loss(prediction, labels, prior), loss(prediction, possible, prior))
+
+
+@pytest.mark.parametrize("balance", [0.5, 1.0])
+@pytest.mark.parametrize("level", ["sentence", "word"])
+def test_balance_weighs_pairs_by_their_rarest_phrase(level, balance):
+    prediction, labels, prior = random_batch(4, 8, seed=6)
+    loss = {"sentence": SentenceAlignment, "word": WordAlignment}[level](
+        DIM, VOCABULARY, bank, form="cosine", weight=1.0, balance=balance
+    )
+    rows = slow.rows_of(prediction, labels, loss.project)
+    losses = getattr(slow, level)(rows, bank(), form="cosine")
+    expected = slow.mean(losses, rows, balance)
+    assert (expected - slow.mean(losses, rows)).abs() > 1e-3
+    torch.testing.assert_close(loss(prediction, labels, prior).double(), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_counts_for_balance_grow_in_training_and_stay_in_evaluation():
+    loss, batch = WordAlignment(DIM, VOCABULARY, bank, balance=0.5), random_batch()
+    phrases = loss.positives(*batch[:2]).phrases.sum(0)
+    loss(*batch)
+    loss(*batch)
+    loss.eval()(*batch)
+    torch.testing.assert_close(loss.seen, 2.0 * phrases)
+
+
+def test_the_weight_is_a_factor(make):
+    batch = random_batch()
+    torch.testing.assert_close(make(weight=0.3)(*batch), 3 * make(weight=0.1)(*batch))
+
+
+def test_both_sites_of_dual_distillation_read_their_own_tokens(make):
+    prediction, labels, prior = random_batch()
+    swapped = prediction._replace(ire_tokens=prediction.irm_tokens, irm_tokens=prediction.ire_tokens)
+    torch.testing.assert_close(make(site="ire")(prediction, labels, prior), make(site="irm")(swapped, labels, prior))
+
+
+def test_no_text_goes_into_the_checkpoint(make):
+    assert set(make().state_dict()) - {"log_temperature"} == {"project.weight", "project.bias", "seen"}
