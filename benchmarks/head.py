@@ -1,0 +1,264 @@
+"""What the head costs: RmLR's IRE and IRM against UPT's head, against the arithmetic itself, and against the detector.
+
+    python benchmarks/head.py                       # about 15 minutes of one thread, 6 GB
+    python benchmarks/head.py --sizes 8x10 --batches 16 --repetitions 3
+    python benchmarks/head.py --quick
+
+Sizes are those of DETR R50 on HICO-DET (tokens 256, memory 25 x 34 x 256, 117 verbs), Scenes come ready and selected. Rows
+take turns, so that what else the machine does meets all. CPU time of the process, best (and median) of the repetitions,
+ms an image. Columns:
+
+    forward   pairing, IRE, IRM and scores, as in inference
+    step      pairing, IRE, IRM, association with true pairs, the losses of the row's configuration (for rmlr and large
+              language too: the bank is read once, before), backward, clipping, fused AdamW
+    floor     counted operations of matrix products and convolutions over the rate of a large float32 product, measured in
+              this run: the share of the time that this would take
+
+"head" is IRE and IRM reading a map that is there (its gradient is computed). Rows say what else stands before it:
+`neck` is model/remine=neck alone, `rmlr + neck` the two together, `select` suppression and selection from 100 queries.
+Prints a table on standard error and a line of JSON on standard output.
+"""
+
+import sys
+from collections.abc import Callable
+from contextlib import contextmanager
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from setting import (
+    MEMORY, PICTURE, WIDTH, best, cpu_seconds, detr, head, machine, matmul_seconds, parser, report, scenes, truth,
+)  # fmt: skip
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.utils import clip_grad_norm_
+from torch.utils.flop_counter import FlopCounterMode
+
+from rmlr_lightning.ops.associate import associate
+from rmlr_lightning.ops.pairing import pair
+from rmlr_lightning.ops.prior import scored
+from rmlr_lightning.ops.selection import Selection, select
+from rmlr_lightning.tasks.hoi import HOITask
+from rmlr_lightning.types import Images, Prediction, Scene
+
+ROWS = ("upt", "rmlr", "visual", "large", "rmlr + neck")
+BARS = (  # what, row, size, batch, limit
+    ("step", "8x10", 16, 1 / 3),
+    ("forward", "8x10", 16, 1 / 4),
+    ("step", "15x15", 16, 1 / 4),
+    ("forward", "15x15", 16, 1 / 4),
+)
+FLOOR_BAR, DETECTOR_BAR = 0.6, 0.03
+
+
+class Head:
+    """One row: a task over Scenes of one size."""
+
+    def __init__(self, row: str, task: HOITask) -> None:
+        self.task, self.remined = task, row.endswith("+ neck")
+        learning = [task.model.ire, task.model.irm, task.losses] + [task.model.remine] * self.remined
+        self.optimizer = task.optim(torch.nn.ModuleList(learning), 1000)["optimizer"]
+        self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+
+    def map_of(self, scene: Scene) -> Tensor:
+        """The map that the IRE reads: there already, or made now."""
+        if self.remined:
+            return self.task.model.remine(scene, None)
+        channels = self.task.model.remine.dim
+        return torch.randn(len(scene.sizes), channels, *scene.memory.shape[2:])
+
+    def predict(self, scene: Scene, features: Tensor) -> Prediction:
+        model = self.task.model
+        pairs = pair(scene.entities, model.allowed)
+        return Prediction(scene, pairs, *model.reason(scene, pairs, features))
+
+    def forward(self, scene: Scene, features: Tensor | None) -> None:
+        with torch.inference_mode():
+            prediction = self.predict(scene, self.map_of(scene) if features is None else features)
+            scored(prediction.logits, self.task.model.prior(prediction))
+
+    def loss(self, scene: Scene, features: Tensor | None, targets: list) -> Tensor:
+        prediction = self.predict(scene, self.map_of(scene) if features is None else features)
+        verbs = len(self.task.vocabulary.verbs)
+        labels = associate(scene.entities, prediction.pairs, targets, verbs, same_object=self.task.same_object)
+        prior = self.task.model.prior(prediction)
+        return torch.stack([loss(prediction, labels, prior) for loss in self.task.losses.values()]).sum()
+
+    def step(self, scene: Scene, features: Tensor | None, targets: list) -> None:
+        self.loss(scene, features, targets).backward()
+        clip_grad_norm_(self.parameters, 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+
+def operations(run: Callable[[], object]) -> int:
+    """Floating-point operations of matrix products and convolutions; attention counts as the products it is made of."""
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        run()
+    return counter.get_total_flops()
+
+
+@contextmanager
+def mode(task: HOITask, training: bool):
+    task.train(training)
+    yield
+
+
+def measured(heads: dict[str, Head], size: tuple[int, int], batch: int, repetitions: int, rates: list[float]) -> dict:
+    """All rows at one size, by turns: seconds an image, and operations an image."""
+    scene = scenes(batch, *size)
+    targets = truth(scene, size[0], next(iter(heads.values())).task.vocabulary)
+    times: dict[str, dict[str, list[float]]] = {row: {"forward": [], "step": []} for row in heads}
+    maps = {row: None if one.remined else one.map_of(scene).requires_grad_() for row, one in heads.items()}
+    others = _others(heads["rmlr"], scene)
+    times |= {row: {"forward": [], "step": []} for row in others}
+    for _ in range(repetitions):
+        rates.append(matmul_seconds())
+        for row, one in heads.items():
+            with mode(one.task, False):
+                times[row]["forward"].append(cpu_seconds(lambda: one.forward(scene, maps[row])))  # noqa: B023
+            with mode(one.task, True):
+                times[row]["step"].append(cpu_seconds(lambda: one.step(scene, maps[row], targets)))  # noqa: B023
+            if maps[row] is not None:
+                maps[row].grad = None
+        for row, runs in others.items():
+            for what, run in runs.items():
+                times[row][what].append(cpu_seconds(run))
+    few, few_targets = Scene(*(_first(part) for part in scene)), targets[:1]
+    result: dict = {}
+    for row, columns in times.items():
+        result[row] = {
+            what: {name: value / batch for name, value in best(seconds).items()}
+            for what, seconds in columns.items()
+            if seconds
+        }
+    for row, one in heads.items():
+        features = None if maps[row] is None else maps[row][:1].detach().requires_grad_()
+        with mode(one.task, False):
+            result[row]["forward"]["operations"] = operations(lambda: one.forward(few, features))  # noqa: B023
+        with mode(one.task, True):
+            result[row]["step"]["operations"] = operations(lambda: one.loss(few, features, few_targets).backward())  # noqa: B023
+        one.optimizer.zero_grad()
+    return result | {"pairs": int(pair(scene.entities, heads["rmlr"].task.model.allowed).mask.shape[1])}
+
+
+def _first(part):
+    return type(part)(*(field[:1] for field in part)) if isinstance(part, tuple) else part[:1]
+
+
+def _others(rmlr: Head, scene: Scene) -> dict[str, dict[str, Callable]]:
+    """What stands before the head, alone."""
+    neck, selection = rmlr.task.model.remine, Selection()
+    raw = scenes(len(scene.sizes), 30, 70)
+    with torch.no_grad():
+        upstream = torch.randn_like(neck(scene, None))
+
+    def infer() -> None:
+        with torch.inference_mode():
+            neck(scene, None)
+
+    def learn() -> None:
+        neck(scene, None).backward(upstream)
+        neck.zero_grad()
+
+    return {"neck": {"forward": infer, "step": learn}, "select": {"forward": lambda: select(raw, selection)}}
+
+
+def detector_seconds(repetitions: int) -> float:
+    """One picture through a DETR R50 with random weights."""
+    network = detr()
+    images = Images(torch.rand(1, 3, *PICTURE), torch.ones(1, *PICTURE, dtype=torch.bool), torch.tensor([PICTURE]))
+    with torch.inference_mode():
+        return min(cpu_seconds(lambda: network(images)) for _ in range(repetitions))
+
+
+def bars(cells: dict, detector: float | None) -> list[dict]:
+    """The limits that were set, and what was reached; where this run has the size."""
+    found = []
+    for what, size, batch, limit in BARS:
+        if (cell := cells.get(f"{size} b{batch}")) is not None:
+            value = cell["rmlr"][what]["best"] / cell["upt"][what]["best"]
+            found.append({"bar": f"{what} over UPT's, {size} b{batch}", "at most": limit, "reached": value})
+    for name, cell in cells.items():
+        if name.startswith("15x15"):
+            for what in ("forward", "step"):
+                value = cell["rmlr"][what]["floor"]
+                found.append({"bar": f"share of the floor, {what}, {name}", "at least": FLOOR_BAR, "reached": value})
+        if detector is not None and name.endswith(" b1"):
+            value = cell["rmlr"]["forward"]["best"] / detector
+            found.append({"bar": f"head over DETR R50, {name}", "at most": DETECTOR_BAR, "reached": value})
+    for bar in found:
+        bar["met"] = bar["reached"] <= bar["at most"] if "at most" in bar else bar["reached"] >= bar["at least"]
+    return found
+
+
+def show(cells: dict, found: list[dict], detector: float | None, seconds: float) -> None:
+    console = Console(width=132, stderr=True)
+    rate = 1e-9 / seconds
+    table = Table(title=f"CPU ms an image, best (median); {machine()}; {rate:.0f} GFLOP/s in a matrix product")
+    for column in ("people x things", "batch", "pairs", "row", "forward", "of UPT", "floor", "step", "of UPT", "floor"):
+        table.add_column(column, justify="left" if column == "row" else "right")
+    for name, cell in cells.items():
+        size, batch = name.split(" b")
+        for row in [row for row in cell if row != "pairs"]:
+            cells_of = []
+            for what in ("forward", "step"):
+                time = cell[row].get(what)
+                if time is None:
+                    cells_of += ["", "", ""]
+                    continue
+                share = time["best"] / cell["upt"][what]["best"]
+                floor = f"{100 * time['floor']:.0f} %" if "floor" in time else ""
+                cells_of += [f"{1e3 * time['best']:.2f} ({1e3 * time['median']:.2f})", f"{share:.2f}", floor]
+            table.add_row(size, batch, str(cell["pairs"]), row, *cells_of)
+        table.add_section()
+    console.print(table)
+    if detector is not None:
+        console.print(f"DETR R50 at {PICTURE[0]} x {PICTURE[1]}, one picture: {detector:.2f} CPU-s")
+    for bar in found:
+        limit = f"at most {bar['at most']:.2f}" if "at most" in bar else f"at least {bar['at least']:.2f}"
+        console.print(f"{'met   ' if bar['met'] else 'MISSED'} {bar['bar']}: {bar['reached']:.3f}, {limit}")
+
+
+def main() -> None:
+    """Entry point."""
+    options = parser(__doc__)
+    options.add_argument("--sizes", nargs="+", default=["3x5", "8x10", "15x15"], metavar="PEOPLExTHINGS")
+    options.add_argument("--batches", nargs="+", type=int, default=[1, 4, 16, 64])
+    options.add_argument("--repetitions", type=int, default=5)
+    options.add_argument("--no-detector", action="store_true", help="leave DETR R50 out")
+    args = options.parse_args()
+    if args.quick:
+        args.sizes, args.batches, args.repetitions, args.no_detector = ["3x5"], [1], 1, True
+    torch.set_num_threads(args.threads)
+    tasks = {row: head(row.split(" ")[0]) for row in ROWS}
+    heads = {row: Head(row, task) for row, task in tasks.items()}
+    rates: list[float] = [matmul_seconds() for _ in range(5)]
+    cells = {}
+    for size in args.sizes:
+        people, things = (int(side) for side in size.split("x"))
+        for batch in args.batches:
+            print(f"{size}, batch {batch}", file=sys.stderr, flush=True)
+            cells[f"{size} b{batch}"] = measured(heads, (people, things), batch, args.repetitions, rates)
+    detector = None if args.no_detector else detector_seconds(max(2, args.repetitions // 2))
+    for cell in cells.values():
+        for row in heads:
+            for time in cell[row].values():
+                time["floor"] = time["operations"] * min(rates) / time["best"]
+    found = bars(cells, detector)
+    show(cells, found, detector, min(rates))
+    report(
+        {
+            "machine": machine(),
+            "memory": [WIDTH, *MEMORY],
+            "gflop_per_s": 1e-9 / min(rates),
+            "detr_r50_s": detector,
+            "bars": found,
+            "seconds_an_image": cells,
+        },
+        args.json_out,
+    )
+
+
+if __name__ == "__main__":
+    main()
