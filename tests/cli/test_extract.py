@@ -253,7 +253,7 @@ def test_a_detector_cannot_be_trained_from_scenes(world, tmp_path):
 def test_extract_takes_the_groups_of_train():
     with initialize_config_dir(conf_dir(), version_base="1.3"):
         ours, theirs = compose("extract"), compose("train")
-    assert set(theirs) - set(ours) <= {"resume", "test", "export", "text"}  # the last is null
+    assert set(theirs) - set(ours) <= {"resume", "test", "export"}
 
 
 def test_inputs_with_a_scene_need_no_images(world, cache, tmp_path):
