@@ -4,15 +4,15 @@
     python benchmarks/head.py --sizes 8x10 --batches 16 --repetitions 3
     python benchmarks/head.py --quick
 
-Sizes are those of DETR R50 on HICO-DET (tokens 256, memory 25 x 34 x 256, 117 verbs), Scenes come ready and selected. Rows
-take turns, so that what else the machine does meets all. CPU time of the process, best (and median) of the repetitions,
-ms an image. Columns:
+Sizes are those of DETR R50 on HICO-DET (tokens 256, memory 25 x 34 x 256, 117 verbs), Scenes come ready and selected.
+Rows take turns, so that what else the machine does meets all. CPU time of the process, best (and median) of the
+repetitions, ms an image. Columns:
 
     forward   pairing, IRE, IRM and scores, as in inference
     step      pairing, IRE, IRM, association with true pairs, the losses of the row's configuration (for rmlr and large
               language too: the bank is read once, before), backward, clipping, fused AdamW
-    floor     counted operations of matrix products and convolutions over the rate of a large float32 product, measured in
-              this run: the share of the time that this would take
+    floor     counted operations of matrix products and convolutions over the rate of a large float32 product, measured
+              in this run: the share of the time that this would take
 
 "head" is IRE and IRM reading a map that is there (its gradient is computed). Rows say what else stands before it:
 `neck` is model/remine=neck alone, `rmlr + neck` the two together, `select` suppression and selection from 100 queries.
@@ -21,14 +21,26 @@ Prints a table on standard error and a line of JSON on standard output.
 
 import sys
 from collections.abc import Callable
-from contextlib import contextmanager
+from functools import partial
 
 import torch
 from rich.console import Console
 from rich.table import Table
 from setting import (
-    MEMORY, PICTURE, WIDTH, best, cpu_seconds, detr, head, machine, matmul_seconds, parser, report, scenes, truth,
-)  # fmt: skip
+    MEMORY,
+    PICTURE,
+    WIDTH,
+    best,
+    cpu_seconds,
+    detr,
+    head,
+    machine,
+    matmul_seconds,
+    parser,
+    report,
+    scenes,
+    truth,
+)
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils import clip_grad_norm_
@@ -84,8 +96,11 @@ class Head:
         prior = self.task.model.prior(prediction)
         return torch.stack([loss(prediction, labels, prior) for loss in self.task.losses.values()]).sum()
 
-    def step(self, scene: Scene, features: Tensor | None, targets: list) -> None:
+    def learn(self, scene: Scene, features: Tensor | None, targets: list) -> None:
         self.loss(scene, features, targets).backward()
+
+    def step(self, scene: Scene, features: Tensor | None, targets: list) -> None:
+        self.learn(scene, features, targets)
         clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad()
@@ -93,15 +108,14 @@ class Head:
 
 def operations(run: Callable[[], object]) -> int:
     """Floating-point operations of matrix products and convolutions; attention counts as the products it is made of."""
-    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-        run()
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # torch's own encoder layer, one kernel in inference, is not counted
+    try:
+        with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+            run()
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
     return counter.get_total_flops()
-
-
-@contextmanager
-def mode(task: HOITask, training: bool):
-    task.train(training)
-    yield
 
 
 def measured(heads: dict[str, Head], size: tuple[int, int], batch: int, repetitions: int, rates: list[float]) -> dict:
@@ -115,10 +129,10 @@ def measured(heads: dict[str, Head], size: tuple[int, int], batch: int, repetiti
     for _ in range(repetitions):
         rates.append(matmul_seconds())
         for row, one in heads.items():
-            with mode(one.task, False):
-                times[row]["forward"].append(cpu_seconds(lambda: one.forward(scene, maps[row])))  # noqa: B023
-            with mode(one.task, True):
-                times[row]["step"].append(cpu_seconds(lambda: one.step(scene, maps[row], targets)))  # noqa: B023
+            one.task.eval()
+            times[row]["forward"].append(cpu_seconds(partial(one.forward, scene, maps[row])))
+            one.task.train()
+            times[row]["step"].append(cpu_seconds(partial(one.step, scene, maps[row], targets)))
             if maps[row] is not None:
                 maps[row].grad = None
         for row, runs in others.items():
@@ -133,11 +147,12 @@ def measured(heads: dict[str, Head], size: tuple[int, int], batch: int, repetiti
             if seconds
         }
     for row, one in heads.items():
-        features = None if maps[row] is None else maps[row][:1].detach().requires_grad_()
-        with mode(one.task, False):
-            result[row]["forward"]["operations"] = operations(lambda: one.forward(few, features))  # noqa: B023
-        with mode(one.task, True):
-            result[row]["step"]["operations"] = operations(lambda: one.loss(few, features, few_targets).backward())  # noqa: B023
+        features = None if maps[row] is None else maps[row][:1].detach()
+        one.task.eval()
+        result[row]["forward"]["operations"] = operations(partial(one.forward, few, features))
+        one.task.train()
+        features = None if features is None else features.requires_grad_()
+        result[row]["step"]["operations"] = operations(partial(one.learn, few, features, few_targets))
         one.optimizer.zero_grad()
     return result | {"pairs": int(pair(scene.entities, heads["rmlr"].task.model.allowed).mask.shape[1])}
 

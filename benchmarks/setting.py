@@ -1,4 +1,4 @@
-"""What the benchmarks of speed share: tasks composed as a user's run would be, Scenes of chosen size, clocks, a machine.
+"""What the benchmarks of speed share: tasks composed as a user's run would be, Scenes of chosen size, clocks.
 
 Nothing is downloaded: Scenes are drawn from a generator, and only their sizes matter.
 """
@@ -113,7 +113,7 @@ def matmul_seconds(size: int = 1536) -> float:
 
 
 def best(times: Sequence[float]) -> dict[str, float]:
-    """What disturbs a time on a shared machine only adds to it, so the best is the cost; the median says how disturbed."""
+    """What disturbs a time on a shared machine only adds to it: the best is the cost, the median says how disturbed."""
     return {"best": min(times), "median": statistics.median(times)}
 
 
@@ -122,7 +122,9 @@ def machine() -> str:
     names = [line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
     capability = torch.backends.cpu.get_cpu_capability()
     name = names[0] if names else platform.processor() or platform.machine()
-    return f"{len(names) or '?'} x {name} ({capability}), {torch.get_num_threads()} thread(s), torch {torch.__version__}"
+    return (
+        f"{len(names) or '?'} x {name} ({capability}), {torch.get_num_threads()} thread(s), torch {torch.__version__}"
+    )
 
 
 def _lines(path: str) -> list[str]:

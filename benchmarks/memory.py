@@ -1,0 +1,159 @@
+"""What the head takes in memory, and what a cached image takes on disk.
+
+    python benchmarks/memory.py                         # about 3 minutes, up to 10 GB
+    python benchmarks/memory.py --sizes 8x10 --batches 16 --rows rmlr
+    python benchmarks/memory.py --quick
+
+Each figure comes from a process of its own that makes the head (benchmarks/head.py), notes its memory, and then runs
+two steps of training, or two forward passes in inference:
+
+    peak      of the whole process: torch, weights, Scenes and all (ru_maxrss)
+    beyond    the peak less what was there before the first step
+    kept      in training, bytes of the different tensors that autograd keeps for the backward pass
+
+Prints tables on standard error and a line of JSON on standard output.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from head import Head
+from rich.console import Console
+from rich.table import Table
+from setting import HEADS, MEMORY, WIDTH, head, machine, parser, report, scenes, truth
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
+
+from rmlr_lightning.data.scenes.shard import encode
+from rmlr_lightning.data.scenes.storage import Storage
+from rmlr_lightning.types import Entities, Scene
+
+MB = 2**20
+ROWS = ("upt", "rmlr", "large")
+DETECTORS = {  # queries, width, memory cells
+    "embedded world": (30, 128, (20, 28)),
+    "DETR R50, 800 x 1066": (100, WIDTH, MEMORY),
+}
+STORED = {
+    "fp32": Storage("fp32"),
+    "fp16 (default)": Storage(),
+    "fp16, memory=[3,4]": Storage(memory=(3, 4)),
+    "fp16, memory=[3,4] entities=28": Storage(memory=(3, 4), entities=28),
+    "fp16, memory=none": Storage(memory="none"),
+}
+
+
+def child(row: str, size: str, batch: int, training: bool, threads: int) -> dict[str, float]:
+    """Runs in a process of its own."""
+    torch.set_num_threads(threads)
+    people, things = (int(side) for side in size.split("x"))
+    one = Head(row, head(row))
+    one.task.train(training)
+    scene = scenes(batch, people, things)
+    targets = truth(scene, people, one.task.vocabulary)
+    features = one.map_of(scene).requires_grad_(training)
+    before = _resident()
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    if training:
+        with saved_tensors_hooks(keep, lambda tensor: tensor):
+            loss = one.loss(scene, features, targets)
+            weights = {p.untyped_storage().data_ptr() for p in one.parameters}
+            held = sum(size for place, size in kept.items() if place not in weights)
+        loss.backward()
+        del loss
+        one.step(scene, features, targets)
+    else:
+        for _ in range(2):
+            one.forward(scene, features)
+        held = 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    weights_mb = sum(p.nbytes for p in [*one.task.model.ire.parameters(), *one.task.model.irm.parameters()]) / MB
+    return {"peak": peak / MB, "beyond": peak / MB - before, "kept": held / MB, "weights": weights_mb}
+
+
+def _resident() -> float:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+
+
+def asked(*arguments: object) -> dict[str, float]:
+    """The figures of a child."""
+    command = [sys.executable, __file__, "--child", json.dumps(arguments)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def stored() -> dict[str, dict[str, float]]:
+    """Bytes of a cached image, by detector and options: written, not estimated (a shard of 128 images)."""
+    found: dict[str, dict[str, float]] = {}
+    for name, (queries, width, cells) in DETECTORS.items():
+        real = torch.ones(1, queries, dtype=torch.bool)
+        boxes = torch.rand(1, queries, 2).repeat(1, 1, 2) + torch.tensor([0, 0, 0.1, 0.1])
+        labels = torch.randint(0, 80, (1, queries))
+        entities = Entities(boxes, torch.rand(1, queries), labels, torch.randn(1, queries, width), real)
+        memory, mask = torch.randn(1, width, *cells), torch.ones(1, *cells, dtype=torch.bool)
+        scene = Scene(entities, memory, mask, torch.tensor([[480, 640]]))
+        for option, storage in STORED.items():
+            packed = storage.pack(scene)
+            single = Scene(Entities(*(f[0] for f in packed.entities)), *(f[0] for f in packed[1:]))
+            names = [f"HICO_train2015_{number:08d}.jpg" for number in range(128)]
+            found.setdefault(name, {})[option] = len(encode([single] * 128, names)) / 128
+    return found
+
+
+def show(rows: list[dict], disk: dict) -> None:
+    console = Console(width=120, stderr=True)
+    table = Table(title=f"MB (2^20 bytes); {machine()}")
+    headings = ("people x things", "batch", "row", "weights", "training: peak", "beyond", "kept", "inference: peak")
+    for column in (*headings, "beyond"):
+        table.add_column(column, justify="left" if column == "row" else "right")
+    for row in rows:
+        train, infer = row["training"], row["inference"]
+        cells = [train["weights"], train["peak"], train["beyond"], train["kept"], infer["peak"], infer["beyond"]]
+        table.add_row(row["size"], str(row["batch"]), row["row"], f"{cells[0]:.1f}", *(f"{c:.0f}" for c in cells[1:]))
+    console.print(table)
+    table = Table(title="KB (1000 bytes) of a cached image")
+    table.add_column("options")
+    for name in disk:
+        table.add_column(name, justify="right")
+    for option in STORED:
+        table.add_row(option, *(f"{sizes[option] / 1000:.1f}" for sizes in disk.values()))
+    console.print(table)
+
+
+def main() -> None:
+    """Entry point."""
+    options = parser(__doc__)
+    options.add_argument("--sizes", nargs="+", default=["3x5", "8x10", "15x15"], metavar="PEOPLExTHINGS")
+    options.add_argument("--batches", nargs="+", type=int, default=[1, 16, 64])
+    options.add_argument("--rows", nargs="+", choices=HEADS, default=list(ROWS))
+    options.add_argument("--child", help="for itself")
+    args = options.parse_args()
+    if args.child:
+        print(json.dumps(child(*json.loads(args.child))))
+        return
+    if args.quick:
+        args.sizes, args.batches, args.rows = ["3x5"], [1], ["visual"]
+    torch.set_num_threads(args.threads)
+    rows = []
+    for size in args.sizes:
+        for batch in args.batches:
+            for row in args.rows:
+                pair = {w: asked(row, size, batch, w == "training", args.threads) for w in ("training", "inference")}
+                rows.append({"size": size, "batch": batch, "row": row, **pair})
+    disk = stored()
+    show(rows, disk)
+    report({"machine": machine(), "megabytes": rows, "bytes_a_cached_image": disk}, args.json_out)
+
+
+if __name__ == "__main__":
+    main()

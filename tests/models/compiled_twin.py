@@ -1,0 +1,38 @@
+"""Prints "same" where a compiled model says what a plain one does. Its own process: shape checks cannot be traced."""
+
+import sys
+from functools import partial
+
+import torch
+
+from rmlr_lightning.models.assemble import assemble
+from rmlr_lightning.types import Inputs
+from rmlr_lightning.vocabulary import hicodet
+from tests.models.conftest import tiny_detector
+from tests.models.test_hoi import IRES, IRMS, REMINE, SELECTION
+from tests.scenes import random_scene
+
+torch.compile = partial(torch.compile, backend="aot_eager")  # traced as for a GPU, but not turned into machine code
+
+
+def main(remine: str, ire: str, irm: str) -> None:
+    models = []
+    for compiled in (False, True):
+        torch.manual_seed(1)
+        parts = (tiny_detector(), SELECTION, REMINE[remine], IRES[ire], IRMS[irm])
+        model = assemble(hicodet(), *parts, compiled=compiled, bucket=8)
+        for part in model.modules():
+            if isinstance(part, torch.nn.Dropout):
+                part.p = 0.0
+        models.append(model)
+    for mode in (False, True):
+        for seed in (7, 8):
+            scene = random_scene(2, 9, seed=seed)
+            expected, found = (model.train(mode)(Inputs(None, scene)).logits for model in models)
+            torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    found.sum().backward()
+    print("same")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,63 @@
+"""The benchmarks of speed run at their smallest size and print one line of JSON."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """Where all of them keep the text bank, made once."""
+    return tmp_path_factory.mktemp("benchmarks")
+
+
+def numbers(script: str, data: Path, *options: str) -> dict:
+    command = [sys.executable, str(BENCHMARKS / script), *options]
+    env = os.environ | {"RMLR_DATA": str(data), "OMP_NUM_THREADS": "1"}
+    run = subprocess.run(command, cwd=data, env=env, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    (line,) = run.stdout.splitlines()
+    return json.loads(line)
+
+
+@pytest.mark.slow
+def test_the_head_is_counted_and_timed_in_every_row(data):
+    cell = numbers("head.py", data, "--quick")["seconds_an_image"]["3x5 b1"]
+    assert {"upt", "rmlr", "visual", "large", "rmlr + neck"} < cell.keys()
+    # a linear layer's backward pass is two products of the size of its forward pass
+    assert 2.5 < cell["visual"]["step"]["operations"] / cell["visual"]["forward"]["operations"] < 3.1
+    # language joins in training only
+    assert cell["rmlr"]["forward"]["operations"] == cell["visual"]["forward"]["operations"]
+    assert cell["rmlr"]["step"]["operations"] > cell["visual"]["step"]["operations"]
+
+
+@pytest.mark.slow
+def test_an_epoch_is_timed_from_pixels_and_from_the_cache(data):
+    row = numbers("epoch.py", data, "--quick")["seconds_an_image"]["detector_tokens"]
+    assert row["training"].keys() == {"cached", "unlike", "pixels"} and row["testing"].keys() == {"cached", "pixels"}
+
+
+@pytest.mark.slow
+def test_memory_is_measured_in_other_processes(data):
+    found = numbers("memory.py", data, "--quick")
+    (row,) = found["megabytes"]
+    assert row["training"]["peak"] > row["training"]["beyond"] > 0 and row["inference"]["kept"] == 0
+    assert found["bytes_a_cached_image"]["embedded world"]["fp32"] > 30 * 128 * 4 + 20 * 28 * 128 * 4
+
+
+@pytest.mark.slow
+def test_the_gpu_script_runs_on_a_cpu(data):
+    found = numbers("gpu.py", data, "--device", "cpu", "--quick")
+    assert [row["training"]["images_per_s"] > 0 for row in found["rows"]] == [True]
+
+
+@pytest.mark.slow
+def test_without_a_gpu_the_script_says_so_and_ends_well(data, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert numbers("gpu.py", data, "--quick") == {"device": None}
