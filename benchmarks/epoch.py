@@ -1,6 +1,6 @@
 """What the scene cache saves: an epoch read from it against the same epoch with the detector on every picture.
 
-    python benchmarks/epoch.py                     # 200 training images of the embedded world, about 4 minutes
+    python benchmarks/epoch.py                     # 200 training images of the embedded world, 8 CPU-minutes
     python benchmarks/epoch.py --train 1000 --test 1200 --repetitions 3
     python benchmarks/epoch.py --rows upt rmlr --quick
 

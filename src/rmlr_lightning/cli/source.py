@@ -38,6 +38,8 @@ def read_from(cfg: DictConfig | None, datamodule: DataModule, model: HOIModel | 
         return
     if cfg.kind not in KINDS:
         raise UserError(f"source.kind={cfg.kind}: choose one of {', '.join(KINDS)}")
+    if model is None and cfg.kind == "auto":  # there is nothing to store
+        return
     if model is None:
         raise UserError(f"source={cfg.kind}: this task has no frozen detector; leave source=pixels")
     storage = storage_of(cfg.dtype, cfg.memory, cfg.entities, model.selection)
