@@ -3,6 +3,7 @@
 A pair with three verbs has three phrases: targets are sets. Only training computes any of this.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -39,7 +40,7 @@ class Positives(NamedTuple):
     mask: Bool[Tensor, "R"]
 
 
-class Alignment(nn.Module):
+class Alignment(nn.Module, ABC):
     """A loss between projected tokens of one site and the vectors of their true phrases.
 
     Args:
@@ -96,9 +97,9 @@ class Alignment(nn.Module):
         share = self.shares(rows)
         return self.weight * (loss * share).sum() / share.sum().clamp_min(1e-6)
 
+    @abstractmethod
     def rows(self, rows: Positives, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R"]:
         """The loss of each row; whatever on padding."""
-        raise NotImplementedError
 
     def shares(self, rows: Positives) -> Float[Tensor, "R"]:
         """How much each row counts."""
