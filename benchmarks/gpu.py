@@ -18,10 +18,9 @@ import time
 from collections.abc import Callable
 
 import torch
-from head import operations
 from rich.console import Console
 from rich.table import Table
-from setting import HEADS, head, machine, parser, report, scenes, truth
+from setting import HEADS, head, machine, operations, parser, report, scenes, truth
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from torch.utils._pytree import tree_map

@@ -21,10 +21,9 @@ import sys
 from pathlib import Path
 
 import torch
-from head import Head
 from rich.console import Console
 from rich.table import Table
-from setting import HEADS, MEMORY, WIDTH, head, machine, parser, report, scenes, truth
+from setting import HEADS, MEMORY, WIDTH, Head, head, machine, parser, report, scenes, truth
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 

@@ -15,13 +15,19 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.utils import clip_grad_norm_
+from torch.utils.flop_counter import FlopCounterMode
 
 from rmlr_lightning.cli.config import conf_dir
 from rmlr_lightning.models.detector import Detector
 from rmlr_lightning.models.network import fresh_network
+from rmlr_lightning.ops.associate import associate
+from rmlr_lightning.ops.pairing import pair
+from rmlr_lightning.ops.prior import scored
 from rmlr_lightning.tasks.hoi import HOITask
-from rmlr_lightning.types import Entities, Scene, Target
+from rmlr_lightning.types import Entities, Prediction, Scene, Target
 from rmlr_lightning.vocabulary import Vocabulary, hicodet
 
 PICTURE = (800, 1066)  # height, width as DETR sees a photograph
@@ -97,6 +103,61 @@ def truth(scene: Scene, humans: int, vocabulary: Vocabulary) -> list[Target]:
         rows = boxes[people] * scale, boxes[things] * scale, labels[things], torch.tensor(verbs), torch.tensor(hois)
         targets.append(Target("", image, size, *rows))
     return targets
+
+
+class Head:
+    """One row: a task over Scenes of one size."""
+
+    def __init__(self, row: str, task: HOITask) -> None:
+        self.task, self.remined = task, row.endswith("+ neck")
+        learning = [task.model.ire, task.model.irm, task.losses] + [task.model.remine] * self.remined
+        self.optimizer = task.optim(torch.nn.ModuleList(learning), 1000)["optimizer"]
+        self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+
+    def map_of(self, scene: Scene) -> Tensor:
+        """The map that the IRE reads: there already, or made now."""
+        if self.remined:
+            return self.task.model.remine(scene, None)
+        channels = self.task.model.remine.dim
+        return torch.randn(len(scene.sizes), channels, *scene.memory.shape[2:])
+
+    def predict(self, scene: Scene, features: Tensor) -> Prediction:
+        model = self.task.model
+        pairs = pair(scene.entities, model.allowed)
+        return Prediction(scene, pairs, *model.reason(scene, pairs, features))
+
+    def forward(self, scene: Scene, features: Tensor | None) -> None:
+        with torch.inference_mode():
+            prediction = self.predict(scene, self.map_of(scene) if features is None else features)
+            scored(prediction.logits, self.task.model.prior(prediction))
+
+    def loss(self, scene: Scene, features: Tensor | None, targets: list) -> Tensor:
+        prediction = self.predict(scene, self.map_of(scene) if features is None else features)
+        verbs = len(self.task.vocabulary.verbs)
+        labels = associate(scene.entities, prediction.pairs, targets, verbs, same_object=self.task.same_object)
+        prior = self.task.model.prior(prediction)
+        return torch.stack([loss(prediction, labels, prior) for loss in self.task.losses.values()]).sum()
+
+    def learn(self, scene: Scene, features: Tensor | None, targets: list) -> None:
+        self.loss(scene, features, targets).backward()
+
+    def step(self, scene: Scene, features: Tensor | None, targets: list) -> None:
+        self.learn(scene, features, targets)
+        clip_grad_norm_(self.parameters, 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+
+def operations(run: Callable[[], object]) -> int:
+    """Floating-point operations of matrix products and convolutions; attention counts as the products it is made of."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # torch's own encoder layer, one kernel in inference, is not counted
+    try:
+        with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+            run()
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+    return counter.get_total_flops()
 
 
 def cpu_seconds(run: Callable[[], object]) -> float:
