@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision.ops import roi_align
 
-from rmlr_lightning.ops.regions import read_regions
+from rmlr_lightning.ops.regions import read_regions, read_small
 
 EDGES = {
     "full": [0.0, 0.0, 1.0, 1.0],
@@ -67,3 +67,15 @@ def test_half_precision_maps_keep_their_kind():
     cells = read_regions(features.bfloat16(), boxes, 3)
     assert cells.dtype == torch.bfloat16
     torch.testing.assert_close(cells.float(), expected(features, boxes, 3), atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize("box", EDGES.values(), ids=EDGES)
+@pytest.mark.parametrize("extent", [(10, 14), (1, 1), (1, 5)])
+def test_a_small_map_is_read_alike_in_one_product(box, extent):
+    features = torch.randn(2, 3, *extent, dtype=torch.float64)
+    boxes = torch.cat([random_boxes(2, 9), torch.tensor([[box]] * 2, dtype=torch.float64)], 1)
+    torch.testing.assert_close(read_small(features, boxes, 3), read_regions(features, boxes, 3))
+
+
+def test_a_small_map_without_boxes_gives_no_rows():
+    assert read_small(torch.randn(2, 3, 4, 5), torch.zeros(2, 0, 4), 3).shape == (2, 0, 27)

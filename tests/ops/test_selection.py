@@ -40,6 +40,17 @@ def test_agrees_with_selection_by_hand():
             assert torch.equal(picked.tokens[image][picked.mask[image]], scene.entities.tokens[image][expected])
 
 
+def test_equal_boxes_of_other_images_and_classes_are_no_doubles():
+    scene = random_scene(3, 6)
+    entities = scene.entities._replace(
+        boxes=scene.entities.boxes[:1, :1].expand(3, 6, 4),
+        labels=torch.arange(6).expand(3, 6),
+        scores=torch.linspace(0.9, 0.5, 6).expand(3, 6),
+        mask=torch.ones(3, 6, dtype=torch.bool),
+    )
+    assert select(scene._replace(entities=entities), Selection()).entities.mask.sum(1).tolist() == [6, 6, 6]
+
+
 def test_real_entities_come_first_and_padding_is_zero():
     picked = select(random_scene(4, 12), Selection()).entities
     assert (picked.mask.long().diff(dim=1) <= 0).all()

@@ -51,7 +51,7 @@ class Alignment(nn.Module, ABC):
         weight: of the term in the sum of losses; .03 to .1 beside a focal loss that ends near .04, .3 hurts.
         balance: a pair counts with (times its rarest phrase was seen) ** -balance, scaled to a mean of 1; 0 counts all
             alike.
-        most: pairs an image that are aligned at most, so that shapes do not depend on the labels.
+        most: pairs an image that are aligned at most.
     """
 
     def __init__(
@@ -75,11 +75,17 @@ class Alignment(nn.Module, ABC):
         self.register_buffer("seen", torch.zeros(len(vocabulary.hois)))
 
     def positives(self, prediction: Prediction, labels: Bool[Tensor, "B P V"]) -> Positives:
-        """At most `most` interacting pairs of each image, in a fixed number of rows: nothing waits for a count."""
+        """At most `most` interacting pairs of each image.
+
+        On a CPU as many rows an image as the fullest needs; elsewhere always `most`, so that nothing waits for a count.
+        """
         objects = gather_rows(prediction.scene.entities.labels, prediction.pairs.object)
         labels = labels & self.allowed[objects]  # a verb unknown for the detected object has no phrase
         real = labels.any(-1) & prediction.pairs.mask
-        order = real.to(torch.uint8).sort(dim=1, descending=True, stable=True).indices[:, : self.most]
+        most = self.most
+        if real.device.type == "cpu" and real.numel():
+            most = min(most, max(1, int(real.sum(1).max())))
+        order = real.to(torch.uint8).sort(dim=1, descending=True, stable=True).indices[:, :most]
         mask = torch.gather(real, 1, order).flatten()
         thing = gather_rows(objects, order).flatten()
         verbs = gather_rows(labels, order).flatten(0, 1)

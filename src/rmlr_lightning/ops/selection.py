@@ -4,12 +4,13 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torchvision.ops import batched_nms
+from torchvision.ops import nms
 
 from rmlr_lightning.ops.masked import compact, gather_rows
 from rmlr_lightning.types import Entities, Scene
 
 PERSON = 0
+PADDING = 80  # a class of its own, after COCO's
 
 
 class Selection(NamedTuple):
@@ -44,17 +45,22 @@ def select(scene: Scene, selection: Selection, multiple: int = 1) -> Scene:
 
 
 def _without_doubles(entities: Entities, threshold: float) -> Tensor:
-    """Mask of the real entities that survive class-wise suppression within their image."""
-    image = torch.arange(len(entities.labels), device=entities.labels.device)[:, None]
-    group = (image * 81 + entities.labels).flatten()
-    real = entities.mask.flatten()
-    where = torch.nonzero(real).flatten()
-    kept = batched_nms(
-        entities.boxes.flatten(0, 1)[where].float(), entities.scores.flatten()[where].float(), group[where], threshold
+    """Mask of the real entities that survive class-wise suppression within their image.
+
+    One suppression for the whole batch: each class of each image is moved to a place of its own. Boxes are
+    relative, so steps of 2 keep them apart; in double precision the move changes no overlap by more than 1e-9.
+    """
+    real = entities.mask
+    image = torch.arange(len(real), device=real.device)[:, None]
+    group = (image * (PADDING + 1) + torch.where(real, entities.labels, PADDING)).flatten()
+    kept = nms(
+        entities.boxes.flatten(0, 1).double() + 2 * group[:, None],
+        torch.where(real, entities.scores, -1.0).flatten().double(),
+        threshold,
     )
-    keep = torch.zeros_like(real)
-    keep[where[kept]] = True
-    return keep.view_as(entities.mask)
+    keep = torch.zeros_like(group, dtype=torch.bool)
+    keep[kept] = True
+    return keep.view_as(real) & real
 
 
 def _blank(entities: Entities) -> Entities:
