@@ -193,3 +193,12 @@ def test_what_cannot_be_ranked_is_refused():
         metric.update([good], [worlds.target(0, [(0, (0,) * 4, (0,) * 4)])._replace(hois=torch.tensor([5]))])
     with pytest.raises(ValueError, match="one item an image"):
         metric.update([good], [])
+
+
+@settings(max_examples=30, deadline=None)
+@given(worlds.worlds)
+def test_unseen_classes_are_averaged_apart(world):
+    default, _ = expected(world)
+    means = metric_of(world, unseen=frozenset({1, 3})).compute()
+    assert means["map_unseen"].item() == pytest.approx((default[1] + default[3]) / 2, abs=1e-12)
+    assert means["map_seen"].item() == pytest.approx((default[0] + default[2] + default[4]) / 3, abs=1e-12)

@@ -11,6 +11,8 @@ METRICS = {
     "full": "map_full",
     "rare": "map_rare",
     "non-rare": "map_non_rare",
+    "unseen": "map_unseen",
+    "seen": "map_seen",
     "twins": "twin_accuracy",
     "scenario 1": "role_ap_s1",
     "scenario 2": "role_ap_s2",

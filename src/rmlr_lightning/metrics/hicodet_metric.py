@@ -31,6 +31,7 @@ class HICODetMeanAP(ImageStates):
         known_object: report the Known Object setting too.
         prefix: put before every key, such as "val/".
         image_order: image ids in the order of the truth, where that is not ascending and ties matter.
+        unseen: classes that training did not show; their mean and that of the others are reported too.
 
     Example:
         >>> metric = HICODetMeanAP()
@@ -53,6 +54,7 @@ class HICODetMeanAP(ImageStates):
         known_object: bool = True,
         prefix: str = "",
         image_order: Sequence[int] | None = None,
+        unseen: frozenset[int] = frozenset(),
         **kwargs,
     ) -> None:
         # Integers count exactly, and doubles hold scores of any precision without making new ties.
@@ -61,6 +63,7 @@ class HICODetMeanAP(ImageStates):
         self.vocabulary = hicodet() if vocabulary is None else vocabulary
         self.known_object = known_object
         self.prefix = prefix
+        self.unseen = np.isin(np.arange(len(self.vocabulary.hois)), sorted(unseen))
         self._hoi_of = hoi_table(self.vocabulary)
 
     def update(
@@ -117,6 +120,8 @@ class HICODetMeanAP(ImageStates):
     def compute(self) -> dict[str, Tensor]:
         """`map_full`, `map_rare`, `map_non_rare`, and with the prefix `known_object_` the same, in [0, 1].
 
+        With `unseen` also `map_unseen` and `map_seen`.
+
         NaN where the vocabulary has no such class. `per_class` tells the rest.
         """
         self._results = self.results()
@@ -125,6 +130,11 @@ class HICODetMeanAP(ImageStates):
             start = self.prefix + ("" if setting == "default" else f"{setting}_")
             for name in ("full", "rare", "non_rare"):
                 out[f"{start}map_{name}"] = self.tensor(np.array(getattr(result, name)))
+            if self.unseen.any():
+                for name, classes in (("unseen", self.unseen), ("seen", ~self.unseen)):
+                    out[f"{start}map_{name}"] = self.tensor(
+                        result.ap[classes].mean() if classes.any() else np.array(np.nan)
+                    )
         return out
 
     def per_class(self) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.checkpoint import plain_vocabulary
 from rmlr_lightning.models.hoi import HOIModel
 from rmlr_lightning.ops.associate import associate
+from rmlr_lightning.ops.masked import gather_rows
 from rmlr_lightning.ops.postprocess import detections
 from rmlr_lightning.ops.prior import scored
 from rmlr_lightning.tasks.optim import AdamWRecipe
@@ -40,6 +41,8 @@ class HOITask(LightningModule):
             never sees text.
         same_object: see `ops.associate`.
         twins: a world.json of the embedded world, to report the accuracy on its test split's twins; None for none.
+        unseen: which HOIs training must not see (`vocabulary.unseen_hois`): they are neither positives nor negatives of
+            any loss, and evaluation reports them apart. None: all are seen.
         role_truth: by split ("val", "test") V-COCO's official files (annotations, instances, ids), to report role AP.
     """
 
@@ -53,9 +56,12 @@ class HOITask(LightningModule):
         same_object: bool = True,
         twins: str | None = None,
         role_truth: Mapping[str, Any] | None = None,
+        unseen: Callable[[Vocabulary], frozenset[int]] | None = None,
     ) -> None:
         super().__init__()
         self.vocabulary = vocabulary
+        hidden = unseen(vocabulary) if unseen is not None else frozenset()
+        self.register_buffer("seen", vocabulary.allowed(hidden), persistent=False)
         bank = cache(partial(_bank, text, vocabulary))
         self.model = model(vocabulary=vocabulary, bank=bank if text is not None or losses else None)
         parts = {"dim": self.model.ire.dim, "vocabulary": vocabulary, "bank": bank}
@@ -73,8 +79,8 @@ class HOITask(LightningModule):
         role_truth = role_truth or {}
         self.scores = nn.ModuleDict(
             {
-                "val": SplitScores("val", vocabulary, None, role_truth.get("val")),
-                "test": SplitScores("test", vocabulary, twins, role_truth.get("test")),
+                "val": SplitScores("val", vocabulary, None, role_truth.get("val"), hidden),
+                "test": SplitScores("test", vocabulary, twins, role_truth.get("test"), hidden),
             }
         )
         self.strict_loading = False  # the detector's weights are not in the checkpoint; ours are checked by name below
@@ -98,6 +104,8 @@ class HOITask(LightningModule):
             same_object=self.same_object,
         )
         prior = self.model.prior(prediction)
+        seen = self.seen[gather_rows(prediction.scene.entities.labels, prediction.pairs.object)]
+        labels, prior = labels & seen, torch.where(seen, prior, -torch.inf)
         terms = {name: loss(prediction, labels, prior) for name, loss in self.losses.items()}
         total = torch.stack(list(terms.values())).sum()
         logged = {f"train/loss_{name}": term.detach() for name, term in terms.items()} | {"train/loss": total.detach()}

@@ -22,14 +22,20 @@ class SplitScores(nn.Module):
         vocabulary: of the data.
         twins: a world.json of the embedded world.
         role_truth: the official V-COCO files of this split (annotations, instances, ids).
+        unseen: HOIs that training did not show.
     """
 
     def __init__(
-        self, split: str, vocabulary: Vocabulary, twins: str | None = None, role_truth: Mapping[str, Any] | None = None
+        self,
+        split: str,
+        vocabulary: Vocabulary,
+        twins: str | None = None,
+        role_truth: Mapping[str, Any] | None = None,
+        unseen: frozenset[int] = frozenset(),
     ) -> None:
         super().__init__()
         self.split = split
-        self.metrics = nn.ModuleDict({"hoi": HICODetMeanAP(vocabulary, known_object=split == "test")})
+        self.metrics = nn.ModuleDict({"hoi": HICODetMeanAP(vocabulary, known_object=split == "test", unseen=unseen)})
         if twins is not None:
             self.metrics["twins"] = TwinAccuracy(read_twins(twins, split, vocabulary))
         if role_truth is not None:
