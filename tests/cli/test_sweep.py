@@ -12,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+import rmlr_lightning
 from rmlr_lightning.cli.config import conf_dir
 from rmlr_lightning.cli.sweep import alone, finished, kept_figures, turn
 
@@ -100,6 +101,17 @@ def test_a_sweep_may_be_moved(job, tmp_path):
     for name in ("config.yaml", "figures.json"):
         (tmp_path / name).rename(moved / name)
     assert finished(job(f"paths.output={moved}", "paths.data=/far/away"))
+
+
+def test_a_sweep_may_go_on_from_another_installation(job):
+    cfg = job("name=row")
+    leave(cfg)
+    kept = Path(cfg.paths.output, "config.yaml")
+    text = kept.read_text(encoding="utf-8")
+    here = str(Path(rmlr_lightning.__file__).parents[1])
+    assert here in text  # the shipped detector's weights
+    kept.write_text(text.replace(here, "/elsewhere/site-packages"), encoding="utf-8")
+    assert finished(cfg)
 
 
 def test_a_single_run_is_always_done(job):

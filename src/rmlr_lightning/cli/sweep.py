@@ -23,6 +23,9 @@ NO_MATTER = ("resume", "label", "paths", "logger", "data.num_workers", "data.pre
              "source.num_workers", "source.device", "source.batch_size")  # fmt: skip
 
 
+SHIPPED = "/rmlr_lightning/weights/"
+
+
 @contextmanager
 def turn(cfg: DictConfig) -> Iterator[bool]:
     """Whether this process shall do the run: always, except in a sweep with `resume=auto`.
@@ -117,4 +120,6 @@ def _without_places(value: Any, places: dict[str, str]) -> Any:
         for place, name in places.items():
             if value == place or value.startswith(f"{place}/"):
                 return name + value[len(place) :]
+        if SHIPPED in value:  # the package may be installed elsewhere
+            return SHIPPED + value.rpartition(SHIPPED)[2]
     return value
