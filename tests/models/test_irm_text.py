@@ -78,30 +78,3 @@ def test_pairs_that_are_not_real_change_nothing():
 def test_scores_start_near_rarely():
     irm = TextIRM(16, VOCABULARY, bank, text_dim=WIDTH)
     torch.testing.assert_close(irm.bias.sigmoid(), torch.tensor(0.01))
-
-
-def test_a_residual_classifier_starts_as_the_phrases_alone():
-    given, scene, pairs = some_pairs()
-    torch.manual_seed(0)
-    options = {"heads": 2, "hidden": 16, "text_dim": WIDTH}
-    irm = TextIRM(16, VOCABULARY, bank, residual=True, **options).eval()
-    alone = TextIRM(16, VOCABULARY, bank, **options).eval()
-    alone.load_state_dict(irm.state_dict(), strict=False)
-    assert torch.equal(irm(given, scene, pairs)[1], alone(given, scene, pairs)[1])
-    torch.nn.init.constant_(irm.classify.bias, 2.0)
-    torch.testing.assert_close(irm(given, scene, pairs)[1], alone(given, scene, pairs)[1] + 2)
-
-
-def test_phrases_centred_among_an_object_have_nothing_in_common_but_a_share():
-    """Against a loop: each phrase less n / (n + 1) of the mean of its object's n phrases."""
-    irm = TextIRM(16, VOCABULARY, bank, heads=2, hidden=16, text_dim=WIDTH, among="object")
-    vectors = bank().sentences - bank().sentences.mean(0)
-    for hoi, (_, thing) in enumerate(VOCABULARY.hois):
-        same = [vectors[other] for other, (_, o) in enumerate(VOCABULARY.hois) if o == thing]
-        expected = vectors[hoi] - sum(same) / (len(same) + 1)
-        torch.testing.assert_close(cosine_similarity(irm.phrases[hoi], expected, dim=0), torch.tensor(1.0))
-
-
-def test_an_unknown_way_to_centre_is_refused_in_one_line():
-    with pytest.raises(UserError, match=r"^model.irm.among=pair: choose vocabulary or object$"):
-        TextIRM(16, VOCABULARY, bank, heads=2, hidden=16, text_dim=WIDTH, among="pair")

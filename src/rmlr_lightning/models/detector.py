@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torchvision.ops import box_convert
 from transformers import PreTrainedModel
 
-from rmlr_lightning.models.network import fresh_network, load_network, pretrained_network, weights_hash
+from rmlr_lightning.models.network import copy_trunk, fresh_network, load_network, pretrained_network, weights_hash
 from rmlr_lightning.types import Entities, Images, Scene
 from rmlr_lightning.vocabulary import COCO_INDEX, COCO_INDEX_OF_CATEGORY
 
@@ -97,10 +97,16 @@ class Detector(nn.Module):
         softmax: bool = False,
         stride: int = 8,
         frozen: bool = False,
+        trunk: str | Path | None = None,
         **config: Any,
     ) -> "Detector":
-        """A randomly initialised detector of the named object classes, to be trained by the detection task."""
+        """A randomly initialised detector of the named object classes, to be trained by the detection task.
+
+        `trunk` is one of our weight files with a backbone of the same shape to start from.
+        """
         network = fresh_network(model_type, num_labels=len(objects), **config)
+        if trunk is not None:
+            copy_trunk(Path(trunk), network)
         return cls(network, [COCO_INDEX[name] for name in objects], softmax, stride, frozen=frozen)
 
     def train(self, mode: bool = True) -> "Detector":

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -25,10 +25,6 @@ class TextIRM(nn.Module):
         bank: None leaves the vectors at zero, to be filled from a checkpoint.
         text_dim: width of the language model.
         scale: of the cosines at the start; learned.
-        residual: add a linear classifier, zero at the start, so that what training shows need not agree with the
-            phrases; verbs that it never shows are left to them.
-        among: centre phrases among the "vocabulary", or then among those of the same "object" too. Phrases of one
-            object are much alike (cosine .64), and the object is known: what is left sets its verbs apart.
     """
 
     def __init__(
@@ -42,30 +38,19 @@ class TextIRM(nn.Module):
         dropout: float = 0.1,
         text_dim: int = 384,
         scale: float = 10.0,
-        residual: bool = False,
-        among: str = "vocabulary",
     ) -> None:
         super().__init__()
-        if among not in ("vocabulary", "object"):
-            raise UserError(f"model.irm.among={among}: choose vocabulary or object")
         self.blocks = nn.ModuleList(Block(dim, heads, hidden, dropout=dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(dim)
         self.project = nn.Linear(dim, text_dim)
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
         self.bias = nn.Parameter(torch.tensor(-math.log((1 - RATE) / RATE)))
-        self.classify = nn.Linear(dim, len(vocabulary.verbs)) if residual else None
-        if residual:
-            nn.init.zeros_(self.classify.weight)
-            nn.init.zeros_(self.classify.bias)
         phrases = torch.zeros(len(vocabulary.hois), text_dim)
         if bank is not None:
             vectors = bank().sentences
             if vectors.shape[1] != text_dim:
                 raise UserError(f"model.irm.text_dim={text_dim}: the language model's width is {vectors.shape[1]}")
-            vectors = vectors - vectors.mean(0)
-            if among == "object":
-                vectors = vectors - _shared(vectors, torch.tensor([thing for _, thing in vocabulary.hois]))
-            phrases = F.normalize(vectors, dim=-1)
+            phrases = F.normalize(vectors - vectors.mean(0), dim=-1)
         self.register_buffer("phrases", phrases)
         place = torch.full(vocabulary.allowed().shape, len(vocabulary.hois))  # the last row stands for "no such HOI"
         for hoi, (verb, thing) in enumerate(vocabulary.hois):
@@ -82,13 +67,4 @@ class TextIRM(nn.Module):
             similar = F.normalize(self.project(tokens.float()), dim=-1) @ self.phrases.T  # B P T
         objects = gather_rows(scene.entities.labels, pairs.object)
         logits = torch.gather(F.pad(similar, (0, 1)), 2, self.place[objects])
-        logits = logits * self.log_scale.exp().clamp_max(100) + self.bias
-        if self.classify is not None:
-            logits = logits + self.classify(tokens)
-        return tokens, logits
-
-
-def _shared(vectors: Float[Tensor, "T E"], objects: Int[Tensor, "T"]) -> Float[Tensor, "T E"]:
-    """The mean of the phrases of the same object, shrunk by n / (n + 1), so that a lone phrase keeps half of itself."""
-    same = (objects[:, None] == objects).float()
-    return same @ vectors / (same.sum(1, keepdim=True) + 1)
+        return tokens, logits * self.log_scale.exp().clamp_max(100) + self.bias

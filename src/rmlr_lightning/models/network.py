@@ -82,6 +82,28 @@ def load_network(path: Path) -> tuple[PreTrainedModel, dict[str, Any]]:
     return network, {key: json.loads(value) for key, value in metadata.items()}
 
 
+def copy_trunk(path: Path, network: PreTrainedModel) -> None:
+    """Give `network` the backbone weights of one of our files.
+
+    Some of the family (DETR, Conditional and Deformable DETR) freeze the statistics of batch normalisation, and so
+    cannot learn a backbone from scratch; these files are how they get one without a download.
+
+    Raises:
+        UserError: the file's backbone has other weights or shapes.
+    """
+    source, _ = load_network(path)
+    state = {name: value for name, value in _trunk(source).state_dict().items() if "num_batches" not in name}
+    own = {name: value for name, value in _trunk(network).state_dict().items() if "num_batches" not in name}
+    if {name: value.shape for name, value in state.items()} != {name: value.shape for name, value in own.items()}:
+        raise UserError(f"{path}: its backbone has other layers than the detector's; give both one backbone_config")
+    for name, value in own.items():
+        value.copy_(state[name])
+
+
+def _trunk(network: PreTrainedModel) -> nn.Module:
+    return network.model.backbone.model
+
+
 def weights_hash(network: nn.Module) -> str:
     """sha256 over names, shapes and values of all weights and buffers; names a frozen detector in checkpoints."""
     digest = hashlib.sha256()
