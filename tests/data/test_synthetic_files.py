@@ -1,6 +1,8 @@
 """The files of a small world: layouts that agree with each other, whatever the number of processes."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -27,14 +29,18 @@ def read(path: Path):
 
 
 def files_of(root: Path) -> dict[str, bytes]:
-    return {
-        str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*.j*g*")) + sorted(root.rglob("*.json"))
-    }
+    return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
 
 
 def test_process_count_changes_nothing(root, tmp_path):
     write_world(CONFIG, tmp_path / "two", workers=2)
     assert files_of(tmp_path / "two") == files_of(root)
+
+
+def test_worker_processes_start_without_torch():
+    """They import the console script's module again before they draw."""
+    code = "import sys, rmlr_lightning.cli.prepare, rmlr_lightning.data.synthetic.files; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 def test_hico_layout(root):

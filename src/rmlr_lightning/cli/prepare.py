@@ -8,9 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from rmlr_lightning.cli.config import one_line_errors
-from rmlr_lightning.data.synthetic import WorldConfig, write_world
+from rmlr_lightning.data.synthetic import WorldConfig
 from rmlr_lightning.data.synthetic.contact_sheet import write_contact_sheet
-from rmlr_lightning.data.synthetic.write import existing
 from rmlr_lightning.errors import UserError
 
 
@@ -52,6 +51,9 @@ def draw_world(config: WorldConfig, out: str | Path, workers: int = 2) -> None:
     Raises:
         UserError: `out` holds something else, or the disk or the settings do not allow it.
     """
+    # Each worker process imports this file again, as the main module: it must not bring torch.
+    from rmlr_lightning.data.synthetic.write import existing, write_world
+
     console = Console()
     try:
         if existing(Path(out), config):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rmlr_lightning.data.synthetic.acts import Act, act_of, zones_of
+from rmlr_lightning.data.synthetic.chance import streams, weighted
 from rmlr_lightning.data.synthetic.config import ImageSpec, PairSpec, WorldConfig
 from rmlr_lightning.data.synthetic.objects import KINDS, SMALL, Contact
 from rmlr_lightning.data.synthetic.person import Look
@@ -30,17 +31,12 @@ RIGID = {
 }
 
 
-def streams(seed: int, *names: int) -> np.random.Generator:
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, *names])))
-
-
 def contact_for(pair: PairSpec, config: WorldConfig, rng, zones: tuple[str, ...] = ()) -> Contact:
     """Where the object goes: in a zone of the verb's family; nothing else depends on the verb."""
     kind = KINDS[pair.object]
     where = zones_of(pair.verb, kind)
     names = [z for z in where if z in zones] or list(where)
-    weights = np.array([where[z] for z in names])
-    zone = names[rng.choice(len(names), p=weights / weights.sum())]
+    zone = names[weighted(rng, tuple(where[z] for z in names))]
     return place(kind, zone, pair.held, rng.uniform(*kind.size) * config.object_scale, rng)
 
 

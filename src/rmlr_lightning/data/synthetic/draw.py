@@ -11,6 +11,7 @@ import numpy as np
 
 Color = tuple[int, int, int]
 SHIFT = 4  # OpenCV's sub-pixel bits
+UNIT = 2**SHIFT
 
 
 def shade(color: Color, factor: float) -> Color:
@@ -35,6 +36,13 @@ class Brush:
     def at(self, p: complex) -> complex:
         return self.origin + self.axis * (-p.conjugate() if self.mirror else p)
 
+    def all_at(self, points) -> list[complex]:
+        """`at` for many points; a picture has hundreds of shapes, so that calls count."""
+        origin, axis = self.origin, self.axis
+        if self.mirror:
+            return [origin + axis * -p.conjugate() for p in points]
+        return [origin + axis * p for p in points]
+
     def child(self, place: complex, size: float = 1.0, angle: float = 0.0, own_box: bool = False) -> "Brush":
         """A frame at `place` in this one, `size` times as large and turned by `angle` (radians)."""
         turn = size * cmath.exp(1j * angle)
@@ -42,35 +50,44 @@ class Brush:
         return Brush(self.image, self.at(place), axis, self.mirror, None if own_box else self.box)
 
     def _grow(self, points, margin: float) -> None:
-        box = self.box
-        for p in points:
-            box[0], box[1] = min(box[0], p.real - margin), min(box[1], p.imag - margin)
-            box[2], box[3] = max(box[2], p.real + margin), max(box[3], p.imag + margin)
+        x0, y0, x1, y1 = self.box
+        for p in points:  # comparisons, not min and max: this runs for every corner of every shape
+            x, y = p.real, p.imag
+            if x - margin < x0:
+                x0 = x - margin
+            if x + margin > x1:
+                x1 = x + margin
+            if y - margin < y0:
+                y0 = y - margin
+            if y + margin > y1:
+                y1 = y + margin
+        self.box[:] = x0, y0, x1, y1
 
     @staticmethod
-    def _fixed(p: complex) -> tuple[int, int]:
-        return round(p.real * 2**SHIFT), round(p.imag * 2**SHIFT)
+    def _path(pixels: list[complex]) -> list[np.ndarray]:
+        """As OpenCV takes it: whole numbers of sub-pixels, rounded half to even."""
+        return [np.array([(round(p.real * UNIT), round(p.imag * UNIT)) for p in pixels], np.int32)]
 
     def line(self, points, width: float, color: Color, edge: Color | None = None, track: bool = True) -> None:
         """A thick line with round ends through the points; `edge` adds an outline of about a pixel."""
-        pixels = [self.at(p) for p in points]
+        pixels = self.all_at(points)
         thick = max(1, round(width * self.scale))
         if track:
             self._grow(pixels, thick / 2)
-        path = np.array([self._fixed(p) for p in pixels], np.int32)
+        path = self._path(pixels)
         if edge is not None:
-            cv2.polylines(self.image, [path], False, edge, thick + 2, cv2.LINE_AA, SHIFT)
-        cv2.polylines(self.image, [path], False, color, thick, cv2.LINE_AA, SHIFT)
+            cv2.polylines(self.image, path, False, edge, thick + 2, cv2.LINE_AA, SHIFT)
+        cv2.polylines(self.image, path, False, color, thick, cv2.LINE_AA, SHIFT)
 
     def poly(self, points, color: Color, edge: Color | None = None, track: bool = True) -> None:
         """A filled polygon."""
-        pixels = [self.at(p) for p in points]
+        pixels = self.all_at(points)
         if track:
             self._grow(pixels, 0.5)
-        path = np.array([self._fixed(p) for p in pixels], np.int32)
-        cv2.fillPoly(self.image, [path], color, cv2.LINE_AA, SHIFT)
+        path = self._path(pixels)
+        cv2.fillPoly(self.image, path, color, cv2.LINE_AA, SHIFT)
         if edge is not None:
-            cv2.polylines(self.image, [path], True, edge, max(1, round(0.006 * 200)), cv2.LINE_AA, SHIFT)
+            cv2.polylines(self.image, path, True, edge, max(1, round(0.006 * 200)), cv2.LINE_AA, SHIFT)
 
     def oval(
         self,
@@ -93,11 +110,12 @@ class Brush:
             hy = math.hypot(rx * math.sin(phi), ry * math.cos(phi)) * self.scale
             rim = 0 if width is None else width * self.scale / 2
             self._grow((middle - complex(hx, hy), middle + complex(hx, hy)), rim)
-        axes = (max(1, round(rx * self.scale * 2**SHIFT)), max(1, round(ry * self.scale * 2**SHIFT)))
+        at = (round(middle.real * UNIT), round(middle.imag * UNIT))
+        axes = (max(1, round(rx * self.scale * UNIT)), max(1, round(ry * self.scale * UNIT)))
         thick = -1 if width is None else max(1, round(width * self.scale))
-        cv2.ellipse(self.image, self._fixed(middle), axes, turn, 0, 360, color, thick, cv2.LINE_AA, SHIFT)
+        cv2.ellipse(self.image, at, axes, turn, 0, 360, color, thick, cv2.LINE_AA, SHIFT)
         if edge is not None:
-            cv2.ellipse(self.image, self._fixed(middle), axes, turn, 0, 360, edge, 1, cv2.LINE_AA, SHIFT)
+            cv2.ellipse(self.image, at, axes, turn, 0, 360, edge, 1, cv2.LINE_AA, SHIFT)
 
     def disc(self, center: complex, radius: float, color: Color, edge: Color | None = None, track: bool = True) -> None:
         self.oval(center, radius, radius, color, edge, track=track)

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from rmlr_lightning.data.synthetic.config import ImageSpec, WorldConfig
 from rmlr_lightning.data.synthetic.scene import render
@@ -26,7 +25,7 @@ def write_image(job: tuple[ImageSpec, WorldConfig, str]) -> dict:
     cv2.setNumThreads(1)
     image, annotations = render(spec, config)
     path = Path(root) / image_path(spec.split, spec.number)
-    ok, data = cv2.imencode(".jpg", np.ascontiguousarray(image[:, :, ::-1]), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    ok, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     if not ok:
         raise ValueError(f"{path}: cannot encode the picture")
     path.write_bytes(data.tobytes())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rmlr_lightning.data.synthetic.chance import tinted, weighted
 from rmlr_lightning.data.synthetic.draw import Brush, Color, arc, mix, shade
 from rmlr_lightning.data.synthetic.skeleton import HAND, HEAD, Body
 
@@ -41,10 +42,9 @@ class Look:
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Look":
         def one(colors):
-            color = colors[rng.integers(len(colors))]
-            return tuple(min(max(c + int(d), 0), 255) for c, d in zip(color, rng.integers(-14, 15, 3), strict=True))
+            return tinted(rng, colors, 14)
 
-        style = int(rng.choice(5, p=[0.35, 0.25, 0.15, 0.17, 0.08]))
+        style = weighted(rng, (0.35, 0.25, 0.15, 0.17, 0.08))
         return cls(
             one(SKIN),
             one(HAIR),

@@ -154,17 +154,22 @@ def fill(units: list, images: list[list], rng) -> None:
         else:
             rest.append(unit)
     rest.sort(key=wide, reverse=True)
+    crowd = crowd.tolist()
+    there = [sum(map(len, units)) for units in images]
+    taken = [any(map(wide, units)) for units in images]  # by a wide thing
     for unit in rest:
-        candidates = rng.permutation(len(images))
-        best = None
-        for i in candidates[:40]:
-            people = sum(len(u) for u in images[i]) + len(unit)
-            limit = 6 if crowd[i] else 3 if any(map(wide, images[i])) or wide(unit) else 4
-            if people <= limit and not (wide(unit) and any(map(wide, images[i]))):
+        candidates = rng.permutation(len(images))[:40].tolist()
+        broad, best = wide(unit), None
+        for i in candidates:
+            people = there[i] + len(unit)
+            limit = 6 if crowd[i] else 3 if taken[i] or broad else 4
+            if people <= limit and not (broad and taken[i]):
                 load = people - (2.5 if crowd[i] else 0) + rng.random() * 1.6
                 if best is None or load < best[0]:
                     best = (load, i)
-        images[best[1] if best else candidates[0]].append(unit)
+        to = best[1] if best else candidates[0]
+        images[to].append(unit)
+        there[to], taken[to] = there[to] + len(unit), taken[to] or broad
 
 
 def schedule(config: WorldConfig) -> list[ImageSpec]:

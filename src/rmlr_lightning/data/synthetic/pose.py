@@ -1,10 +1,10 @@
 """A posed person with an object, fitted to a box: the pose gives way, so that boxes do not tell the verb."""
 
 import copy
-
-import numpy as np
+from itertools import product
 
 from rmlr_lightning.data.synthetic.acts import Act
+from rmlr_lightning.data.synthetic.chance import stream
 from rmlr_lightning.data.synthetic.objects import Contact
 from rmlr_lightning.data.synthetic.skeleton import Body
 
@@ -13,21 +13,24 @@ Box = tuple[float, float, float, float]
 
 def pose_once(acts: list[tuple[Act, Contact]], seed: int, jitter: float) -> Body:
     """All acts on one body; the second and later ones move only arms and head."""
-    rng = np.random.Generator(np.random.PCG64(seed))
+    rng = stream(seed)
     body = Body()
     for act, contact in acts:
         act.pose(body, contact, rng)
         body.settled = True
     if jitter:
-        for name in ("elbow", "knee"):
-            setattr(body, name, [p + complex(*rng.normal(0, 0.01 * jitter, 2)) for p in getattr(body, name)])
+        limbs = (body.elbow, body.knee)
+        for (limb, side), off in zip(
+            product(limbs, (0, 1)), rng.normal(0, 0.01 * jitter, (4, 2)).tolist(), strict=True
+        ):
+            limb[side] += complex(*off)
         for side in (0, 1):
             if body.grip[side] == "rest":
-                body.hand[side] += complex(*rng.normal(0, 0.012 * jitter, 2))
+                body.hand[side] += complex(rng.normal(0, 0.012 * jitter), rng.normal(0, 0.012 * jitter))
         if rng.random() < 0.25 * jitter:
-            body.face.mouth, body.face.eyes = str(rng.choice(["closed", "closed", "smile", "open"])), "open"
+            body.face.mouth, body.face.eyes = ("closed", "closed", "smile", "open")[rng.integers(4)], "open"
         if rng.random() < 0.25 * jitter:
-            body.face.gaze = complex(rng.choice([-1, 1]), rng.uniform(-1, 1))
+            body.face.gaze = complex((-1, 1)[rng.integers(2)], rng.uniform(-1, 1))
     return body
 
 

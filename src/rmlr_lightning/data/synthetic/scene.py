@@ -6,8 +6,9 @@ import numpy as np
 
 from rmlr_lightning.data.synthetic.acts import act_of
 from rmlr_lightning.data.synthetic.backgrounds import PLACES, paint_place, weather
+from rmlr_lightning.data.synthetic.chance import streams
 from rmlr_lightning.data.synthetic.config import ImageSpec, PairSpec, WorldConfig
-from rmlr_lightning.data.synthetic.drafts import arrange, contact_for, draft, mirrored, own_view, streams
+from rmlr_lightning.data.synthetic.drafts import arrange, contact_for, draft, mirrored, own_view
 from rmlr_lightning.data.synthetic.draw import Brush
 from rmlr_lightning.data.synthetic.objects import KINDS, Contact
 from rmlr_lightning.data.synthetic.paint import paint_scene

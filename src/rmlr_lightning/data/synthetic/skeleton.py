@@ -91,10 +91,10 @@ class Body:
     def box(self) -> tuple[float, float, float, float]:
         points = self.points()
         return (
-            min(p.real - r for p, r in points),
-            min(p.imag - r for p, r in points),
-            max(p.real + r for p, r in points),
-            max(p.imag + r for p, r in points),
+            min([p.real - r for p, r in points]),  # lists: this is called ten thousands of times
+            min([p.imag - r for p, r in points]),
+            max([p.real + r for p, r in points]),
+            max([p.imag + r for p, r in points]),
         )
 
     def map(self, function) -> None:

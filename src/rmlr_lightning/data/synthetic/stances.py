@@ -3,6 +3,7 @@
 import cmath
 import math
 
+from rmlr_lightning.data.synthetic.chance import weighted
 from rmlr_lightning.data.synthetic.skeleton import Body
 
 SOLE = -0.032  # an ankle above the ground
@@ -62,7 +63,7 @@ def sit(b: Body, seat: complex, floor: float, rng) -> None:
 
 def idle(b: Body, side: int, rng) -> None:
     """An arm without a task: hangs, on the hip, behind the back, or half bent."""
-    way = rng.choice(4, p=[0.5, 0.2, 0.15, 0.15])
+    way = weighted(rng, (0.5, 0.2, 0.15, 0.15))
     hip = b.hip_joint(side)
     down = -b.spine
     place = (

@@ -12,11 +12,10 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import scipy.io
-
 from rmlr_lightning.data.synthetic import write_hico, write_vcoco
 from rmlr_lightning.data.synthetic.config import VERSION, ImageSpec, WorldConfig
 from rmlr_lightning.data.synthetic.files import file_name, image_path, write_image
+from rmlr_lightning.data.synthetic.mat_structs import mat_file
 from rmlr_lightning.data.synthetic.plan import SPLITS, schedule
 from rmlr_lightning.data.synthetic.world import classes
 
@@ -109,7 +108,7 @@ def write_annotations(root: Path, config: WorldConfig, specs: list[ImageSpec], a
     for split, data in hico.items():
         dump(root / f"hico_20160224_det/instances_{split}2015.json", data)
         digest.update(json.dumps(data, sort_keys=True).encode())
-    scipy.io.savemat(root / "hico_20160224_det/anno_bbox.mat", write_hico.mat(hico, names), do_compression=True)
+    (root / "hico_20160224_det/anno_bbox.mat").write_bytes(mat_file(write_hico.mat(hico, names)))
 
     seen = write_vcoco.seen_objects(annotations)
     everything = []

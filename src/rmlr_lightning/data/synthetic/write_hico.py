@@ -3,6 +3,7 @@
 import numpy as np
 
 from rmlr_lightning.data.synthetic.files import file_name
+from rmlr_lightning.data.synthetic.mat_structs import Structs
 from rmlr_lightning.data.synthetic.world import Classes
 
 
@@ -58,19 +59,11 @@ def instances(split: str, annotations: list[dict], size: tuple[int, int], names:
     }
 
 
-def records(fields: tuple[str, ...], rows: list[tuple]) -> np.ndarray:
-    """A 1 x n MATLAB struct array."""
-    out = np.empty((1, len(rows)), dtype=[(name, object) for name in fields])
-    for i, row in enumerate(rows):
-        out[0, i] = row
-    return out
+def boxes_struct(boxes: list[list[float]]) -> Structs:
+    return Structs(("x1", "x2", "y1", "y2"), [(b[0], b[2], b[1], b[3]) for b in boxes])
 
 
-def boxes_struct(boxes: list[list[float]]) -> np.ndarray:
-    return records(("x1", "x2", "y1", "y2"), [(b[0], b[2], b[1], b[3]) for b in boxes])
-
-
-def bbox_struct(data: dict) -> np.ndarray:
+def bbox_struct(data: dict) -> Structs:
     """`bbox_train` or `bbox_test` of anno_bbox.mat from an instances json."""
     rows = []
     for name, (width, height), row in zip(data["filenames"], data["size"], data["annotation"], strict=True):
@@ -86,9 +79,9 @@ def bbox_struct(data: dict) -> np.ndarray:
                         known.append(box)
                 links.append([humans.index(row["boxes_h"][k]) + 1, things.index(row["boxes_o"][k]) + 1])
             hois.append((hoi + 1, boxes_struct(humans), boxes_struct(things), np.array(links, dtype=np.float64), 0))
-        hoi_struct = records(("id", "bboxhuman", "bboxobject", "connection", "invis"), hois)
-        rows.append((name, records(("width", "height", "depth"), [(width, height, 3)]), hoi_struct))
-    return records(("filename", "size", "hoi"), rows)
+        hoi_struct = Structs(("id", "bboxhuman", "bboxobject", "connection", "invis"), hois)
+        rows.append((name, Structs(("width", "height", "depth"), [(width, height, 3)]), hoi_struct))
+    return Structs(("filename", "size", "hoi"), rows)
 
 
 def gerund(verb: str) -> str:
@@ -113,9 +106,9 @@ def gerund(verb: str) -> str:
     return f"{head}_{tail}" if tail else head
 
 
-def mat(splits: dict[str, dict], names: Classes) -> dict:
+def mat(splits: dict[str, dict], names: Classes) -> dict[str, Structs]:
     """The content of anno_bbox.mat; `bbox_val` is ours (HICO-DET has no validation split)."""
     actions = [(obj.replace(" ", "_"), verb, gerund(verb)) for verb, obj in names.hois]
     out = {f"bbox_{split}": bbox_struct(data) for split, data in splits.items()}
-    out["list_action"] = records(("nname", "vname", "vname_ing"), actions).T
+    out["list_action"] = Structs(("nname", "vname", "vname_ing"), actions, column=True)
     return out
