@@ -41,7 +41,7 @@ class HOITask(LightningModule):
             never sees text.
         same_object: see `ops.associate`.
         twins: a world.json of the embedded world, to report the accuracy on its test split's twins; None for none.
-        unseen: which HOIs training must not see (`vocabulary.unseen_hois`): they are neither positives nor negatives of
+        unseen: which HOIs training must not see (`ops.unseen`): they are neither positives nor negatives of
             any loss, and evaluation reports them apart. None: all are seen.
         role_truth: by split ("val", "test") V-COCO's official files (annotations, instances, ids), to report role AP.
     """
