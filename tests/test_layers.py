@@ -19,8 +19,9 @@ MAY = {
     "data": NOUNS | {"ops"},
     "pictures": NOUNS,
     "tasks": NOUNS | {"ops", "models", "losses", "metrics", "data"},
+    "analysis": NOUNS | {"ops", "models", "losses", "metrics", "data", "tasks"},
     "callbacks": NOUNS | {"pictures"},
-    "cli": NOUNS | {"ops", "models", "losses", "metrics", "data", "tasks", "callbacks", "pictures"},
+    "cli": NOUNS | {"ops", "models", "losses", "metrics", "data", "tasks", "analysis", "callbacks", "pictures"},
 }
 ONLY_IN = {"hydra": {"cli"}, "pytorch_lightning": {"tasks", "callbacks", "cli"}, "wandb": set()}
 FILES = sorted(ROOT.rglob("*.py"))

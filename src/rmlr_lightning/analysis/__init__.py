@@ -1,0 +1,1 @@
+"""What notebooks ask of trained models: pure functions, no configuration."""

@@ -1,0 +1,86 @@
+"""What notebooks start from."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from rmlr_lightning.analysis import mosaic
+from rmlr_lightning.cli import notebooks
+from rmlr_lightning.errors import UserError
+
+
+@pytest.fixture
+def checkpoint(tmp_path, monkeypatch):
+    monkeypatch.setenv("RMLR_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(notebooks, "SMALL", False)
+    path = tmp_path / "best.ckpt"
+    path.write_bytes(b"weights")
+    return path
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_absent_runs_name_the_command_in_one_line(tmp_path, monkeypatch, made):
+    monkeypatch.setattr(notebooks, "SMALL", False)
+    folder = tmp_path / "runs"
+    if made:
+        folder.mkdir()
+    monkeypatch.setenv("RMLR_RUNS", str(folder))
+    with pytest.raises(UserError, match="make ablation") as caught:
+        notebooks.checkpoints(("word", "visual"))
+    assert "word, visual" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def run(folder, name, seed):
+    home = folder / f"{name}-{seed}"
+    (home / "checkpoints").mkdir(parents=True)
+    (home / "checkpoints" / "best.ckpt").touch()
+    (home / "config.yaml").write_text(json.dumps({"name": name, "seed": seed}))
+    (home / "figures.json").write_text(json.dumps({"test/map_full": 0.5}))
+
+
+def test_only_seeds_that_all_rows_have_are_used(tmp_path, monkeypatch):
+    monkeypatch.setattr(notebooks, "SMALL", False)
+    monkeypatch.setenv("RMLR_RUNS", str(tmp_path))
+    for name, seeds in {"word": (0, 1, 3), "visual": (1, 2, 3)}.items():
+        for seed in seeds:
+            run(tmp_path, name, seed)
+    found = notebooks.checkpoints(("word", "visual"))
+    assert {row: list(by_seed) for row, by_seed in found.items()} == {"word": [1, 3], "visual": [1, 3]}
+    assert list(notebooks.checkpoints(("word", "visual"), seeds=1)["word"]) == [1]
+    assert found["word"][3] == tmp_path / "word-3" / "checkpoints" / "best.ckpt"
+
+
+def test_a_row_without_a_run_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(notebooks, "SMALL", False)
+    monkeypatch.setenv("RMLR_RUNS", str(tmp_path))
+    run(tmp_path, "word", 0)
+    with pytest.raises(UserError, match="no finished run of visual;"):
+        notebooks.checkpoints(("word", "visual"))
+
+
+def test_figures_are_measured_once(checkpoint):
+    calls = []
+
+    def make(path):
+        calls.append(path)
+        return {"map": 0.5}
+
+    first = notebooks.kept("a", checkpoint, (mosaic,), make, 1)
+    assert first == notebooks.kept("a", checkpoint, (mosaic,), make, 1) == {"map": 0.5}
+    assert calls == [checkpoint]
+
+
+@pytest.mark.parametrize("what", ["weights", "options", "code"])
+def test_figures_are_measured_anew_when_something_changes(checkpoint, monkeypatch, what):
+    values = iter([1.0, 2.0])
+
+    def make(path):
+        return {"map": next(values)}
+
+    notebooks.kept("a", checkpoint, (mosaic,), make, 1)
+    if what == "weights":
+        checkpoint.write_bytes(b"others")
+    if what == "code":
+        monkeypatch.setattr(notebooks, "inspect", SimpleNamespace(getsource=lambda module: "other"))
+    assert notebooks.kept("a", checkpoint, (mosaic,), make, 2 if what == "options" else 1) == {"map": 2.0}
