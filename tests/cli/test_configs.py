@@ -105,6 +105,13 @@ def test_every_part_runs(override, rmlr_train):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("override", choices("detector"))
+def test_every_detector_trains(override, rmlr_train):
+    out = rmlr_train("experiment=detector", override, "task.module.dense=null", "debug=fast")
+    assert (out / "detector.safetensors").is_file()
+
+
+@pytest.mark.slow
 def test_two_processes_train_together(world, tmp_path):
     """DDP on the CPU (gloo), through the console script: its children start it again."""
     overrides = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "debug=fast", "model/remine=neck"]

@@ -147,7 +147,7 @@ def _silent() -> Iterator[None]:
 
 
 @cache
-def _scratch() -> Path:
+def scratch() -> Path:
     """A folder for tiny worlds and runs, gone when the notebook ends."""
     folder = Path(tempfile.mkdtemp(prefix="rmlr-notebook-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -156,9 +156,9 @@ def _scratch() -> Path:
 
 @cache
 def _tiny_run(row: str, seed: int) -> Path:
-    output = _scratch() / "runs" / f"{row}-{seed}"
+    output = scratch() / "runs" / f"{row}-{seed}"
     output.mkdir(parents=True)
-    overrides = [f"experiment={row}", f"seed={seed}", f"paths.data='{_scratch()}'", f"paths.output='{output}'", *TINY]
+    overrides = [f"experiment={row}", f"seed={seed}", f"paths.data='{scratch()}'", f"paths.output='{output}'", *TINY]
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with initialize_config_dir(conf_dir(), version_base="1.3"):
         config = compose("train", [*overrides, "test=false"])
@@ -177,11 +177,11 @@ def _root() -> Path:
 
 
 def _paths() -> dict[str, str]:
-    data = str(_scratch()) if SMALL else os.environ.get("RMLR_DATA", str(_root() / "data"))
-    return {"data": data, "output": str(_scratch())}
+    data = str(scratch()) if SMALL else os.environ.get("RMLR_DATA", str(_root() / "data"))
+    return {"data": data, "output": str(scratch())}
 
 
 def picture_path(name: str) -> Path:
     """Where a figure is kept: docs/pictures at full size, nowhere that lasts when small."""
-    folder = _scratch() if SMALL else _root() / "docs" / "pictures"
+    folder = scratch() if SMALL else _root() / "docs" / "pictures"
     return folder / name
