@@ -110,7 +110,7 @@ def _label(draw, font, size, box, colour, text: str, taken: list) -> None:
     x = min(max(0, box[0]), max(0, size[0] - width))
     y = box[1] - height if box[1] >= height else box[1]
     for _ in range(60):
-        if not any(x < r and x + width > l and y < b and y + height > t for l, t, r, b in taken):  # noqa: E741
+        if not any(x < x2 and x + width > x1 and y < y2 and y + height > y1 for x1, y1, x2, y2 in taken):
             break
         y += height + 1
         if y + height > size[1]:
