@@ -1,5 +1,6 @@
 """Train, evaluate and predict as a user does, on a small world with a random detector."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -82,6 +83,17 @@ def test_inference_knows_no_language_model_and_no_bank(trained, world, tmp_path)
         (tmp_path / "away").rename(bank)
     name = f"{picture.stem}.json"
     assert (tmp_path / "with" / name).read_bytes() == (tmp_path / "without" / name).read_bytes()
+
+
+def test_a_run_tells_a_decaying_loss_how_far_it_is(world, tmp_path, monkeypatch):
+    argv = ["rmlr-train", f"paths.data={world.parent}", f"hydra.run.dir={tmp_path}", *QUICK, "experiment=word"]
+    argv += ["trainer.max_epochs=2", "alignment.word.decay=0.5", "test=false", "callbacks.panel=null"]
+    monkeypatch.setattr(sys, "argv", argv)
+    train.main()
+    with (tmp_path / "metrics" / "version_0" / "metrics.csv").open() as file:
+        logged = [row["train/loss_word_ire"] for row in csv.DictReader(file)]
+    first, second = (float(value) for value in logged if value)
+    assert first > 0 and second == 0
 
 
 def evaluated(trained, world, tmp_path, monkeypatch, *more: str) -> dict:

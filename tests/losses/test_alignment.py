@@ -140,3 +140,11 @@ def test_both_sites_of_dual_distillation_read_their_own_tokens(make):
 
 def test_no_text_goes_into_the_checkpoint(make):
     assert set(make().state_dict()) - {"log_temperature"} == {"project.weight", "project.bias", "seen"}
+
+
+def test_a_decaying_weight_is_whole_at_first_half_at_half_way_and_nothing_from_the_end_on(make):
+    loss, batch = make(decay=0.5), random_batch()
+    expected = make()(*batch)
+    for progress, left in ((0.0, 1.0), (0.25, 0.5), (0.5, 0.0), (1.0, 0.0)):
+        loss.progress = progress
+        torch.testing.assert_close(loss(*batch), expected * left, atol=1e-6, rtol=1e-5)

@@ -1,5 +1,6 @@
 """Where the configuration lives, and how a user's mistake ends a program."""
 
+import logging
 import os
 import sys
 import warnings
@@ -50,4 +51,12 @@ def quiet() -> None:
     warnings.filterwarnings("ignore", "The '.*' does not have many workers")
     # The summary's size in MB is nobody's concern
     warnings.filterwarnings("ignore", "Precision .* is not supported by the model summary")
+    # Lightning 2.6 asks torch 2.15 in a way that torch deprecates
+    warnings.filterwarnings("ignore", ".*LeafSpec.*is deprecated", FutureWarning)
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_worth_saying)
     os.environ.setdefault("WANDB_SILENT", "true")
+
+
+def _worth_saying(record: logging.LogRecord) -> bool:
+    """Whether a message of Lightning's is neither advertising nor about hardware that is not there."""
+    return "Tip:" not in record.getMessage() and not record.getMessage().startswith("TPU available: False")

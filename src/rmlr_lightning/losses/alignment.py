@@ -3,6 +3,7 @@
 A pair with three verbs has three phrases: targets are sets. Only training computes any of this.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -51,6 +52,8 @@ class Alignment(nn.Module, ABC):
         weight: of the term in the sum of losses; .03 to .1 beside a focal loss that ends near .04, .3 hurts.
         balance: a pair counts with (times its rarest phrase was seen) ** -balance, scaled to a mean of 1; 0 counts all
             alike.
+        decay: share of the training over which the weight falls to 0, along half a cosine; 0 keeps it. Training says
+            how far it is by `progress`, from 0 to 1.
         most: pairs an image that are aligned at most.
     """
 
@@ -62,11 +65,13 @@ class Alignment(nn.Module, ABC):
         site: str = "ire",
         weight: float = 0.1,
         balance: float = 0.0,
+        decay: float = 0.0,
         most: int = 32,
     ) -> None:
         super().__init__()
         self.tokens = chosen("site", site, SITES)
-        self.weight, self.balance, self.most = weight, balance, most
+        self.weight, self.balance, self.decay, self.most = weight, balance, decay, most
+        self.progress = 0.0
         vectors = bank()
         self.project = nn.Linear(dim, vectors.sentences.shape[-1])
         self.register_buffer("allowed", vocabulary.allowed(), persistent=False)
@@ -101,7 +106,11 @@ class Alignment(nn.Module, ABC):
         with torch.autocast(rows.tokens.device.type, enabled=False):  # cosines need more than eight bits
             loss = self.rows(rows, self.project(rows.tokens.float()))
         share = self.shares(rows)
-        return self.weight * (loss * share).sum() / share.sum().clamp_min(1e-6)
+        return self.weight * self.left() * (loss * share).sum() / share.sum().clamp_min(1e-6)
+
+    def left(self) -> float:
+        """What `decay` has left of the weight."""
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, self.progress / self.decay))) if self.decay else 1.0
 
     @abstractmethod
     def rows(self, rows: Positives, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R"]:

@@ -9,6 +9,7 @@ from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.losses.alignment import Alignment
 from rmlr_lightning.models.checkpoint import plain_vocabulary
 from rmlr_lightning.models.hoi import HOIModel
 from rmlr_lightning.ops.associate import associate
@@ -93,6 +94,10 @@ class HOITask(LightningModule):
         scores = scored(prediction.logits, self.model.prior(prediction))
         found = detections(scores, prediction.scene.entities, prediction.pairs, prediction.scene.sizes, most)
         return [Detections(*(field.cpu() for field in image)) for image in found]
+
+    def on_train_batch_start(self, batch: Batch, index: int) -> None:
+        for loss in (loss for loss in self.losses.values() if isinstance(loss, Alignment)):
+            loss.progress = self.trainer.global_step / self.trainer.estimated_stepping_batches
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         prediction = self.model(batch.inputs)
