@@ -16,6 +16,7 @@ import random
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from rich.console import Console
@@ -96,6 +97,12 @@ def peak_rate(precision: str, device: str, size: int) -> float:
     return 2 * size**3 / min(seconds(lambda: a @ b, device) for _ in range(5))
 
 
+def once(step: Callable[[Batch], object], data: list[Batch]) -> None:
+    """All batches, one after the other."""
+    for batch in data:
+        step(batch)
+
+
 def measured(row: str, precision: str, compiled: bool, data: list[Batch], device: str, rate: float) -> dict:
     """Images a second over all batches, seconds of the first round, memory, and the share of the device's rate."""
     run = Run(row, precision, compiled, device)
@@ -106,13 +113,13 @@ def measured(row: str, precision: str, compiled: bool, data: list[Batch], device
         step = getattr(run, what)
         if device == "cuda":
             torch.cuda.reset_peak_memory_stats()
-        first = seconds(lambda: [step(batch) for batch in data], device)  # noqa: B023
-        wall = min(seconds(lambda: [step(batch) for batch in data], device) for _ in range(3))  # noqa: B023
+        first = seconds(partial(once, step, data), device)
+        wall = min(seconds(partial(once, step, data), device) for _ in range(3))
         found[what] = {"images_per_s": images / wall, "first_round_s": first}
         if device == "cuda":
             found[what]["peak_mb"] = torch.cuda.max_memory_allocated() / 2**20
         if not compiled:  # what is compiled cannot be counted, and is the same
-            counted = sum(operations(lambda: step(batch)) for batch in data)  # noqa: B023
+            counted = sum(operations(partial(step, batch)) for batch in data)
             found[what]["use"] = counted / wall / rate
     return found
 

@@ -24,14 +24,15 @@ from rmlr_lightning.types import Entities, Scene
 from tests.scenes import random_scene
 
 NAMES = [f"{index:03d}.jpg" for index in range(22)]
+FP32 = Storage(dtype="fp32")
 FACTS = {"detector": {"weights": "0"}, "data": {"fingerprint": "1"}}
 
 
-def folder_in(root: Path, storage: Storage = Storage(dtype="fp32"), shard: int = 5, **facts) -> SceneFolder:  # noqa: B008
+def folder_in(root: Path, storage: Storage = FP32, shard: int = 5, **facts) -> SceneFolder:
     return SceneFolder(root, FACTS | {"storage": storage.facts()} | facts, view_of(0), NAMES, shard)
 
 
-def scenes_of(images: range, storage: Storage = Storage(dtype="fp32")) -> list[Scene]:  # noqa: B008
+def scenes_of(images: range, storage: Storage = FP32) -> list[Scene]:
     """Scenes that depend on the image's number alone; as many entities as chance wills."""
     packed = []
     for index in images:
