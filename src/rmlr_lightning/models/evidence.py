@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from rmlr_lightning.models.attention import FeedForward
 from rmlr_lightning.ops.boxes import enclosing
 from rmlr_lightning.ops.masked import gather_rows
-from rmlr_lightning.ops.regions import extents, read_regions, read_small
+from rmlr_lightning.ops.regions import extents, read_regions
 from rmlr_lightning.ops.spatial import SPATIAL_DIM
 from rmlr_lightning.types import Pairs, Scene
 
@@ -40,7 +40,7 @@ class Regions(nn.Module):
 
     def room(self, coarse: Float[Tensor, "B C gh gw"], boxes: Float[Tensor, "B P 4"]) -> Float[Tensor, "B P D"]:
         """What the boxes around pairs show, read off the coarse map."""
-        return self.union(read_small(self.reduce_union(coarse).float(), boxes, self.union_size))
+        return self.union(read_regions(self.reduce_union(coarse).float(), boxes, self.union_size))
 
 
 class Evidence(nn.Module):

@@ -23,5 +23,6 @@ def log_prior(
 
 
 def scored(logits: Float[Tensor, "B P V"], prior: Float[Tensor, "B P V"]) -> Float[Tensor, "B P V"]:
-    """Scores in [0, 1]: sigmoid(logit) * prior; 0 where the verb is impossible."""
-    return (F.logsigmoid(logits.float()) + prior).exp()
+    """Scores in [0, 1]: sigmoid(logit) * prior; 0 where the verb is impossible, and below 2e-38."""
+    logs = (F.logsigmoid(logits.float()) + prior).clamp_min(-87)  # the exponential of -inf is slow
+    return F.threshold(logs.exp(), 2e-38, 0.0)

@@ -60,26 +60,14 @@ def read_regions(
         real = boxes.new_tensor(features.shape[2:]).expand(batch, 2)
     rows = _weights(y1, y2, real[:, 0], size, features.shape[2], samples).to(features.dtype)
     columns = _weights(x1, x2, real[:, 1], size, features.shape[3], samples).to(features.dtype)
-    last = features.permute(0, 2, 3, 1)  # B h w C
-    strips = torch.bmm(rows.flatten(1, 2), last.flatten(2)).view(batch, count, size, *last.shape[2:])  # B N S w C
-    return torch.matmul(columns[:, :, None], strips).flatten(2)
-
-
-def read_small(
-    features: Float[Tensor, "B C h w"], boxes: Float[Tensor, "B N 4"], size: int, samples: int = 2
-) -> Float[Tensor, "B N SSC"]:
-    """`read_regions` of many boxes off a map of few cells: all cells weighed at once, one product an image.
-
-    Half the time where boxes outnumber the map's cells, as pairs do; more work, and slower, on a large map.
-    """
-    x1, y1, x2, y2 = boxes.unbind(-1)
-    height, width = features.shape[2:]
-    whole = boxes.new_ones(len(boxes))
-    rows = _weights(y1, y2, whole * height, size, height, samples)
-    columns = _weights(x1, x2, whole * width, size, width, samples)
-    weights = (rows[:, :, :, None, :, None] * columns[:, :, None, :, None, :]).to(features.dtype)  # B N S S h w
-    cells = torch.bmm(weights.flatten(4).flatten(1, 3), features.flatten(2).transpose(1, 2))  # B NSS C
-    return cells.view(*x1.shape, size * size * features.shape[1])
+    channels, height, width = features.shape[1:]
+    if width > height:  # the longer axis goes first: what lies between is smaller
+        strips = torch.bmm(columns.flatten(1, 2), features.permute(0, 3, 2, 1).flatten(2))
+        cells = (rows[:, :, None] @ strips.view(batch, count, size, height, channels)).transpose(2, 3)
+    else:
+        strips = torch.bmm(rows.flatten(1, 2), features.permute(0, 2, 3, 1).flatten(2))
+        cells = columns[:, :, None] @ strips.view(batch, count, size, width, channels)
+    return cells.flatten(2)
 
 
 def resample(
