@@ -12,6 +12,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForObjectDetection, PreTrainedModel
 
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.models.initial import start
 
 FAMILY = ("detr", "conditional_detr", "deformable_detr", "rt_detr", "rt_detr_v2", "d_fine")
 
@@ -19,17 +20,14 @@ FAMILY = ("detr", "conditional_detr", "deformable_detr", "rt_detr", "rt_detr_v2"
 def fresh_network(model_type: str, **config: Any) -> PreTrainedModel:
     """A randomly initialised detector of the DETR family.
 
-    `config` goes to the transformers configuration of `model_type`. Gains of batch normalisation start at one:
-    transformers 5 draws them from N(0, .01) here, with which nothing trains.
+    `config` goes to the transformers configuration of `model_type`; see `models.initial` for how it starts.
     """
     if model_type not in FAMILY:
         raise UserError(
             f"detector model_type={model_type!r} is not of the DETR family; choose one of {', '.join(FAMILY)}"
         )
     network = AutoModelForObjectDetection.from_config(AutoConfig.for_model(model_type, **config))
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.ones_(module.weight)
+    start(network)
     return network
 
 
