@@ -201,8 +201,30 @@ def test_a_checkpoint_on_top_of_another_detector_is_refused(trained, tmp_path):
     with pytest.raises(UserError, match="another detector"):
         restore(tmp_path / "other.ckpt")
     (tmp_path / "noise.ckpt").write_bytes(b"noise")
-    with pytest.raises(UserError, match="not a readable checkpoint"):
+    with pytest.raises(UserError, match="not a checkpoint, or a truncated one"):
         read_checkpoint(tmp_path / "noise.ckpt")
+
+
+def test_pictures_are_predicted_where_the_training_data_are_not(trained, world, tmp_path):
+    checkpoint = read_checkpoint(trained / "checkpoints" / "best.ckpt")
+    checkpoint["recipe"]["paths"]["data"] = str(tmp_path / "nowhere")
+    torch.save(checkpoint, tmp_path / "moved.ckpt")
+    picture = min((world / "hico_20160224_det" / "images" / "test2015").glob("*.jpg"))
+    predict.main([str(tmp_path / "moved.ckpt"), str(picture), "--out", str(tmp_path / "out")])
+    assert (tmp_path / "out" / f"{picture.stem}.json").is_file()
+
+
+def test_a_training_that_diverges_ends_with_one_line_and_without_figures(world, tmp_path, monkeypatch, capsys):
+    """Nor are the figures of an earlier run in this folder taken for its own."""
+    (tmp_path / "figures.json").write_text('{"test/map_full": 0.5}')
+    argv = ["rmlr-train", f"paths.data={world.parent}", f"hydra.run.dir={tmp_path}", *QUICK, "trainer.max_epochs=1"]
+    monkeypatch.setattr(sys, "argv", [*argv, "alignment.word.weight=nan"])
+    with pytest.raises(SystemExit) as caught:
+        train.main()
+    assert caught.value.code == 2
+    assert "training diverged in epoch 0" in capsys.readouterr().err
+    assert not (tmp_path / "figures.json").exists()
+    assert not list((tmp_path / "checkpoints").glob("*.ckpt"))
 
 
 @pytest.mark.slow

@@ -30,17 +30,39 @@ OmegaConf.register_new_resolver("wandb_offline", lambda: not os.environ.get("WAN
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Print a user's mistake as one line on standard error and exit with status 2."""
+    """Print a user's mistake as one line on standard error and exit with status 2.
+
+    What Hydra, OmegaConf and Lightning refuse counts as one, too; HYDRA_FULL_ERROR=1 shows where it happened.
+    """
     try:
         yield
     except Exception as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, UserError):
-            cause = cause.__cause__  # hydra wraps what happens while it makes an object
-        if cause is None:
+        line = _line(error)
+        if line is None or os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
-        print(f"error: {cause}", file=sys.stderr)
+        print(f"error: {line}", file=sys.stderr)
         sys.exit(2)
+
+
+def _line(error: BaseException) -> str | None:
+    """What to tell the user; None where it is no mistake of theirs."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, UserError):
+        cause = cause.__cause__  # hydra wraps what happens while it makes an object
+    if cause is not None:
+        return str(cause).rpartition("UserError: ")[2].strip()  # a loading process sends its traceback along
+    # Not above: processes that draw the world import this file, and must not bring torch
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+    from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
+    if isinstance(error, HydraException):
+        reason = error.__cause__ or error
+        where = str(error).rpartition("full_key: ")[2] if "full_key: " in str(error) else ""
+        return f"configuration {where}: {' '.join(str(reason).split())}".replace(" :", ":")
+    if isinstance(error, (OmegaConfBaseException, MisconfigurationException)):
+        return f"configuration: {str(error).splitlines()[0]}"
+    return None
 
 
 def quiet() -> None:

@@ -23,6 +23,8 @@ from rmlr_lightning.metrics.export import (
     write_vcoco_pickle,
 )
 from rmlr_lightning.metrics.vcoco_metric import role_detections
+from rmlr_lightning.metrics.whole_file import write_whole
+from rmlr_lightning.models.checkpoint import check_vocabulary
 from rmlr_lightning.tasks.hoi import HOITask
 from rmlr_lightning.vocabulary import vcoco
 
@@ -34,11 +36,14 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
     if cfg.split not in ("val", "test"):
         raise UserError(f"split={cfg.split}: choose val or test")
     task, recipe = restore(cfg.checkpoint, paths=cfg.paths)
+    _check_outputs(cfg, task)
     seed_everything(recipe.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")
     recipe.data = OmegaConf.merge(recipe.data, cfg.data)
     datamodule = instantiate(recipe.data)
     datamodule.prepare_data()
+    there = datamodule.without_source(cfg.split).vocabulary
+    check_vocabulary(there, task.vocabulary, f"the {cfg.split} split's data", str(cfg.checkpoint))
     source = merged_source(cfg.get("source"), recipe.get("source"))
     read_from(source, datamodule, task.model, [cfg.split])
     trainer = instantiate(
@@ -72,23 +77,38 @@ def export(path: Path, kept: list, task: HOITask) -> None:
     HICO-DET's own MATLAB script.
     """
     targets, found = zip(*kept, strict=True)
-    roles = task.vocabulary.verbs == vcoco().verbs
-    if roles:
+    if _has_roles(task):
         columns = role_columns([role_detections(t.image_id, f) for t, f in zip(targets, found, strict=True)])
     else:
         columns = pair_columns([target.file_name for target in targets], found)
-    path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".npz":
         write_npz(path, columns)
     elif path.suffix == ".json":
         write_json(path, columns)
-    elif path.suffix == ".pkl" and roles:
+    elif path.suffix == ".pkl":
         write_vcoco_pickle(path, columns)
-    elif not path.suffix and not roles:
-        write_hicodet_matlab(path, columns, task.vocabulary)
     else:
-        formats = ".npz, .json or .pkl" if roles else ".npz, .json or a folder without ending"
-        raise UserError(f"export={path}: this data set's detections can be written as {formats}")
+        write_hicodet_matlab(path, columns, task.vocabulary)
+
+
+def _has_roles(task: HOITask) -> bool:
+    return task.vocabulary.verbs == vcoco().verbs
+
+
+def _check_outputs(cfg: DictConfig, task: HOITask) -> None:
+    """Before the work is done: can what is asked for be written?"""
+    endings = (".npz", ".json", ".pkl") if _has_roles(task) else (".npz", ".json", "")
+    if cfg.export and Path(cfg.export).suffix not in endings:
+        formats = ", ".join(endings[:2]) + (" or .pkl" if _has_roles(task) else " or a folder without ending")
+        raise UserError(f"export={cfg.export}: this data set's detections can be written as {formats}")
+    for option in ("export", "out"):
+        path = Path(cfg[option] or ".")
+        if cfg[option] and path.is_dir() and (path.suffix or option == "out"):
+            raise UserError(f"{option}={path}: is a folder; name a file")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{option}={path}: its folder cannot be made ({error.strerror})") from None
 
 
 @hydra.main(version_base="1.3", config_path=conf_dir(), config_name="evaluate")
@@ -99,7 +119,7 @@ def main(cfg: DictConfig) -> None:
         metrics = evaluate(cfg)
         print_results(metrics, cfg.split, f"{cfg.checkpoint} on {cfg.split}")
         if cfg.out:
-            Path(cfg.out).write_text(json.dumps(metrics, indent=1), encoding="utf-8")
+            write_whole(cfg.out, json.dumps(metrics, indent=1).encode())
 
 
 if __name__ == "__main__":

@@ -34,6 +34,8 @@ def of_checkpoint(cfg: DictConfig) -> DictConfig:
 def extract(cfg: DictConfig) -> list[Work]:
     """Make (or verify) all caches that the configuration names."""
     cfg = of_checkpoint(cfg)
+    if isinstance(cfg.splits, str):
+        raise UserError(f"splits={cfg.splits}: expected a list, such as splits=[{cfg.splits}]")
     wrong = [split for split in cfg.splits if split not in SPLITS]
     if wrong or not cfg.splits:
         raise UserError(f"splits={list(cfg.splits)}: choose from {', '.join(SPLITS)}")

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from rmlr_lightning.cli.config import one_line_errors
+from rmlr_lightning.cli.device import device_of
 from rmlr_lightning.cli.restore import restore
 from rmlr_lightning.data.collate import collate_entities, collate_images
 from rmlr_lightning.data.given_boxes import read_given_boxes
@@ -69,8 +70,8 @@ def as_json(path: Path, size: tuple[int, int], found: Detections, vocabulary: Vo
 
 def predict(args: argparse.Namespace) -> Iterator[tuple[Path, Image.Image, Detections, list, Vocabulary]]:
     """Triplets of all pictures, one by one, with the boxes that were paired."""
-    task, cfg = restore(args.checkpoint)
-    task = task.to(args.device)
+    task, cfg = restore(args.checkpoint, scoring=False)
+    task = task.to(device_of(args.device, "--device"))
     resize = instantiate(cfg.data.test.resize)
     paths = pictures_of(args.images)
     given = read_given_boxes(args.boxes, paths) if args.boxes else {}
@@ -119,10 +120,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Entry point."""
     args = parser().parse_args(argv)
     with one_line_errors():
-        if args.out.exists() and not args.out.is_dir():
-            raise UserError(f"--out {args.out}: is a file; name a folder")
+        for option in ("least", "most"):
+            if getattr(args, option) < 0:
+                raise UserError(f"--{option} {getattr(args, option)}: expected a number from 0")
         for path, image, found, boxes, vocabulary in predict(args):
-            args.out.mkdir(parents=True, exist_ok=True)
+            try:
+                args.out.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise UserError(f"--out {args.out}: cannot be made a folder ({error.strerror}); name another") from None
             record = as_json(path, (image.height, image.width), found, vocabulary)
             (args.out / f"{path.stem}.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
             picture = triplets_picture(

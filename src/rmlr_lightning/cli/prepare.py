@@ -82,22 +82,21 @@ def synthetic(args: argparse.Namespace) -> None:
         width, height = (int(v) for v in args.size.lower().split("x"))
     except ValueError:
         raise UserError(f"--size {args.size}: expected WIDTHxHEIGHT, such as 448x320") from None
-    config = WorldConfig(
-        train=args.train,
-        val=args.val,
-        test=args.test,
-        seed=args.seed,
-        size=(width, height),
-        clutter=args.clutter,
-        noise=args.noise,
-        jitter=args.jitter,
-        occlusion=args.occlusion,
-        twins=args.twins,
-    )
+    sheet = args.contact_sheet
+    if sheet is not None and sheet.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise UserError(f"--contact-sheet {sheet}: expected the name of a picture, such as sheet.png")
+    dials = ("train", "val", "test", "seed", "clutter", "noise", "jitter", "occlusion", "twins")
+    try:
+        config = WorldConfig(size=(width, height), **{dial: getattr(args, dial) for dial in dials})
+    except ValueError as error:
+        raise UserError(str(error)) from None
     draw_world(config, args.out, args.workers)
-    if args.contact_sheet is not None:
-        args.contact_sheet.parent.mkdir(parents=True, exist_ok=True)
-        write_contact_sheet(args.out, args.contact_sheet)
+    if sheet is not None:
+        try:
+            sheet.parent.mkdir(parents=True, exist_ok=True)
+            write_contact_sheet(args.out, sheet)
+        except OSError as error:
+            raise UserError(f"--contact-sheet {sheet}: cannot be written ({error.strerror})") from None
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -1,6 +1,7 @@
 """The finished runs below some folders, by row, size of the training set and seed."""
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -63,12 +64,16 @@ def find_runs(folders: Iterable[Path], figure: str) -> Found:
             unfinished.append(home)
             continue
         figures = _figures(home / "figures.json")
-        if figure not in figures:
+        if not math.isfinite(figures.get(figure, math.nan)):
             without.append(home)
             continue
         name, train = str(config["name"]), _below(config, "data", "prepare", "config", "train")
         label = str(config.get("label") or name.replace("_", " "))
-        runs.append(Run(home, name, _overrides(home), label, train, int(config["seed"]), figures))
+        if not isinstance(config["seed"], int):
+            raise UserError(
+                f"{home / 'config.yaml'}: its seed is {config['seed']!r}, no number; mend or remove the run"
+            )
+        runs.append(Run(home, name, _overrides(home), label, train, config["seed"], figures))
     if not runs:
         rest = f" ({len(unfinished)} unfinished, {len(without)} without {figure})" if unfinished or without else ""
         raise UserError(f"{', '.join(map(str, folders))}: no finished run here{rest}; a run is finished when "

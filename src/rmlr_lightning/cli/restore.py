@@ -10,12 +10,13 @@ from rmlr_lightning.models.checkpoint import read_checkpoint, read_vocabulary
 from rmlr_lightning.tasks.hoi import HOITask, check_checkpoint
 
 
-def restore(path: str | Path, **changes: Any) -> tuple[HOITask, DictConfig]:
+def restore(path: str | Path, scoring: bool = True, **changes: Any) -> tuple[HOITask, DictConfig]:
     """The task of a checkpoint, in evaluation mode, and the configuration it was trained with.
 
     Losses and text are for training alone: neither is made.
 
     Args:
+        scoring: read the true labels that some metrics want (twins, role AP); without, no data set need be there.
         changes: top-level keys of the configuration to replace, such as `paths`.
 
     Raises:
@@ -26,6 +27,8 @@ def restore(path: str | Path, **changes: Any) -> tuple[HOITask, DictConfig]:
     for key, value in changes.items():
         cfg[key] = value
     cfg.task.module.losses, cfg.task.module.text = {}, None
+    if not scoring:
+        cfg.task.module.twins = cfg.task.module.role_truth = None
     task: HOITask = instantiate(cfg.task.module, vocabulary=read_vocabulary(checkpoint["vocabulary"]))
     check_checkpoint(task, checkpoint, str(path))
     task.load_state_dict(checkpoint["state_dict"], strict=False)

@@ -12,6 +12,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from rmlr_lightning.cli.device import device_of
 from rmlr_lightning.data.collate import collate_images, single_scenes
 from rmlr_lightning.data.interactions import Interactions
 from rmlr_lightning.data.scenes.fingerprint import fingerprint
@@ -117,11 +118,14 @@ def fill(
     Raises:
         UserError: a broken picture, or no room.
     """
+    for name, value, least in (("batch_size", batch_size, 1), ("num_workers", num_workers, 0)):
+        if not isinstance(value, int) or value < least:
+            raise UserError(f"source.{name}={value}: expected a whole number from {least}")
     check_room(work[0].folder.path.parent, size_of(work, detector, storage))
     before = next(detector.parameters()).device
     local = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
     try:
-        detector.to(local if device == "auto" else device).eval()
+        detector.to(local if device == "auto" else device_of(device, "source.device")).eval()
         _fill(work, detector, storage, batch_size, num_workers)
     finally:
         detector.to(before)

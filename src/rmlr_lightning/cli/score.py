@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from rmlr_lightning.cli.score_analysis import extras_text, hicodet_extras, vcoco_extras
@@ -105,9 +106,13 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("--ids", metavar="FILE", help="ids of the images to score")
         draws = 1000 if name == "compare" else 0
         command.add_argument(
-            "--bootstrap", type=_draws, default=draws, metavar="N", help=f"draws of the images, for intervals ({draws})"
+            "--bootstrap",
+            type=partial(_number, least=1),
+            default=draws,
+            metavar="N",
+            help=f"draws of the images, for intervals ({draws})",
         )
-        command.add_argument("--seed", type=int, default=0, help="of the draws (0)")
+        command.add_argument("--seed", type=_number, default=0, help="of the draws (0)")
         command.add_argument("--json", action="store_true", help="one JSON object on standard output")
     return out
 
@@ -142,11 +147,10 @@ def _write(
         print(f"\n{extras_text(extras)}")
 
 
-def _draws(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
+def _number(text: str, least: int = 0) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"expected a whole number from {least}, not {text!r}")
+    return int(text)
 
 
 if __name__ == "__main__":

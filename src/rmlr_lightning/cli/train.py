@@ -16,6 +16,8 @@ from rmlr_lightning.cli.source import read_from
 from rmlr_lightning.cli.sweep import alone, kept_figures, turn
 from rmlr_lightning.cli.table import print_results
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.metrics.whole_file import write_whole
+from rmlr_lightning.models.checkpoint import check_vocabulary, load_checkpoint
 
 
 def task_of(cfg: DictConfig, datamodule: LightningDataModule) -> LightningModule:
@@ -32,7 +34,23 @@ def resume_from(cfg: DictConfig) -> str | None:
     path = last if cfg.resume in ("last", "auto") else Path(cfg.resume)
     if not path.is_file():
         raise UserError(f"resume={cfg.resume}: {path} is no checkpoint; leave `resume` out to start anew")
+    if not {"optimizer_states", "loops"} <= load_checkpoint(path).keys():
+        raise UserError(f"resume={cfg.resume}: {path} holds no state of a training; leave `resume` out to start anew")
     return str(path)
+
+
+def _check(cfg: DictConfig) -> None:
+    """What nothing else looks at before it is too late."""
+    if not isinstance(cfg.seed, int) or not 0 <= cfg.seed < 2**32:
+        raise UserError(f"seed={cfg.seed}: expected a whole number from 0 to 2**32 - 1")
+
+
+def _check_vocabularies(datamodule: LightningDataModule, splits: list[str]) -> None:
+    """All splits must speak of the same HOIs."""
+    ours = datamodule.vocabulary
+    for split in splits[1:] if ours is not None else []:
+        there = datamodule.without_source(split).vocabulary
+        check_vocabulary(there, ours, f"the {split} split's data (data.{split})", "the train split's (data.train)")
 
 
 def _parts(group: DictConfig | None) -> list:
@@ -49,6 +67,7 @@ def _advise(cfg: DictConfig) -> None:
 
 def train(cfg: DictConfig) -> dict[str, float]:
     """One run: returns the last values of all metrics."""
+    _check(cfg)
     seed_everything(cfg.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")
     _advise(cfg)
@@ -58,8 +77,11 @@ def train(cfg: DictConfig) -> dict[str, float]:
     checkpoint = resume_from(cfg)
     if checkpoint is not None:
         warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
-    task = task_of(cfg, datamodule)
     splits = ["train", "val", "test"] if cfg.test else ["train", "val"]
+    _check_vocabularies(datamodule, splits)
+    task = task_of(cfg, datamodule)
+    if cfg.export and not hasattr(task, "export"):
+        raise UserError(f"export={cfg.export}: only a detector can be exported; train one with experiment=detector")
     read_from(cfg.get("source"), datamodule, getattr(task, "model", None), splits)
     task.recipe = OmegaConf.to_container(cfg, resolve=False)
     trainer: Trainer = instantiate(
@@ -68,6 +90,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
         callbacks=_parts(cfg.callbacks),
     )
     if trainer.is_global_zero:
+        Path(cfg.paths.output, "figures.json").unlink(missing_ok=True)  # of an earlier run in this folder
         OmegaConf.save(cfg, Path(cfg.paths.output, "config.yaml"), resolve=True)
     wall, cpu = time.perf_counter(), time.process_time()
     trainer.fit(task, datamodule, ckpt_path=checkpoint, weights_only=False)
@@ -83,7 +106,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
         task.export(Path(cfg.export), {"size": height_width, "seed": cfg.seed, "test": figures})
     figures = {name: float(value) for name, value in metrics.items()} | cost
     if trainer.is_global_zero:
-        Path(cfg.paths.output, "figures.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
+        write_whole(Path(cfg.paths.output, "figures.json"), json.dumps(figures, indent=1).encode())
         _tell(cfg, trainer, metrics)
     return figures
 

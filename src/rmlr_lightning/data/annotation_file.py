@@ -50,8 +50,9 @@ class AnnotationFile(NamedTuple):
 
     def json(self, content: bytes | None = None) -> Any:
         """The file parsed as JSON; `content` when it has been read already."""
+        content = self.read() if content is None else content
         try:
-            return json.loads(self.read() if content is None else content)
+            return json.loads(content)
         except (ValueError, RecursionError) as error:  # ValueError: also bad UTF-8, and integers of 5,000 digits
             raise self.error(f"broken or truncated JSON ({error})") from error
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 from pathlib import Path
 
 import torch
@@ -33,11 +32,13 @@ def read_coco_boxes(path: str | Path) -> list[BoxTarget]:
             rows = [row for row in coco.imgToAnns[image_id] if row["bbox"][2] > 0 and row["bbox"][3] > 0]
             boxes = torch.tensor([row["bbox"] for row in rows], dtype=torch.float32).reshape(-1, 4)
             boxes[:, 2:] += boxes[:, :2]
+            if not boxes.isfinite().all():
+                raise ValueError(f"image {image_id} has a box that is not finite")
             labels = torch.tensor([COCO_INDEX_OF_CATEGORY[row["category_id"]] for row in rows], dtype=torch.long)
             crowd = torch.tensor([bool(row.get("iscrowd", 0)) for row in rows], dtype=torch.bool)
             size = torch.tensor([image["height"], image["width"]])
             targets.append(BoxTarget(image["file_name"], image_id, size, boxes, labels, crowd))
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, IndexError) as error:
+    except (AssertionError, ValueError, RuntimeError, KeyError, TypeError, IndexError) as error:
         raise UserError(f"{path}: not a COCO instances file ({type(error).__name__}: {error})") from error
     return targets
 
@@ -54,6 +55,8 @@ class CocoBoxes(Dataset):
         limit: int | None = None,
     ) -> None:
         self.targets = read_coco_boxes(annotations)[:limit]
+        if not self.targets:
+            raise UserError(f"{annotations}: no image in it (limit={limit})")
         self.images = Path(images)
         self.resize = resize
         self.augment = augment

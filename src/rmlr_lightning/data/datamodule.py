@@ -7,6 +7,7 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from rmlr_lightning.data.collate import collate
 from rmlr_lightning.data.sampler import AlikeTogether, EveryItemOnce
+from rmlr_lightning.errors import UserError
 
 
 class DataModule(LightningDataModule):
@@ -35,6 +36,11 @@ class DataModule(LightningDataModule):
         prepare: Callable[[], object] | None = None,
     ) -> None:
         super().__init__()
+        for name, value, least in (
+            ("batch_size", batch_size, 1), ("eval_batch_size", eval_batch_size, 1), ("num_workers", num_workers, 0)
+        ):  # fmt: skip
+            if not isinstance(value, int) or value < least:
+                raise UserError(f"data.{name}={value}: expected a whole number from {least}")
         self.make = {"train": train, "val": val, "test": test}
         self.batch_size, self.eval_batch_size, self.num_workers = batch_size, eval_batch_size, num_workers
         self.alike = alike

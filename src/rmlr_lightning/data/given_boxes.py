@@ -38,16 +38,17 @@ def read_given_boxes(path: Path, pictures: Sequence[Path]) -> dict[Path, GivenBo
     """Rows {image_id, category_id, bbox: xywh, score} of COCO's results format, by picture.
 
     A row belongs to the picture whose file name or stem is its `image_id`, or whose name ends in that number
-    (COCO_val2014_000000000294.jpg is 294). Pictures without rows get no boxes; rows of other pictures are left out.
+    (COCO_val2014_000000000294.jpg is 294), where that fits one picture only. Pictures without
+    rows get no boxes; rows of other pictures are left out.
 
     Raises:
         UserError: no such file, not this format, impossible numbers, or rows that fit none of the pictures.
     """
     try:
         rows = json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file; --boxes wants detections in COCO results format") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; --boxes wants detections in COCO results format") from error
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not JSON ({error})") from error
     if not isinstance(rows, list):
         raise UserError(f"{path}: expected a list of {{image_id, category_id, bbox, score}} (COCO results format)")
@@ -71,11 +72,12 @@ def read_given_boxes(path: Path, pictures: Sequence[Path]) -> dict[Path, GivenBo
 
 
 def _names(pictures: Sequence[Path]) -> dict[str, Path]:
-    names: dict[str, Path] = {}
+    numbered: dict[str, list[Path]] = {}
     for picture in pictures:
         number = re.search(r"(\d+)$", picture.stem)
         if number:
-            names.setdefault(str(int(number.group())), picture)
+            numbered.setdefault(str(int(number.group())), []).append(picture)
+    names = {number: group[0] for number, group in numbered.items() if len(group) == 1}
     return names | {picture.stem: picture for picture in pictures} | {picture.name: picture for picture in pictures}
 
 
@@ -83,13 +85,13 @@ def _row(path: Path, number: int, row: object) -> tuple[object, int, list[float]
     try:
         image, category, box, score = (row[key] for key in ("image_id", "category_id", "bbox", "score"))
         box, score = [float(value) for value in box], float(score)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{path}: row {number} lacks or garbles one of image_id, category_id, bbox, score") from error
     if len(box) != 4 or not all(map(math.isfinite, box)) or min(box[2:]) < 0:
         raise UserError(f"{path}: row {number} has the bbox {box}; expected [x, y, width, height] in pixels")
     if not 0 <= score <= 1:
         raise UserError(f"{path}: row {number} has the score {score}; expected 0 to 1")
-    if category not in COCO_INDEX_OF_CATEGORY:
+    if not isinstance(category, int) or category not in COCO_INDEX_OF_CATEGORY:
         raise UserError(
             f"{path}: row {number} has the category_id {category}, which is none of COCO's 80 (ids 1 to 90 with gaps)"
         )

@@ -52,6 +52,8 @@ class Interactions(Dataset):
         limit: int | None = None,
     ) -> None:
         self.vocabulary: Vocabulary = annotations.vocabulary
+        if limit is not None and limit < 1:
+            raise UserError(f"limit={limit}: expected a number of images from 1")
         labels = getattr(annotations, "image_hois", None)
         keep = [
             index

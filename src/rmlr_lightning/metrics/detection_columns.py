@@ -72,6 +72,8 @@ class Columns:
         """A column of floats, (K,) or (K, width); NaN and None only where `missing` allows."""
         values = self.raw(key)
         if not isinstance(values, np.ndarray):
+            if not isinstance(values, list):
+                raise self.error(f"{key!r} is not {_shape(width)} of numbers")
             empty = [None] * (width or 0) if width is None else [None] * width
             values = [empty if missing and value is None else value for value in values] if missing else values
             try:

@@ -5,12 +5,16 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rmlr_lightning.errors import UserError
+
 
 class Attention(nn.Module):
     """Multi-head attention of queries over masked keys."""
 
     def __init__(self, dim: int, heads: int, key_dim: int | None = None) -> None:
         super().__init__()
+        if heads < 1 or dim % heads:
+            raise UserError(f"heads={heads}: must divide the width of the tokens, {dim}")
         self.heads = heads
         self.query = nn.Linear(dim, dim)
         self.key_value = nn.Linear(key_dim or dim, 2 * dim)

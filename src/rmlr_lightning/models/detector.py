@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from torchvision.ops import box_convert
 from transformers import PreTrainedModel
 
+from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.network import copy_trunk, fresh_network, load_network, pretrained_network, weights_hash
 from rmlr_lightning.types import Entities, Images, Scene
 from rmlr_lightning.vocabulary import COCO_INDEX, COCO_INDEX_OF_CATEGORY
@@ -83,8 +84,17 @@ class Detector(nn.Module):
         names = network.config.id2label
         if len(names) == 80:  # the RT-DETR line counts 0..79
             labels = list(range(80))
-        else:  # DETR counts by category id, 0..90
+        elif len(names) in (91, 92):  # DETR counts by category id, 0..90
             labels = [COCO_INDEX_OF_CATEGORY.get(category, -1) for category in range(len(names))]
+        else:
+            raise UserError(
+                f"detector {name!r} knows {len(names)} classes; only COCO's 80, or its 91 category ids, can be read"
+            )
+        right = network.config.model_type == "detr"  # the others of the family score classes by sigmoids
+        if softmax != right:
+            raise UserError(
+                f"detector {name!r} is a {network.config.model_type}: give model.detector.softmax={str(right).lower()}"
+            )
         detr_line = network.config.model_type in ("detr", "conditional_detr", "deformable_detr")
         statistics = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD} if detr_line else {}
         return cls(network, labels, softmax, stride, frozen=frozen, **statistics)

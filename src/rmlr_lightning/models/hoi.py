@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.detector import Detector
 from rmlr_lightning.models.given import with_given
 from rmlr_lightning.ops.pairing import pair
@@ -43,6 +44,10 @@ class HOIModel(nn.Module):
         super().__init__()
         self.detector, self.selection = detector, selection
         self.remine, self.ire, self.irm = remine, ire, irm
+        if not isinstance(bucket, int) or bucket < 1:
+            raise UserError(f"model.bucket={bucket}: expected a whole number from 1")
+        if not isinstance(power, (int, float)):
+            raise UserError(f"model.power={power}: expected a number")
         self.power, self.bucket = power, bucket
         if compiled:
             self.reason = torch.compile(self.reason, fullgraph=True, dynamic=False)

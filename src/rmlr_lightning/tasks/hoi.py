@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.losses.alignment import Alignment
-from rmlr_lightning.models.checkpoint import plain_vocabulary
+from rmlr_lightning.models.checkpoint import check_vocabulary, plain_vocabulary, read_vocabulary
 from rmlr_lightning.models.hoi import HOIModel
 from rmlr_lightning.ops.associate import associate
 from rmlr_lightning.ops.masked import gather_rows
@@ -77,6 +77,7 @@ class HOITask(LightningModule):
         self.same_object = same_object
         self.kept: list[tuple[Target, Detections]] | None = None  # set to [] to keep what evaluation finds
         self.recipe: dict[str, Any] = {}  # the configuration, kept in checkpoints so that they can be used alone
+        self.register_buffer("finite", torch.tensor(True), persistent=False)  # all losses so far
         role_truth = role_truth or {}
         self.scores = nn.ModuleDict(
             {
@@ -113,9 +114,24 @@ class HOITask(LightningModule):
         labels, prior = labels & seen, torch.where(seen, prior, -torch.inf)
         terms = {name: loss(prediction, labels, prior) for name, loss in self.losses.items()}
         total = torch.stack(list(terms.values())).sum()
+        self.finite = self.finite & total.detach().isfinite()
         logged = {f"train/loss_{name}": term.detach() for name, term in terms.items()} | {"train/loss": total.detach()}
         self.log_dict(logged, batch_size=len(batch.targets), prog_bar=True, on_step=False, on_epoch=True)
         return total
+
+    def on_train_epoch_end(self) -> None:
+        self._check_finite()
+
+    def on_validation_start(self) -> None:
+        self._check_finite()
+
+    def _check_finite(self) -> None:
+        """Once an epoch, before a checkpoint is written: a check a step would wait for the GPU."""
+        if not self.finite:
+            raise UserError(
+                f"training diverged in epoch {self.current_epoch}: a loss is not finite; lower optim.lr or the weights "
+                "of the losses, or use trainer.precision=32-true"
+            )
 
     def validation_step(self, batch: Batch, index: int) -> None:
         self._score("val", batch)
@@ -159,12 +175,17 @@ def _bank(text: Callable[[Vocabulary], TextBank] | None, vocabulary: Vocabulary)
 
 def check_checkpoint(task: HOITask, checkpoint: Mapping[str, Any], path: str = "checkpoint") -> None:
     """Refuse a checkpoint whose parts or detector are not those of the task. A task without losses needs none."""
-    ours = {name for name in task.state_dict() if not name.startswith(DETECTOR)}
-    theirs = {name for name in checkpoint["state_dict"] if task.losses or not name.startswith(LOSSES)}
+    ours = {name: value.shape for name, value in task.state_dict().items() if not name.startswith(DETECTOR)}
+    theirs = {
+        name: value.shape
+        for name, value in checkpoint["state_dict"].items()
+        if task.losses or not name.startswith(LOSSES)
+    }
     if ours != theirs:
-        odd = sorted(ours ^ theirs)
+        odd = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
         raise UserError(
             f"{path}: made by another model ({len(odd)} parts differ, such as {odd[0]}); use its own recipe"
         )
     if checkpoint.get("detector_hash") != task.model.detector.hash:
         raise UserError(f"{path}: trained on top of another detector; give the detector weights it was trained with")
+    check_vocabulary(read_vocabulary(checkpoint["vocabulary"]), task.vocabulary, path, "the data")

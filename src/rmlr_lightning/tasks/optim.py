@@ -7,6 +7,8 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
+from rmlr_lightning.errors import UserError
+
 
 def constant(progress: float) -> float:
     """The learning rate stays."""
@@ -43,6 +45,9 @@ class AdamWRecipe:
         warmup: float = 0.0,
         betas: tuple[float, float] = (0.9, 0.999),
     ) -> None:
+        for name, value in {"lr": lr, "weight_decay": weight_decay, "warmup": warmup, **dict(lr_of or {})}.items():
+            if not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+                raise UserError(f"optim.{name}={value}: expected a number from 0")
         self.lr, self.weight_decay, self.warmup, self.schedule = lr, weight_decay, warmup, schedule
         self.betas = tuple(betas)
         self.lr_of = dict(lr_of or {})

@@ -1,5 +1,6 @@
 """What a world is made of: the dials, and the specs of images before they are drawn."""
 
+import math
 from dataclasses import asdict, dataclass
 
 VERSION = 3  # of the generator: a change that moves pixels or labels raises it
@@ -32,6 +33,10 @@ class WorldConfig:
             )
         if min(self.size) < 160:
             raise ValueError(f"size {self.size[0]}x{self.size[1]}: expected at least 160 pixels a side")
+        dials = {name: getattr(self, name) for name in ("clutter", "noise", "jitter", "occlusion", "slack")}
+        for name, value in dials.items():
+            if not 0 <= value < math.inf:
+                raise ValueError(f"{name} {value}: expected a number from 0")
         if not 0 <= self.twins <= 0.8:
             raise ValueError(f"twins {self.twins}: expected a part of the images, 0 to 0.8")
 

@@ -40,12 +40,13 @@ def existing(out: Path, config: WorldConfig) -> bool:
     try:
         there = json.loads((out / "world.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise FileExistsError(
-            f"{out}: holds something that is not a synthetic world (no world.json); give another --out"
-        ) from None
+        there = None
+    another = "give another folder (--out, data.prepare.out)"
+    if not isinstance(there, dict):
+        raise FileExistsError(f"{out}: holds something that is not a synthetic world (no world.json); {another}")
     if there.get("version") == VERSION and there.get("config") == config.as_dict():
         return True
-    raise FileExistsError(f"{out}: holds a world of other settings (see world.json); remove it or give another --out")
+    raise FileExistsError(f"{out}: holds a world of other settings (see world.json); remove it or {another}")
 
 
 def draw_all(

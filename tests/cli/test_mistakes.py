@@ -1,0 +1,155 @@
+"""What users get wrong: each case ends in one line, status 2 and no traceback."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from torch.utils.data import DataLoader, Dataset
+
+from rmlr_lightning.cli.config import one_line_errors
+from rmlr_lightning.cli.device import device_of
+from rmlr_lightning.cli.train import resume_from
+from rmlr_lightning.data.datamodule import DataModule
+from rmlr_lightning.data.given_boxes import read_given_boxes
+from rmlr_lightning.errors import UserError
+from rmlr_lightning.models.checkpoint import check_vocabulary, load_checkpoint, read_checkpoint
+from rmlr_lightning.models.detector import Detector
+from rmlr_lightning.models.network import fresh_network
+from rmlr_lightning.tasks.optim import AdamWRecipe
+from rmlr_lightning.vocabulary import hicodet, vcoco
+
+
+def said(capsys, run) -> str:
+    """What a console script prints when `run` fails inside it."""
+    with pytest.raises(SystemExit) as caught, one_line_errors():
+        run()
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1
+    return error
+
+
+class Broken(Dataset):
+    """Its only item is a user's mistake."""
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int):
+        raise UserError("picture.jpg: not a readable picture")
+
+
+def test_a_mistake_found_in_a_loading_process_is_told_without_its_traceback(capsys):
+    loader = DataLoader(Broken(), num_workers=1)
+    assert said(capsys, lambda: next(iter(loader))) == "error: picture.jpg: not a readable picture\n"
+
+
+def test_a_value_that_an_object_refuses_is_told_with_its_key(capsys):
+    cfg = OmegaConf.create({"data": {"_target_": "torch.nn.Linear", "in_features": "many", "out_features": 3}})
+    with pytest.raises(InstantiationException):
+        instantiate(cfg.data)
+    assert said(capsys, lambda: instantiate(cfg.data)).startswith("error: configuration data: ")
+
+
+def test_an_interpolation_that_leads_nowhere_is_told_in_one_line(capsys):
+    cfg = OmegaConf.create({"here": "${there}"})
+    assert "there" in said(capsys, lambda: cfg.here)
+
+
+def test_a_fault_of_ours_keeps_its_traceback():
+    with pytest.raises(ZeroDivisionError), one_line_errors():
+        1 / 0  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("batch_size", 0), ("eval_batch_size", "abc"), ("num_workers", -1), ("batch_size", 2.5)]
+)
+def test_impossible_numbers_of_the_data_are_named(key, value):
+    with pytest.raises(UserError, match=f"data.{key}={value}"):
+        DataModule(list, list, list, **{key: value})
+
+
+@pytest.mark.parametrize(("key", "value"), [("lr", -1), ("lr", "abc"), ("weight_decay", float("nan"))])
+def test_impossible_numbers_of_the_optimiser_are_named(key, value):
+    with pytest.raises(UserError, match=f"optim.{key}={value}"):
+        AdamWRecipe(**{key: value})
+
+
+def test_a_device_that_is_not_there_is_named():
+    with pytest.raises(UserError, match="--device gpu: not a device of this machine"):
+        device_of("gpu", "--device")
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 and no more"])
+def test_what_is_no_checkpoint_is_refused(content, tmp_path):
+    (tmp_path / "a.ckpt").write_bytes(content)
+    with pytest.raises(UserError, match=r"a\.ckpt: not a checkpoint, or a truncated one"):
+        load_checkpoint(tmp_path / "a.ckpt")
+
+
+def test_a_flipped_byte_in_a_checkpoint_is_found_and_its_place_named(tmp_path):
+    path = tmp_path / "a.ckpt"
+    torch.save({"state_dict": {"weight": torch.arange(4096)}}, path)
+    with zipfile.ZipFile(path) as archive:
+        place = next(info for info in archive.infolist() if info.filename.endswith("data/0"))
+    content = bytearray(path.read_bytes())
+    content[place.header_offset + 4096] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"damaged \(.*data/0 in it"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("content", [{}, [1], {"state_dict": {}}, {"state_dict": {}, "recipe": {}, "vocabulary": {}}])
+def test_checkpoints_of_other_things_are_refused(content, tmp_path):
+    torch.save(content, tmp_path / "a.ckpt")
+    with pytest.raises(UserError, match="not a checkpoint of"):
+        read_checkpoint(tmp_path / "a.ckpt")
+
+
+def test_weights_alone_are_nothing_to_resume(tmp_path):
+    torch.save({"state_dict": {}}, tmp_path / "a.ckpt")
+    cfg = OmegaConf.create({"resume": str(tmp_path / "a.ckpt"), "paths": {"output": str(tmp_path)}})
+    with pytest.raises(UserError, match="holds no state of a training"):
+        resume_from(cfg)
+
+
+def test_data_of_another_vocabulary_are_refused():
+    with pytest.raises(UserError, match=r"the test split has another vocabulary .* than a\.ckpt"):
+        check_vocabulary(vcoco(), hicodet(), "the test split", "a.ckpt")
+
+
+def test_the_same_hois_in_another_order_are_another_vocabulary():
+    ours = hicodet()
+    with pytest.raises(UserError, match="in another order"):
+        check_vocabulary(ours._replace(hois=ours.hois[::-1]), ours, "these", "those")
+
+
+def test_a_number_that_two_pictures_end_in_belongs_to_neither(tmp_path):
+    (tmp_path / "boxes.json").write_text('[{"image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9], "score": 1}]')
+    pictures = [Path("a_0001.jpg"), Path("b_0001.jpg")]
+    with pytest.raises(UserError, match="none of its image_id fits"):
+        read_given_boxes(tmp_path / "boxes.json", pictures)
+
+
+def hub_folder(tmp_path: Path, model_type: str, classes: int) -> str:
+    sizes = {"d_model": 32, "encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 16, "decoder_ffn_dim": 16}
+    heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "num_queries": 5, "num_labels": classes}
+    trunk = {"model_type": "rt_detr_resnet", "embedding_size": 8, "hidden_sizes": [8, 8], "depths": [1, 1]}
+    trunk |= {"layer_type": "basic", "out_features": ["stage2"]}
+    network = fresh_network(model_type, backbone_config=trunk, use_pretrained_backbone=False, **sizes, **heads)
+    network.save_pretrained(tmp_path)
+    return str(tmp_path)
+
+
+def test_a_hub_detector_of_classes_of_its_own_is_refused(tmp_path):
+    with pytest.raises(UserError, match="knows 30 classes"):
+        Detector.from_hub(hub_folder(tmp_path, "detr", 30), softmax=True)
+
+
+def test_a_hub_detector_read_by_the_wrong_scores_is_told_the_option(tmp_path):
+    with pytest.raises(UserError, match=r"model\.detector\.softmax=false"):
+        Detector.from_hub(hub_folder(tmp_path, "conditional_detr", 91), softmax=True)
