@@ -43,6 +43,9 @@ def _check(cfg: DictConfig) -> None:
     """What nothing else looks at before it is too late."""
     if not isinstance(cfg.seed, int) or not 0 <= cfg.seed < 2**32:
         raise UserError(f"seed={cfg.seed}: expected a whole number from 0 to 2**32 - 1")
+    for key in ("max_epochs", "max_steps"):
+        if not isinstance(cfg.trainer.get(key) or -1, int):
+            raise UserError(f"trainer.{key}={cfg.trainer[key]}: expected a whole number, -1 for no limit")
 
 
 def _check_vocabularies(datamodule: LightningDataModule, splits: list[str]) -> None:
