@@ -107,7 +107,7 @@ def test_every_part_runs(override, rmlr_train):
 @pytest.mark.slow
 @pytest.mark.parametrize("override", choices("detector"))
 def test_every_detector_trains(override, rmlr_train):
-    out = rmlr_train("experiment=detector", override, "task.module.dense=null", "debug=fast")
+    out = rmlr_train("experiment=detector", override, "debug=fast")
     assert (out / "detector.safetensors").is_file()
 
 

@@ -32,7 +32,7 @@ def detectors() -> dict[str, Detector]:
         else:
             print(
                 f"{name}: no weights in outputs/detector_{option}; `rmlr-train experiment=detector detector={option} "
-                f"task.module.dense=null name=detector_{option}` trains them (RMLR_OUTPUTS names another folder)"
+                f"name=detector_{option}` trains them (RMLR_OUTPUTS names another folder)"
             )
     return {name: Detector.from_file(path) for name, path in found.items()}
 
@@ -60,7 +60,7 @@ def _tiny_detector(option: str) -> Path:
     output = scratch() / f"detector_{option}"
     output.mkdir(parents=True, exist_ok=True)
     overrides = [
-        "experiment=detector", f"detector={option}", "task.module.dense=null", "test=false", "callbacks.recovery=null",
+        "experiment=detector", f"detector={option}", "test=false", "callbacks.recovery=null",
         f"paths.data='{scratch()}'", f"paths.output='{output}'", *TINY,
         "trainer.max_steps=2", "trainer.precision=32-true",
         f"data.prepare.out='{scratch()}/synthetic'", "data.prepare.config.seed=0", "data.batch_size=4",

@@ -147,15 +147,23 @@ class Detector(nn.Module):
         entities = Entities(
             boxes, scores, self.labels[classes], outputs.last_hidden_state, torch.ones_like(scores, dtype=torch.bool)
         )
-        memory = self._memory(outputs.encoder_last_hidden_state, images.mask.shape[-2:])
+        memory = self.maps(outputs.encoder_last_hidden_state, images.mask.shape[-2:])[0]
         return Scene(entities, memory, _shrink(images.mask, memory.shape[-2:]), images.sizes)
 
-    def _memory(self, features: Any, extent: Sequence[int]) -> Float[Tensor, "B C h w"]:
-        """The finest feature map: the first of a list (RT-DETR, D-FINE), or the head of the flattened levels (DETR)."""
+    def maps(self, features: Any, extent: Sequence[int]) -> list[Float[Tensor, "B C _ _"]]:
+        """The encoder's feature maps of pictures of this (height, width), finest first.
+
+        RT-DETR and D-FINE give a list; the DETR line flattens its levels, each half as fine as the one before.
+        """
         if isinstance(features, (list, tuple)):
-            return features[0]
-        height, width = (-(-side // self.stride) for side in extent)
-        return features[:, : height * width].transpose(1, 2).unflatten(2, (height, width))
+            return list(features)
+        maps, start, stride = [], 0, self.stride
+        while start < features.shape[1]:
+            height, width = (-(-side // stride) for side in extent)
+            level = features[:, start : start + height * width]
+            maps.append(level.transpose(1, 2).unflatten(2, (height, width)))
+            start, stride = start + height * width, 2 * stride
+        return maps
 
 
 def _shrink(mask: Bool[Tensor, "B H W"], size: Sequence[int]) -> Bool[Tensor, "B h w"]:

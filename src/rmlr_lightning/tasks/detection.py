@@ -22,7 +22,7 @@ class DetectionTask(LightningModule):
     Args:
         detector: not frozen.
         optim: optimiser and schedule.
-        dense: one-to-many heads on the encoder's maps (`losses.dense`), for the RT-DETR line; None for none.
+        dense: one-to-many heads on the encoder's maps (`losses.dense`); None for none.
         dense_weight: its weight beside the set loss.
     """
 
@@ -53,12 +53,14 @@ class DetectionTask(LightningModule):
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         labels = self.labels(batch.targets)
-        outputs = self.detector.read(batch.inputs.images, labels)
+        images = batch.inputs.images
+        outputs = self.detector.read(images, labels)
         loss = outputs.loss
         self.log("train/loss_set", loss.detach(), batch_size=len(labels), prog_bar=True)
         if self.dense is not None:
             boxes = [box_convert(label["boxes"], "cxcywh", "xyxy") for label in labels]
-            dense = self.dense(outputs.encoder_last_hidden_state, boxes, [label["class_labels"] for label in labels])
+            maps = self.detector.maps(outputs.encoder_last_hidden_state, images.mask.shape[-2:])
+            dense = self.dense(maps, boxes, [label["class_labels"] for label in labels])
             self.log("train/loss_dense", dense.detach(), batch_size=len(labels), prog_bar=True)
             loss = loss + self.dense_weight * dense
         return loss
