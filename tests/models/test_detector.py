@@ -48,7 +48,7 @@ def test_the_encoders_maps_hold_all_it_says_each_half_as_fine(model_type):
 
 @pytest.mark.parametrize("model_type", ["detr", "conditional_detr", "deformable_detr"])
 def test_families_with_masks_hardly_see_the_padding(model_type):
-    """What is left comes through the backbone's convolutions at the edge; where the mask is gone, scores change more."""
+    """What is left comes through the backbone's convolutions at the edge; without the mask scores change more."""
     detector = tiny_detector(model_type)
     images = random_images(1, 64, 64)
 
