@@ -59,7 +59,8 @@ def _line(error: BaseException) -> str | None:
     if isinstance(error, HydraException):
         reason = error.__cause__ or error
         where = str(error).rpartition("full_key: ")[2] if "full_key: " in str(error) else ""
-        return f"configuration {where}: {' '.join(str(reason).split())}".replace(" :", ":")
+        what = f"configuration {where}".strip()
+        return f"{what}: {' '.join(str(reason).split())} (HYDRA_FULL_ERROR=1 shows where)"
     if isinstance(error, (OmegaConfBaseException, MisconfigurationException)):
         return f"configuration: {str(error).splitlines()[0]}"
     return None
