@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 
 from rmlr_lightning.cli.config import conf_dir
 from rmlr_lightning.cli.train import main
+from tests.text.conftest import write_bert
 
 CONF = Path(conf_dir())
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
@@ -87,10 +88,16 @@ def rmlr_train(world, tmp_path, monkeypatch):
 RUNNABLE = [name for name in EXPERIMENTS if name not in ("hicodet", "vcoco")]  # those need images we do not have
 
 
+OF_THE_HUB = {"mpnet": [], "unseen_mpnet": ["model.irm.text_dim=16"]}  # a tiny language model stands in
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("experiment", RUNNABLE)
-def test_every_experiment_runs(experiment, rmlr_train):
-    out = rmlr_train(f"experiment={experiment}", "debug=fast")
+def test_every_experiment_runs(experiment, rmlr_train, tmp_path_factory):
+    overrides = []
+    if experiment in OF_THE_HUB:
+        overrides = [f"text.teacher.name={write_bert(tmp_path_factory.mktemp('bert'))}", *OF_THE_HUB[experiment]]
+    out = rmlr_train(f"experiment={experiment}", *overrides, "debug=fast")
     assert (out / "config.yaml").is_file()
 
 
