@@ -128,6 +128,11 @@ def test_the_same_hois_in_another_order_are_another_vocabulary():
         check_vocabulary(ours._replace(hois=ours.hois[::-1]), ours, "these", "those")
 
 
+def test_a_file_of_vcoco_may_bring_further_hois():
+    ours = vcoco()
+    check_vocabulary(ours._replace(hois=(*ours.hois, (0, 3))), ours, "the test split", "a.ckpt")
+
+
 def test_a_number_that_two_pictures_end_in_belongs_to_neither(tmp_path):
     (tmp_path / "boxes.json").write_text('[{"image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9], "score": 1}]')
     pictures = [Path("a_0001.jpg"), Path("b_0001.jpg")]

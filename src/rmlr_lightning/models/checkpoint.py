@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.vocabulary import Vocabulary
+from rmlr_lightning.vocabulary import Vocabulary, vcoco
 
 
 def load_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -72,10 +72,13 @@ def read_vocabulary(plain: dict[str, list]) -> Vocabulary:
 def check_vocabulary(theirs: Vocabulary, ours: Vocabulary, what: str, than: str) -> None:
     """Refuse data that speak of other verbs or HOIs, or of the same in another order.
 
+    V-COCO's files may differ in their last HOIs: each has those of the vocabulary, then others that occur in it.
+
     Raises:
         UserError: `what` has another vocabulary than `than`.
     """
-    if (theirs.verbs, theirs.hois) != (ours.verbs, ours.hois):
+    shared = len(vcoco().hois) if ours.verbs == vcoco().verbs else None
+    if (theirs.verbs, theirs.hois[:shared]) != (ours.verbs, ours.hois[:shared]):
         raise UserError(
             f"{what} has another vocabulary ({len(theirs.verbs)} verbs, {len(theirs.hois)} HOIs) than {than} "
             f"({len(ours.verbs)}, {len(ours.hois)}), or the same in another order; they must come from one data set"
