@@ -5,29 +5,19 @@ import torch
 from torch import nn
 
 from rmlr_lightning.models.network import fresh_network
+from tests.models.conftest import FAMILY
 
-TRUNK = {
-    "model_type": "rt_detr_resnet",
-    "embedding_size": 8,
-    "hidden_sizes": [8, 8, 16, 16],
-    "depths": [1, 1, 1, 1],
-    "layer_type": "basic",
-    "out_features": ["stage3"],
-}
-SIZES = {"d_model": 32, "encoder_layers": 1, "decoder_layers": 2, "encoder_ffn_dim": 16, "decoder_ffn_dim": 16}
-HEADS = {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "num_queries": 5, "num_labels": 7}
 PIXELS = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
 
 
 def network(model_type: str, **more) -> nn.Module:
     torch.manual_seed(0)
-    return fresh_network(model_type, backbone_config=TRUNK, use_pretrained_backbone=False, **SIZES, **HEADS, **more)
+    config, _, _ = FAMILY[model_type]
+    return fresh_network(model_type, num_labels=7, **config | more)
 
 
 def deformable() -> nn.Module:
-    return network(
-        "deformable_detr", num_feature_levels=1, two_stage=True, two_stage_num_proposals=5, with_box_refine=True
-    )
+    return network("deformable_detr", two_stage=True, two_stage_num_proposals=12, with_box_refine=True)
 
 
 @torch.no_grad()
@@ -41,7 +31,7 @@ def test_every_class_is_rare_at_first(make):
 
 
 def test_boxes_of_conditional_detr_start_with_half_the_sides_of_the_picture():
-    assert torch.equal(read(network("conditional_detr")).pred_boxes[..., 2:], torch.full((2, 5, 2), 0.5))
+    assert torch.equal(read(network("conditional_detr")).pred_boxes[..., 2:], torch.full((2, 12, 2), 0.5))
 
 
 def test_boxes_of_deformable_detr_start_where_the_encoder_proposed_them():
@@ -52,7 +42,7 @@ def test_boxes_of_deformable_detr_start_where_the_encoder_proposed_them():
 
 def test_projections_of_a_plain_detr_start_by_xaviers_rule():
     weight = network("detr").model.encoder.layers[0].mlp.fc1.weight
-    assert weight.std().item() == pytest.approx((2 / (32 + 16)) ** 0.5, rel=0.2)
+    assert weight.std().item() == pytest.approx((2 / (16 + 32)) ** 0.5, rel=0.2)
 
 
 def test_batch_normalisation_starts_as_the_identity():

@@ -36,7 +36,7 @@ def one_line_errors() -> Iterator[None]:
     """
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # of any kind, to look for a mistake among its causes; the rest goes on
         line = _line(error)
         if line is None or os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
