@@ -10,6 +10,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch.utils.data import DataLoader, Dataset
 
+from rmlr_lightning.cli.command import OutputFolder, check_groups
 from rmlr_lightning.cli.config import one_line_errors
 from rmlr_lightning.cli.device import device_of
 from rmlr_lightning.cli.train import resume_from
@@ -155,3 +156,23 @@ def test_a_hub_detector_of_classes_of_its_own_is_refused(tmp_path):
 def test_a_hub_detector_read_by_the_wrong_scores_is_told_the_option(tmp_path):
     with pytest.raises(UserError, match=r"model\.detector\.softmax=false"):
         Detector.from_hub(hub_folder(tmp_path, "conditional_detr", 91), softmax=True)
+
+
+@pytest.mark.parametrize("argument", ["logger=null", "model/irm=", "experiment=null"])
+def test_a_group_set_to_null_is_told_how_to_be_left_out(argument, capsys):
+    error = said(capsys, lambda: check_groups(["seed=1", argument]))
+    assert argument in error and f"~{argument.partition('=')[0]}" in error
+
+
+def test_a_value_set_to_null_is_no_group():
+    check_groups(["source.memory=null", "resume=null", "~logger", "+sweep=ablation", "model=rmlr"])
+
+
+@pytest.mark.parametrize("key", ["run", "sweep"])
+def test_an_output_folder_that_cannot_be_made_is_named_with_its_key(key, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    folder = str(tmp_path / "file" / "out")
+    config = OmegaConf.create({"hydra": {key: {"dir": folder}}})
+    start = OutputFolder().on_run_start if key == "run" else OutputFolder().on_multirun_start
+    error = said(capsys, lambda: start(config))
+    assert f"hydra.{key}.dir={folder}" in error

@@ -3,13 +3,12 @@
 import json
 from pathlib import Path
 
-import hydra
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Trainer, seed_everything
 
-from rmlr_lightning.cli.config import conf_dir, one_line_errors, quiet
+from rmlr_lightning.cli.command import command
 from rmlr_lightning.cli.restore import restore
 from rmlr_lightning.cli.source import merged_source, read_from
 from rmlr_lightning.cli.table import print_results
@@ -111,15 +110,13 @@ def _check_outputs(cfg: DictConfig, task: HOITask) -> None:
             raise UserError(f"{option}={path}: its folder cannot be made ({error.strerror})") from None
 
 
-@hydra.main(version_base="1.3", config_path=conf_dir(), config_name="evaluate")
+@command("evaluate")
 def main(cfg: DictConfig) -> None:
     """Entry point."""
-    quiet()
-    with one_line_errors():
-        metrics = evaluate(cfg)
-        print_results(metrics, cfg.split, f"{cfg.checkpoint} on {cfg.split}")
-        if cfg.out:
-            write_whole(cfg.out, json.dumps(metrics, indent=1).encode())
+    metrics = evaluate(cfg)
+    print_results(metrics, cfg.split, f"{cfg.checkpoint} on {cfg.split}")
+    if cfg.out:
+        write_whole(cfg.out, json.dumps(metrics, indent=1).encode())
 
 
 if __name__ == "__main__":

@@ -3,12 +3,11 @@
 import sys
 from collections.abc import Sequence
 
-import hydra
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from rmlr_lightning.cli.config import conf_dir, one_line_errors, quiet
+from rmlr_lightning.cli.command import command
 from rmlr_lightning.cli.scenes import Work, fill, readable, size_of
 from rmlr_lightning.cli.source import dotted, merged_source, work_of
 from rmlr_lightning.data.scenes.claim import sweep
@@ -78,12 +77,10 @@ def verify(work: Sequence[Work]) -> None:
     print(f"verified: {images} scenes are as they were written")
 
 
-@hydra.main(version_base="1.3", config_path=conf_dir(), config_name="extract")
+@command("extract")
 def main(cfg: DictConfig) -> None:
     """Entry point."""
-    quiet()
-    with one_line_errors():
-        extract(cfg)
+    extract(cfg)
 
 
 if __name__ == "__main__":

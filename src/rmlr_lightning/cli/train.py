@@ -5,13 +5,12 @@ import time
 import warnings
 from pathlib import Path
 
-import hydra
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer, seed_everything
 
-from rmlr_lightning.cli.config import conf_dir, one_line_errors, quiet
+from rmlr_lightning.cli.command import command
 from rmlr_lightning.cli.source import read_from
 from rmlr_lightning.cli.sweep import alone, kept_figures, turn
 from rmlr_lightning.cli.table import print_results
@@ -89,8 +88,8 @@ def train(cfg: DictConfig) -> dict[str, float]:
     task.recipe = OmegaConf.to_container(cfg, resolve=False)
     trainer: Trainer = instantiate(
         cfg.trainer,
-        logger=_parts(cfg.logger) or False,
-        callbacks=_parts(cfg.callbacks),
+        logger=_parts(cfg.get("logger")) or False,
+        callbacks=_parts(cfg.get("callbacks")),
     )
     if trainer.is_global_zero:
         Path(cfg.paths.output, "figures.json").unlink(missing_ok=True)  # of an earlier run in this folder
@@ -133,11 +132,10 @@ def _tell(cfg: DictConfig, trainer: Trainer, metrics: dict) -> None:
         print(f"detector: {cfg.export}")
 
 
-@hydra.main(version_base="1.3", config_path=conf_dir(), config_name="train")
+@command("train")
 def main(cfg: DictConfig) -> float | None:
     """Entry point; returns the monitored value, for sweepers."""
-    quiet()
-    with one_line_errors(), turn(cfg) as mine:
+    with turn(cfg) as mine:
         figures = train(cfg) if mine else kept_figures(cfg)
         return figures.get(cfg.task.monitor)
 
