@@ -21,18 +21,20 @@ from torch.nn.utils import clip_grad_norm_
 from torch.utils.flop_counter import FlopCounterMode
 
 from rmlr_lightning.cli.config import conf_dir
+from rmlr_lightning.data.synthetic.objects import KINDS
 from rmlr_lightning.models.detector import Detector
 from rmlr_lightning.models.network import fresh_network
 from rmlr_lightning.ops.associate import associate
 from rmlr_lightning.ops.pairing import pair
 from rmlr_lightning.ops.prior import scored
 from rmlr_lightning.tasks.hoi import HOITask
-from rmlr_lightning.types import Entities, Prediction, Scene, Target
-from rmlr_lightning.vocabulary import Vocabulary, hicodet
+from rmlr_lightning.types import Entities, Images, Prediction, Scene, Target
+from rmlr_lightning.vocabulary import COCO_INDEX, Vocabulary, hicodet
 
 PICTURE = (800, 1066)  # height, width as DETR sees a photograph
 MEMORY = (25, 34)  # cells of its memory at stride 32
 WIDTH = 256  # of its tokens and its memory
+PEOPLE, THINGS = 8, 10  # in a picture, for FindsAGrid
 TRUE_ROWS = 5  # interactions an image; HICO-DET's training images have 4 on average
 
 # Heads as a user's run has them; Scenes come ready, so none has a detector.
@@ -71,6 +73,32 @@ def detr() -> Detector:
     """A network of the shape of facebook/detr-resnet-50, with random weights."""
     network = fresh_network("detr", num_labels=91, use_pretrained_backbone=False)
     return Detector(network, list(range(80)) + [-1] * 11, softmax=True, stride=32)
+
+
+class FindsAGrid(Detector):
+    """DETR R50's time and sizes with random weights; what it finds is 8 people and 10 things of the world in a grid."""
+
+    @classmethod
+    def fresh_detr(cls) -> "FindsAGrid":
+        """The same weights every time, so that a cache of it is found again."""
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            plain = detr()
+        return cls(plain.network, plain.labels.tolist(), softmax=True, stride=32)
+
+    def scene(self, outputs: object, images: Images) -> Scene:
+        """The network's tokens and memory; boxes, classes and scores of a grid, the other queries unsure."""
+        scene = super().scene(outputs, images)
+        things = sorted(COCO_INDEX[kind] for kind in KINDS if kind != "person")
+        labels = [0] * PEOPLE + things[:THINGS]
+        row, column = torch.arange(len(labels)) // 6, torch.arange(len(labels)) % 6
+        corner = torch.stack([column / 6, row / 3], -1)
+        boxes, scores = scene.entities.boxes.clone(), torch.full_like(scene.entities.scores, 0.01)
+        boxes[:, : len(labels)] = torch.cat([corner, corner + torch.tensor([1 / 6, 1 / 3])], -1)
+        scores[:, : len(labels)] = 0.9
+        classes = scene.entities.labels.clone()
+        classes[:, : len(labels)] = torch.tensor(labels)
+        return scene._replace(entities=scene.entities._replace(boxes=boxes, scores=scores, labels=classes))
 
 
 def scenes(batch: int, humans: int, objects: int, memory: tuple[int, int] = MEMORY) -> Scene:

@@ -44,6 +44,14 @@ def test_an_epoch_is_timed_from_pixels_and_from_the_cache(data):
 
 
 @pytest.mark.slow
+def test_an_epoch_is_timed_with_a_detr_in_place_of_the_shipped_detector(data):
+    found = numbers("epoch.py", data, "--quick", "--detector", "detr")
+    assert found["detector"] == "detr"
+    row = found["seconds_an_image"]["detector_tokens"]
+    assert row["training"].keys() == {"cached", "unlike", "pixels"} and row["testing"].keys() == {"cached", "pixels"}
+
+
+@pytest.mark.slow
 def test_memory_is_measured_in_other_processes(data):
     found = numbers("memory.py", data, "--quick")
     (row,) = found["megabytes"]
