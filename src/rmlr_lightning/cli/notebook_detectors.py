@@ -37,17 +37,20 @@ def detectors() -> dict[str, Detector]:
     return {name: Detector.from_file(path) for name, path in found.items()}
 
 
-def heads(row: str = "visual") -> dict[str, Path]:
-    """Checkpoints of HOI models on the other detectors, by architecture. One line for each that is not there."""
+def heads(row: str = "visual") -> dict[str, list[Path]]:
+    """Checkpoints of HOI models on the other detectors, by architecture and seed. One line where there is none."""
+    if SMALL:  # its detectors are others
+        return {}
     found = {}
     for name, option in OTHERS.items():
-        path = _outputs() / f"{row}_{option}" / "checkpoints" / "best.ckpt"
-        if path.is_file():
-            found[name] = path
-        elif not SMALL:
+        folders = sorted(_outputs().glob(f"{row}_{option}")) + sorted(_outputs().glob(f"{row}_{option}_[0-9]*"))
+        paths = [folder / "checkpoints" / "best.ckpt" for folder in folders]
+        found[name] = [path for path in paths if path.is_file()]
+        if not found[name]:
             print(
                 f"{name}: no IRE in outputs/{row}_{option}; `rmlr-train experiment={row} model/detector=file "
-                f"model.detector.path=outputs/detector_{option}/detector.safetensors name={row}_{option}` trains one"
+                f"model.detector.path=outputs/detector_{option}/detector.safetensors name={row}_{option}` trains one, "
+                f"`seed=1 name={row}_{option}_1` another"
             )
     return found
 
