@@ -237,3 +237,15 @@ def test_without_out_nothing_is_written(runs, tmp_path, capsys):
     before = sorted(tmp_path.rglob("*"))
     main([str(runs)])
     assert sorted(tmp_path.rglob("*")) == before and "sentence" in capsys.readouterr().out
+
+
+def test_small_differences_beside_a_large_one_are_drawn_to_a_scale_of_their_own(tmp_path, monkeypatch):
+    from matplotlib import pyplot
+
+    for row, full in (("base", 0.50), ("far", 0.30), ("near", 0.502), ("close", 0.499)):
+        make_run(tmp_path / "runs" / row, row, 0, full)
+    scales = []
+    close = pyplot.close
+    monkeypatch.setattr(pyplot, "close", lambda f: (scales.append(f.axes[1].get_xscale()), close(f)))
+    main([str(tmp_path / "runs"), "--baseline", "base", "--out", str(tmp_path / "out")])
+    assert scales == ["symlog"]

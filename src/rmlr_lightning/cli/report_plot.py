@@ -9,6 +9,8 @@ from rmlr_lightning.cli.report_text import size_name
 from rmlr_lightning.metrics.seeds import Spread
 
 COLOURS = ("#1f5fa8", "#d1730f", "#2e8b57", "#8a4fa3", "#777777")
+NEAR = 2  # points of mAP within which differences are drawn to scale beside much larger ones
+TICKS = [sign * size for sign in (-1, 1) for size in (1, 2, 5, 10, 20, 40)] + [0]
 
 
 def report_png(report: Report, runs_by_row: Mapping[tuple[str, int | None], Mapping[int, float]], what: str) -> bytes:
@@ -22,7 +24,7 @@ def report_png(report: Report, runs_by_row: Mapping[tuple[str, int | None], Mapp
     import matplotlib
 
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     names = list(dict.fromkeys(row.name for row in report.rows))
     sizes = report.sizes()
@@ -49,7 +51,14 @@ def report_png(report: Report, runs_by_row: Mapping[tuple[str, int | None], Mapp
     axes[0, 0].set_xlabel(f"{what}\nbar: 95 % interval of the mean; small points: seeds")
     if panels == 2:
         axes[0, 1].axvline(0, color="black", linewidth=0.8)
-        axes[0, 1].set_xlabel(textwrap.fill(f"difference to {report.labels[report.baseline]}, paired by seed", 44))
+        label = f"difference to {report.labels[report.baseline]}, paired by seed"
+        if _far_apart(report):
+            axes[0, 1].set_xscale("symlog", linthresh=NEAR, linscale=0.8)
+            axes[0, 1].xaxis.set_major_locator(ticker.FixedLocator(TICKS))
+            axes[0, 1].xaxis.set_major_formatter("{x:g}")
+            axes[0, 1].xaxis.set_minor_locator(ticker.NullLocator())
+            label += f"; logarithmic beyond {NEAR}"
+        axes[0, 1].set_xlabel(textwrap.fill(label, 44))
     for axis in axes[0]:
         axis.grid(axis="x", color="#dddddd", linewidth=0.6)
         axis.set_axisbelow(True)
@@ -65,6 +74,12 @@ def report_png(report: Report, runs_by_row: Mapping[tuple[str, int | None], Mapp
     figure.savefig(buffer, format="png", dpi=130)
     pyplot.close(figure)
     return buffer.getvalue()
+
+
+def _far_apart(report: Report) -> bool:
+    """Whether some differences are so large that small ones would lie on top of one another."""
+    sizes = [abs(100 * row.gains["full"].mean) for row in report.rows if "full" in row.gains]
+    return max(sizes, default=0) > 5 * NEAR and sum(size < NEAR for size in sizes) > 1
 
 
 def _dot(axis, y: float, spread: Spread, points: Mapping[int, float], colour: str) -> None:
