@@ -31,10 +31,16 @@ eval: setup ## print the figures of a checkpoint again: make eval CKPT=outputs/r
 SWEEP ?= ablation
 RUNS ?= multirun/$(SWEEP)
 JOBS ?= 2
-REPORT ?= --baseline detector_tokens
+REPORT_ablation := --baseline detector_tokens
+REPORT_tuned := --baseline visual
+REPORT_sizes := --baseline visual
+REPORT_unseen := --baseline unseen_linear
+REPORT_tuning := --split val
+REPORT_alignment := --split val
+REPORT ?= $(REPORT_$(SWEEP))
 
 .PHONY: ablation
-ablation: setup ## all rows and seeds of conf/sweep/ablation.yaml, JOBS=2 at a time, then the report; goes on where it stopped
+ablation: setup ## all rows and seeds of conf/sweep/ablation.yaml (or SWEEP=...), JOBS=2 at a time, then the report; goes on where it stopped
 	@mkdir -p "$(RUNS)"; pids=; trap 'kill $$pids 2>/dev/null; wait; exit 130' INT TERM; \
 	for job in $$(seq $(JOBS)); do \
 	  OMP_NUM_THREADS=1 $(BIN)/rmlr-train +sweep=$(SWEEP) "hydra.sweep.dir='$(RUNS)'" $(ARGS) > "$(RUNS)/job$$job.log" 2>&1 & \

@@ -1,6 +1,7 @@
 """Sweeps: every one composes, and one goes on where it stopped."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,14 @@ def test_every_row_of_a_sweep_is_an_experiment_that_bears_its_name(sweep, name):
     """rmlr-report tells rows apart by `name`."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         assert compose("train", overrides=[f"+sweep={sweep}", f"experiment={name}"]).name == name
+
+
+def test_make_reports_each_sweep_against_a_row_that_it_has():
+    makefile = (CONF.parent / "Makefile").read_text()
+    options = dict(re.findall(r"^REPORT_(\w+) := (.*)$", makefile, re.MULTILINE))
+    assert sorted(options) == SWEEPS
+    for sweep, option in options.items():
+        assert option == "--split val" or option.removeprefix("--baseline ") in experiments(sweep)
 
 
 @pytest.fixture
