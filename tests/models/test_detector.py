@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torchvision.ops import box_convert
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.detector import Detector
@@ -114,3 +115,39 @@ def test_other_networks_are_refused():
         fresh_network("yolos")
     with pytest.raises(UserError, match="nowhere"):
         Detector.from_hub("./nowhere", softmax=True)
+
+
+@pytest.mark.parametrize("model_type", FAMILY)
+def test_boxes_are_relative_to_the_picture_whatever_the_network_says(model_type):
+    """The RT-DETR line and D-FINE speak of the canvas: here the picture is its left half."""
+    detector = tiny_detector(model_type)
+    images = random_images(1, 64, 128)
+    images.mask[..., 64:] = False
+    raw = box_convert(detector.read(images).pred_boxes, "cxcywh", "xyxy")
+    if model_type in ("rt_detr", "rt_detr_v2", "d_fine"):
+        raw = raw * torch.tensor([2.0, 1.0, 2.0, 1.0])
+    assert torch.allclose(detector(images).entities.boxes, raw.clamp(0, 1))
+
+
+@pytest.mark.parametrize("model_type", ["rt_detr", "rt_detr_v2", "d_fine"])
+def test_labels_of_a_padded_picture_are_those_of_the_canvas(model_type):
+    """The loss with padding is that of the whole canvas given as the picture, with the boxes moved by hand."""
+    detector = tiny_detector(model_type)
+    images = random_images(1, 64, 128)
+    images.pixels[..., 64:] = 0
+    box = torch.tensor([[0.5, 0.5, 0.4, 0.6]])
+    losses = []
+    for real, boxes in ((64, box), (128, box * torch.tensor([0.5, 1.0, 0.5, 1.0]))):
+        images.mask[:] = torch.arange(128) < real
+        torch.manual_seed(1)  # denoising draws
+        losses.append(detector.read(images, [{"class_labels": torch.tensor([1]), "boxes": boxes}]).loss)
+    assert torch.allclose(*losses)
+
+
+def test_a_frozen_detector_keeps_float32_under_autocast():
+    detector, images = tiny_detector(), random_images(2, 64, 96)
+    alone = detector(images)
+    with torch.autocast("cpu", torch.bfloat16):
+        under = detector(images)
+    assert torch.equal(under.entities.boxes, alone.entities.boxes)
+    assert torch.equal(under.entities.scores, alone.entities.scores)

@@ -13,9 +13,11 @@ from transformers import PreTrainedModel
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.network import copy_trunk, fresh_network, load_network, pretrained_network, weights_hash
+from rmlr_lightning.ops.regions import shares
 from rmlr_lightning.types import Entities, Images, Scene
 from rmlr_lightning.vocabulary import COCO_INDEX, COCO_INDEX_OF_CATEGORY
 
+KNOW_PADDING = ("detr", "conditional_detr", "deformable_detr")  # their boxes are relative to the picture
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -64,6 +66,11 @@ class Detector(nn.Module):
         return getattr(self.network.config, "encoder_hidden_dim", self.network.config.d_model)
 
     @property
+    def knows_padding(self) -> bool:
+        """Whether the network's boxes are relative to the picture, not to a canvas with padding at its end."""
+        return self.network.config.model_type in KNOW_PADDING
+
+    @property
     def hash(self) -> str:
         """sha256 of the network's weights."""
         return weights_hash(self.network)
@@ -95,8 +102,7 @@ class Detector(nn.Module):
             raise UserError(
                 f"detector {name!r} is a {network.config.model_type}: give model.detector.softmax={str(right).lower()}"
             )
-        detr_line = network.config.model_type in ("detr", "conditional_detr", "deformable_detr")
-        statistics = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD} if detr_line else {}
+        statistics = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD} if network.config.model_type in KNOW_PADDING else {}
         return cls(network, labels, softmax, stride, frozen=frozen, **statistics)
 
     @classmethod
@@ -124,26 +130,37 @@ class Detector(nn.Module):
         return super().train(mode and not self.frozen)
 
     def read(self, images: Images, labels: list[dict[str, Tensor]] | None = None):
-        """The network's own outputs; with `labels` (transformers' format) also its loss."""
+        """The network's own outputs; with `labels` (transformers' format, boxes relative to the picture) also its loss.
+
+        The RT-DETR line and D-FINE know no padding: what they say and learn is relative to the canvas.
+        """
         pixels = (images.pixels - self.mean) / self.std * images.mask[:, None]
         pixels = pixels.contiguous(memory_format=torch.channels_last)
+        if labels is not None and not self.knows_padding:
+            to_canvas = shares(images.mask).flip(1).repeat(1, 2)
+            labels = [{**label, "boxes": label["boxes"] * to_canvas[i]} for i, label in enumerate(labels)]
         return self.network(pixel_values=pixels, pixel_mask=images.mask.long(), labels=labels)
 
     def forward(self, images: Images) -> Scene:
-        """Run the network and name its outputs."""
+        """Run the network and name its outputs; frozen in float32, for bfloat16 gives boxes to three digits."""
+        half = torch.is_autocast_enabled(images.pixels.device.type) and not self.frozen
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            outputs = self.read(images)
+            with torch.autocast(images.pixels.device.type, enabled=half):
+                outputs = self.read(images)
             return self.scene(outputs, images)
 
     def scene(self, outputs: Any, images: Images) -> Scene:
         """Class scores, boxes, tokens and image features of all queries, before any selection."""
         if self.softmax:
-            probabilities = outputs.logits.softmax(-1)[..., :-1]
+            probabilities = outputs.logits.float().softmax(-1)[..., :-1]
         else:
-            probabilities = outputs.logits.sigmoid()
+            probabilities = outputs.logits.float().sigmoid()
         probabilities = probabilities * (self.labels >= 0)
         scores, classes = probabilities.max(-1)
-        boxes = box_convert(outputs.pred_boxes, "cxcywh", "xyxy").clamp(0, 1)
+        boxes = box_convert(outputs.pred_boxes.float(), "cxcywh", "xyxy")
+        if not self.knows_padding:
+            boxes = boxes / shares(images.mask).flip(1).repeat(1, 2)[:, None].clamp_min(1e-6)
+        boxes = boxes.clamp(0, 1)
         entities = Entities(
             boxes, scores, self.labels[classes], outputs.last_hidden_state, torch.ones_like(scores, dtype=torch.bool)
         )

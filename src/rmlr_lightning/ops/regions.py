@@ -31,8 +31,13 @@ def extents(mask: Bool[Tensor, "B m n"], features: Float[Tensor, "B C h w"]) -> 
 
     The mask may have another resolution than the map; the result need not be whole.
     """
-    share = torch.stack([mask.any(2).float().mean(1), mask.any(1).float().mean(1)], 1)
+    share = shares(mask)
     return share * share.new_tensor(features.shape[2:])
+
+
+def shares(mask: Bool[Tensor, "B m n"]) -> Float[Tensor, "B 2"]:
+    """(rows, columns) of each canvas that are not padding, as shares of its height and width."""
+    return torch.stack([mask.any(2).float().mean(1), mask.any(1).float().mean(1)], 1)
 
 
 def read_regions(
