@@ -1,11 +1,15 @@
 """What happens beside training: curves and prediction panels as pictures."""
 
+import time
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import WeightAveraging
 from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.trainer.states import TrainerFn
+from torch import Tensor
 
 from rmlr_lightning.pictures import contact_sheet, curves, triplets_picture
 from rmlr_lightning.types import Batch
@@ -36,6 +40,70 @@ class Curves(Callback):
                 )
         if trainer.is_global_zero and self.history:
             curves(self.history, self.path)
+
+
+class Cost(Callback):
+    """Seconds that fitting took, by the clock and of this process's CPU, over all starts of a run.
+
+    What came after the checkpoint that a start goes on from is lost.
+    """
+
+    def __init__(self) -> None:
+        self.before = {"fit_seconds": 0.0, "cpu_seconds": 0.0}
+        self.began: tuple[float, float] | None = None
+
+    @property
+    def spent(self) -> dict[str, float]:
+        """Seconds up to now."""
+        if self.began is None:
+            return dict(self.before)
+        now = time.perf_counter() - self.began[0], time.process_time() - self.began[1]
+        return {name: seconds + new for (name, seconds), new in zip(self.before.items(), now, strict=True)}
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if stage == "fit":
+            self.began = time.perf_counter(), time.process_time()
+
+    def state_dict(self) -> dict[str, float]:
+        return self.spent
+
+    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+        if self.began is not None:  # Lightning restores callbacks for a test, too
+            self.before = dict(state_dict)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.before, self.began = self.spent, None
+
+
+class MovingAverage(WeightAveraging):
+    """Evaluates and keeps an exponential moving average of the weights that are trained.
+
+    Lightning's own also averages what is frozen, which moves it by rounding errors, and integers, which moves them by
+    one. Here frozen weights stay and buffers are copied. A checkpoint may lack what the task leaves out of it.
+    """
+
+    def __init__(self, decay: float = 0.999) -> None:
+        super().__init__(use_buffers=False, multi_avg_fn=self._average)
+        self.decay = decay
+        self._trained: set[int] = set()
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        super().setup(trainer, pl_module, stage)
+        if self._average_model is not None:
+            self._trained = {weight.data_ptr() for weight in self._average_model.parameters() if weight.requires_grad}
+
+    def _average(self, averages: list[Tensor], currents: list[Tensor], _: Tensor) -> None:
+        both = [pair for pair in zip(averages, currents, strict=True) if pair[0].data_ptr() in self._trained]
+        for average, current in both:
+            average.lerp_(current, 1 - self.decay)
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict) -> None:
+        if trainer.state.fn != TrainerFn.FITTING:
+            return  # Lightning's own would test the weights that were not averaged
+        for key in ("state_dict", "current_model_state"):
+            if key in checkpoint:
+                checkpoint[key] = pl_module.state_dict() | checkpoint[key]  # they are loaded strictly
+        super().on_load_checkpoint(trainer, pl_module, checkpoint)
 
 
 class PredictionPanel(Callback):

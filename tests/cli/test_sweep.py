@@ -64,7 +64,10 @@ def job(tmp_path, monkeypatch):
     return make
 
 
-def leave(cfg, figures: str | None = '{"test/map_full": 0.5}') -> None:
+FIGURES = {"val/map_full": 0.6, "test/map_full": 0.5}
+
+
+def leave(cfg, figures: str | None = json.dumps(FIGURES)) -> None:
     """What rmlr-train leaves."""
     out = Path(cfg.paths.output)
     OmegaConf.save(cfg, out / "config.yaml", resolve=True)
@@ -79,10 +82,12 @@ def test_a_finished_run_is_not_repeated(job, capsys):
     with turn(job()) as mine:
         assert not mine
     assert "finished before" in capsys.readouterr().out
-    assert kept_figures(job()) == {"test/map_full": 0.5}
+    assert kept_figures(job()) == FIGURES
 
 
-@pytest.mark.parametrize("figures", [None, "{", "{}"])
+@pytest.mark.parametrize(
+    "figures", [None, "{", "{}", '{"fit_seconds": 1}', '{"val/map_full": 0.6}', '{"test/map_full": 0.5}']
+)
 def test_a_broken_run_goes_on(figures, job, tmp_path):
     leave(job(), figures)
     with turn(job()) as mine:

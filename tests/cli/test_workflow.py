@@ -237,3 +237,34 @@ def test_resuming_goes_on_where_it_stopped(world, tmp_path, monkeypatch):
     assert last["global_step"] == 2 * (60 // 12)
     history = next(state["history"] for name, state in last["callbacks"].items() if "Curves" in name)
     assert [epoch for epoch, _ in history["train/loss"]][-1] == 2
+
+
+@pytest.mark.slow
+def test_a_run_that_broke_off_before_its_test_gets_all_figures_and_the_whole_cost(world, tmp_path, monkeypatch):
+    argv = ["rmlr-train", f"paths.data={world.parent}", f"hydra.run.dir={tmp_path}", *QUICK, "trainer.max_epochs=1"]
+    figures = []
+    for more in (["test=false"], ["resume=last"]):
+        monkeypatch.setattr(sys, "argv", [*argv, *more])
+        train.main()
+        figures.append(json.loads((tmp_path / "figures.json").read_text()))
+    first, second = figures
+    assert second["val/map_full"] == first["val/map_full"] and "test/map_full" in second
+    kept = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["callbacks"]["Cost"]
+    assert second["cpu_seconds"] >= kept["cpu_seconds"] > 0
+
+
+@pytest.mark.slow
+def test_a_moving_average_is_tested_resumed_and_leaves_the_detector_alone(world, tmp_path, monkeypatch):
+    argv = ["rmlr-train", f"paths.data={world.parent}", f"hydra.run.dir={tmp_path}", *QUICK]
+    argv += ["callbacks=ema", "callbacks.ema.decay=0.9"]
+    for more in (["trainer.max_epochs=1", "test=false"], ["trainer.max_epochs=2", "resume=last"]):
+        monkeypatch.setattr(sys, "argv", [*argv, *more])
+        train.main()
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    again = evaluated(tmp_path, world, tmp_path, monkeypatch)
+    assert again["test/map_full"] == figures["test/map_full"]  # that of the average, which is what the checkpoint gives
+    last = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["global_step"] == 2 * (60 // 12)
+    average, current = last["state_dict"], last["current_model_state"]
+    assert average.keys() == current.keys() and not any(name.startswith("model.detector.") for name in current)
+    assert any(not torch.equal(average[name], current[name]) for name in average)

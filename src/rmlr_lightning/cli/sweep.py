@@ -74,8 +74,10 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def finished(cfg: DictConfig) -> bool:
-    """Whether the output folder holds the figures of this very configuration."""
-    return bool(kept_figures(cfg)) and same_configuration(cfg)
+    """Whether the output folder holds the figures of this very configuration, all of them."""
+    figures = kept_figures(cfg)
+    tested = not cfg.test or any(name.startswith("test/") for name in figures)
+    return cfg.task.monitor in figures and tested and same_configuration(cfg)
 
 
 def kept_figures(cfg: DictConfig) -> dict[str, float]:

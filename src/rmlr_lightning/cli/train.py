@@ -1,7 +1,6 @@
 """rmlr-train: compose a configuration, train, test, and say where everything is."""
 
 import json
-import time
 import warnings
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer, seed_everything
 
+from rmlr_lightning.callbacks import Cost
 from rmlr_lightning.cli.command import command
 from rmlr_lightning.cli.source import read_from
 from rmlr_lightning.cli.sweep import alone, kept_figures, turn
@@ -89,14 +89,14 @@ def train(cfg: DictConfig) -> dict[str, float]:
     trainer: Trainer = instantiate(
         cfg.trainer,
         logger=_parts(cfg.get("logger")) or False,
-        callbacks=_parts(cfg.get("callbacks")),
+        callbacks=[*_parts(cfg.get("callbacks")), cost := Cost()],
     )
     if trainer.is_global_zero:
         Path(cfg.paths.output, "figures.json").unlink(missing_ok=True)  # of an earlier run in this folder
         OmegaConf.save(cfg, Path(cfg.paths.output, "config.yaml"), resolve=True)
-    wall, cpu = time.perf_counter(), time.process_time()
     trainer.fit(task, datamodule, ckpt_path=checkpoint, weights_only=False)
-    cost = {"fit_seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}  # of this process
+    if checkpoint is not None and cfg.task.monitor not in trainer.callback_metrics:  # there was nothing left to do
+        trainer.validate(task, datamodule, verbose=False)
     metrics = dict(trainer.callback_metrics)
     if cfg.test:
         best = getattr(trainer.checkpoint_callback, "best_model_path", "")
@@ -106,7 +106,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
         figures = {name: float(value) for name, value in metrics.items() if name.startswith("test/")}
         height_width = [cfg.data.val.resize.height, cfg.data.val.resize.width]
         task.export(Path(cfg.export), {"size": height_width, "seed": cfg.seed, "test": figures})
-    figures = {name: float(value) for name, value in metrics.items()} | cost
+    figures = {name: float(value) for name, value in metrics.items()} | cost.spent
     if trainer.is_global_zero:
         write_whole(Path(cfg.paths.output, "figures.json"), json.dumps(figures, indent=1).encode())
         _tell(cfg, trainer, metrics)

@@ -157,8 +157,9 @@ class HOITask(LightningModule):
         return self.optim(self, int(self.trainer.estimated_stepping_batches))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        state = checkpoint["state_dict"]
-        checkpoint["state_dict"] = {name: value for name, value in state.items() if not name.startswith(DETECTOR)}
+        for key in {"state_dict", "current_model_state"} & checkpoint.keys():  # the latter with callbacks=ema
+            state = checkpoint[key]
+            checkpoint[key] = {name: value for name, value in state.items() if not name.startswith(DETECTOR)}
         checkpoint["detector_hash"] = self.model.detector.hash
         checkpoint["vocabulary"] = plain_vocabulary(self.vocabulary)
         checkpoint["recipe"] = self.recipe
