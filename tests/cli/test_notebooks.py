@@ -4,9 +4,12 @@ import json
 from types import SimpleNamespace
 
 import pytest
+import torch
+from hydra import compose, initialize_config_dir
 
 from rmlr_lightning.analysis import mosaic
 from rmlr_lightning.cli import notebooks
+from rmlr_lightning.cli.config import conf_dir
 from rmlr_lightning.errors import UserError
 
 
@@ -84,3 +87,13 @@ def test_figures_are_measured_anew_when_something_changes(checkpoint, monkeypatc
     if what == "code":
         monkeypatch.setattr(notebooks, "inspect", SimpleNamespace(getsource=lambda module: "other"))
     assert notebooks.kept("a", checkpoint, (mosaic,), make, 2 if what == "options" else 1) == {"map": 2.0}
+
+
+def test_a_notebook_sees_training_pictures_as_they_are(world):
+    """Else its figures would hang on how they happen to be flipped."""
+    small = ["data.prepare.config.train=60", "+data.prepare.config.val=24", "+data.prepare.config.test=48"]
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        config = compose("train", [f"paths.data={world.parent}", "data.prepare.config.seed=3", *small])
+    data = notebooks.split_of(SimpleNamespace(config=config), "train", pixels=True)
+    first = data[0][0]
+    assert all(torch.equal(data[0][0], first) for _ in range(8))

@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from torch.utils.data import Dataset
 
@@ -107,12 +107,13 @@ def trained(checkpoint: Path) -> Trained:
 
 
 def split_of(run: Trained, split: str = "test", pixels: bool = False) -> Dataset:
-    """The run's data: cached Scenes, made where they are missing, or with `pixels` the pictures."""
-    datamodule = instantiate(run.config.data)
+    """The run's data without augmentation: cached Scenes, made where they are missing, or with `pixels` the pictures."""
+    config = OmegaConf.merge(run.config, {"data": {"train": {"augment": None}}, "source": {"views": 1}})
+    datamodule = instantiate(config.data)
     with _silent():
         datamodule.prepare_data()
         if not pixels:
-            read_from(run.config.source, datamodule, run.task.model, [split])
+            read_from(config.source, datamodule, run.task.model, [split])
     return datamodule.dataset(split)
 
 
