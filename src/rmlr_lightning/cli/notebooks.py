@@ -107,7 +107,7 @@ def trained(checkpoint: Path) -> Trained:
 
 
 def split_of(run: Trained, split: str = "test", pixels: bool = False) -> Dataset:
-    """The run's data without augmentation: cached Scenes, made where they are missing, or with `pixels` the pictures."""
+    """The run's data, not augmented: cached Scenes, made where they are missing, or with `pixels` the pictures."""
     config = OmegaConf.merge(run.config, {"data": {"train": {"augment": None}}, "source": {"views": 1}})
     datamodule = instantiate(config.data)
     with _silent():
