@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 import rmlr_lightning
-from rmlr_lightning.cli.config import conf_dir
+from rmlr_lightning.cli.config import conf_dir, short_name
 from rmlr_lightning.cli.sweep import alone, finished, kept_figures, turn
 
 CONF = Path(conf_dir())
@@ -39,6 +39,13 @@ def test_every_row_of_a_sweep_is_an_experiment_that_bears_its_name(sweep, name):
     """rmlr-report tells rows apart by `name`."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         assert compose("train", overrides=[f"+sweep={sweep}", f"experiment={name}"]).name == name
+
+
+def test_a_run_of_many_overrides_has_a_folder_whose_name_a_file_system_takes():
+    short, long = "experiment=upt,seed=1", "alignment.sentence.weight=0.1," * 20
+    assert short_name(short) == short
+    assert len(short_name(long).encode()) <= 250 and short_name(long).startswith("alignment.sentence.weight=0.1,")
+    assert short_name(long) != short_name(long + "seed=1")
 
 
 def test_make_reports_each_sweep_against_a_row_that_it_has():

@@ -1,5 +1,6 @@
 """Where the configuration lives, and how a user's mistake ends a program."""
 
+import hashlib
 import logging
 import os
 import sys
@@ -21,10 +22,18 @@ def conf_dir() -> str:
     return str(inside if inside.is_dir() else package.parents[1] / "conf")
 
 
+def short_name(name: str, most: int = 250) -> str:
+    """A run's folder; file systems take 255 bytes, so a longer name ends in a hash of what is left out."""
+    if len(name.encode()) <= most:
+        return name
+    return f"{name.encode()[: most - 17].decode(errors='ignore')}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+
+
 OmegaConf.register_new_resolver(
     "shipped", lambda name: str(Path(rmlr_lightning.__file__).parent / "weights" / name), replace=True
 )
 OmegaConf.register_new_resolver("world_file", lambda out: f"{out}/world.json" if out else None, replace=True)
+OmegaConf.register_new_resolver("short_name", lambda name: short_name(name), replace=True)
 OmegaConf.register_new_resolver("wandb_offline", lambda: not os.environ.get("WANDB_API_KEY"), replace=True)
 
 
