@@ -3,7 +3,7 @@
     python benchmarks/epoch.py                     # 200 training images of the embedded world, 8 CPU-minutes
     python benchmarks/epoch.py --train 1000 --test 1200 --repetitions 3
     python benchmarks/epoch.py --rows upt rmlr --quick
-    python benchmarks/epoch.py --detector detr --train 32 --test 16 --repetitions 1   # 8 CPU-minutes
+    python benchmarks/epoch.py --detector detr --rows detector_tokens upt rmlr --train 16 --test 8 --repetitions 1
 
 Lightning's own Trainer runs the DataModule and the HOITask of each row's configuration, as rmlr-train does, without
 loggers, callbacks and validation; loading happens in the process (num_workers=0), so its CPU time is all there is. An

@@ -1,4 +1,4 @@
-"""What happens beside training: curves and prediction panels as pictures."""
+"""What happens beside training: curves and prediction panels as pictures, what it costs, a moving average."""
 
 import time
 from pathlib import Path

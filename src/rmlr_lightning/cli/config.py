@@ -33,7 +33,7 @@ OmegaConf.register_new_resolver(
     "shipped", lambda name: str(Path(rmlr_lightning.__file__).parent / "weights" / name), replace=True
 )
 OmegaConf.register_new_resolver("world_file", lambda out: f"{out}/world.json" if out else None, replace=True)
-OmegaConf.register_new_resolver("short_name", lambda name: short_name(name), replace=True)
+OmegaConf.register_new_resolver("short_name", short_name, replace=True)
 OmegaConf.register_new_resolver("wandb_offline", lambda: not os.environ.get("WANDB_API_KEY"), replace=True)
 
 

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.network import copy_trunk, fresh_network, load_network, pretrained_network, weights_hash
-from rmlr_lightning.ops.regions import shares
+from rmlr_lightning.ops.regions import to_canvas
 from rmlr_lightning.types import Entities, Images, Scene
 from rmlr_lightning.vocabulary import COCO_INDEX, COCO_INDEX_OF_CATEGORY
 
@@ -137,8 +137,8 @@ class Detector(nn.Module):
         pixels = (images.pixels - self.mean) / self.std * images.mask[:, None]
         pixels = pixels.contiguous(memory_format=torch.channels_last)
         if labels is not None and not self.knows_padding:
-            to_canvas = shares(images.mask).flip(1).repeat(1, 2)
-            labels = [{**label, "boxes": label["boxes"] * to_canvas[i]} for i, label in enumerate(labels)]
+            scales = to_canvas(images.mask)
+            labels = [{**label, "boxes": label["boxes"] * scale} for label, scale in zip(labels, scales, strict=True)]
         return self.network(pixel_values=pixels, pixel_mask=images.mask.long(), labels=labels)
 
     def forward(self, images: Images) -> Scene:
@@ -159,7 +159,7 @@ class Detector(nn.Module):
         scores, classes = probabilities.max(-1)
         boxes = box_convert(outputs.pred_boxes.float(), "cxcywh", "xyxy")
         if not self.knows_padding:
-            boxes = boxes / shares(images.mask).flip(1).repeat(1, 2)[:, None].clamp_min(1e-6)
+            boxes = boxes / to_canvas(images.mask)[:, None].clamp_min(1e-6)
         boxes = boxes.clamp(0, 1)
         entities = Entities(
             boxes, scores, self.labels[classes], outputs.last_hidden_state, torch.ones_like(scores, dtype=torch.bool)

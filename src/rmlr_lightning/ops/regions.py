@@ -40,6 +40,11 @@ def shares(mask: Bool[Tensor, "B m n"]) -> Float[Tensor, "B 2"]:
     return torch.stack([mask.any(2).float().mean(1), mask.any(1).float().mean(1)], 1)
 
 
+def to_canvas(mask: Bool[Tensor, "B m n"]) -> Float[Tensor, "B 4"]:
+    """What boxes (xyxy or cxcywh) relative to each picture are to be multiplied by to be relative to its canvas."""
+    return shares(mask).flip(1).repeat(1, 2)
+
+
 def read_regions(
     features: Float[Tensor, "B C h w"],
     boxes: Float[Tensor, "B N 4"],

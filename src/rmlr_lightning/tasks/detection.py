@@ -11,7 +11,7 @@ from torchvision.ops import box_convert
 
 from rmlr_lightning.models.detector import Detector
 from rmlr_lightning.models.network import save_network
-from rmlr_lightning.ops.regions import shares
+from rmlr_lightning.ops.regions import to_canvas
 from rmlr_lightning.tasks.optim import AdamWRecipe
 from rmlr_lightning.types import Batch, BoxTarget
 from rmlr_lightning.vocabulary import COCO_OBJECTS
@@ -59,8 +59,8 @@ class DetectionTask(LightningModule):
         loss = outputs.loss
         self.log("train/loss_set", loss.detach(), batch_size=len(labels), prog_bar=True)
         if self.dense is not None:
-            on_canvas = shares(images.mask).flip(1).repeat(1, 2)  # as are the cells of the maps
-            boxes = [box_convert(label["boxes"], "cxcywh", "xyxy") * on_canvas[i] for i, label in enumerate(labels)]
+            scales = to_canvas(images.mask)  # the cells of the maps are those of the canvas
+            boxes = [box_convert(t["boxes"], "cxcywh", "xyxy") * s for t, s in zip(labels, scales, strict=True)]
             maps = self.detector.maps(outputs.encoder_last_hidden_state, images.mask.shape[-2:])
             dense = self.dense(maps, boxes, [label["class_labels"] for label in labels])
             self.log("train/loss_dense", dense.detach(), batch_size=len(labels), prog_bar=True)
