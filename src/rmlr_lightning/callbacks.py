@@ -1,4 +1,4 @@
-"""What happens beside training: curves and prediction panels as pictures, what it costs, a moving average."""
+"""What happens beside training: curves, prediction panels, checkpoints, what it costs, a moving average."""
 
 import time
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.callbacks import WeightAveraging
+from pytorch_lightning.callbacks import ModelCheckpoint, WeightAveraging
 from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
@@ -73,6 +73,29 @@ class Cost(Callback):
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.before, self.began = self.spent, None
+
+
+class Checkpoints(ModelCheckpoint):
+    """Lightning's, which forgets how good its best checkpoint is when a run goes on in a folder that was moved.
+
+    A worse one would then replace it. Here the score is kept if the old folder is gone and the new one has the file.
+    """
+
+    @property
+    def state_key(self) -> str:
+        """That of Lightning's own class, so that either goes on from a checkpoint of the other."""
+        return super().state_key.replace(type(self).__qualname__, ModelCheckpoint.__qualname__, 1)
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        there, here = Path(state_dict["dirpath"]), Path(self.dirpath)
+        best = Path(state_dict["best_model_path"]).name
+        if best and not there.is_dir() and (here / best).is_file():
+            state_dict = {**state_dict, "dirpath": self.dirpath}
+            for name in ("best_model_path", "kth_best_model_path", "last_model_path"):
+                state_dict[name] = state_dict[name] and str(here / Path(state_dict[name]).name)
+            kept = state_dict["best_k_models"]
+            state_dict["best_k_models"] = {str(here / Path(path).name): score for path, score in kept.items()}
+        super().load_state_dict(state_dict)
 
 
 class MovingAverage(WeightAveraging):
