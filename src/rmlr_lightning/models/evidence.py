@@ -20,35 +20,22 @@ class Regions(nn.Module):
         size: cells a side of an entity's region; entities are read once each, however many pairs they are in.
         union_size: cells a side of the box around both; these are read for every pair, so they are few.
         reduced: channels of the map as entities read it; the room around both is read at half of them.
-        hidden: width of a layer that reads an entity's cells for both of its roles; 0 reads them for each role anew.
-        dropout: in that layer.
     """
 
-    def __init__(
-        self,
-        map_dim: int,
-        dim: int,
-        size: int = 7,
-        union_size: int = 3,
-        reduced: int = 64,
-        hidden: int = 0,
-        dropout: float = 0.0,
-    ) -> None:
+    def __init__(self, map_dim: int, dim: int, size: int = 7, union_size: int = 3, reduced: int = 64) -> None:
         super().__init__()
         self.size, self.union_size = size, union_size
         self.reduce = nn.Conv2d(map_dim, reduced, 1)
         self.reduce_union = nn.Conv2d(map_dim, reduced // 2, 1)
-        cells = reduced * size * size
-        self.read = nn.Sequential(nn.Linear(cells, hidden), nn.GELU(), nn.Dropout(dropout)) if hidden else nn.Identity()
-        self.human = nn.Linear(hidden or cells, dim)
-        self.object = nn.Linear(hidden or cells, dim)
+        self.human = nn.Linear(reduced * size * size, dim)
+        self.object = nn.Linear(reduced * size * size, dim)
         self.union = nn.Linear(reduced // 2 * union_size * union_size, dim)
 
     def entities(
         self, features: Float[Tensor, "B C h w"], boxes: Float[Tensor, "B N 4"], real: Float[Tensor, "B 2"]
     ) -> tuple[Float[Tensor, "B N D"], Float[Tensor, "B N D"]]:
         """What each box shows, read as a human and read as an object. `real`: see `ops.regions.extents`."""
-        cells = self.read(read_regions(self.reduce(features).float(), boxes, self.size, real))
+        cells = read_regions(self.reduce(features).float(), boxes, self.size, real)
         return self.human(cells), self.object(cells)
 
     def room(self, coarse: Float[Tensor, "B C gh gw"], boxes: Float[Tensor, "B P 4"]) -> Float[Tensor, "B P D"]:
@@ -76,14 +63,13 @@ class Evidence(nn.Module):
         region_size: int = 7,
         union_size: int = 3,
         reduced: int = 64,
-        hidden: int = 0,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
         self.norm_tokens = nn.LayerNorm(token_dim)
         self.human, self.object = nn.Linear(token_dim, dim), nn.Linear(token_dim, dim)
         self.spatial = FeedForward(SPATIAL_DIM, dim, dim)
-        self.regions = Regions(map_dim, dim, region_size, union_size, reduced, hidden, dropout) if map_dim else None
+        self.regions = Regions(map_dim, dim, region_size, union_size, reduced) if map_dim else None
         self.norm = nn.LayerNorm(dim)
         self.join = FeedForward(dim, 2 * dim, dropout=dropout)
 
