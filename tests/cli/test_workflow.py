@@ -120,6 +120,14 @@ def test_evaluation_gives_the_figures_of_training_to_every_digit(trained, world,
     assert "non-rare" in capsys.readouterr().out
 
 
+def test_a_checkpoint_is_evaluated_on_another_world_with_that_worlds_twins(trained, world, tmp_path, monkeypatch):
+    other = [f"+data.prepare.out={tmp_path}/other", "+data.prepare.config.seed=4", "source=pixels"]
+    figures = evaluated(trained, world, tmp_path, monkeypatch, *other)
+    assert (tmp_path / "other" / "world.json").is_file()  # it was drawn
+    assert figures["test/twins_found"] > 0
+    assert figures["test/map_full"] != json.loads((trained / "figures.json").read_text())["test/map_full"]
+
+
 def test_exported_detections_score_the_same_by_rmlr_score(trained, world, tmp_path, monkeypatch, capsys):
     found = tmp_path / "found.npz"
     figures = evaluated(trained, world, tmp_path, monkeypatch, f"export={found}")

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Trainer, seed_everything
 
 from rmlr_lightning.cli.command import command
-from rmlr_lightning.cli.restore import restore
+from rmlr_lightning.cli.restore import recipe_of, restore
 from rmlr_lightning.cli.source import merged_source, read_from
 from rmlr_lightning.cli.table import print_results
 from rmlr_lightning.errors import UserError
@@ -34,13 +34,13 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
         raise UserError("no checkpoint given: rmlr-eval checkpoint=FILE (make eval CKPT=FILE)")
     if cfg.split not in ("val", "test"):
         raise UserError(f"split={cfg.split}: choose val or test")
-    task, recipe = restore(cfg.checkpoint, paths=cfg.paths)
+    recipe = recipe_of(cfg.checkpoint, paths=cfg.paths, data=cfg.data)
+    datamodule = instantiate(recipe.data)
+    datamodule.prepare_data()
+    task, _ = restore(cfg.checkpoint, paths=cfg.paths, data=cfg.data)
     _check_outputs(cfg, task)
     seed_everything(recipe.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")
-    recipe.data = OmegaConf.merge(recipe.data, cfg.data)
-    datamodule = instantiate(recipe.data)
-    datamodule.prepare_data()
     there = datamodule.without_source(cfg.split).vocabulary
     check_vocabulary(there, task.vocabulary, f"the {cfg.split} split's data", str(cfg.checkpoint))
     source = merged_source(cfg.get("source"), recipe.get("source"))

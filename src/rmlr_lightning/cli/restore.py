@@ -10,22 +10,31 @@ from rmlr_lightning.models.checkpoint import read_checkpoint, read_vocabulary
 from rmlr_lightning.tasks.hoi import HOITask, check_checkpoint
 
 
+def recipe_of(path: str | Path, **changes: Any) -> DictConfig:
+    """The configuration a checkpoint was trained with.
+
+    Args:
+        changes: top-level groups whose values replace those of the configuration, such as `paths` and `data`.
+
+    Raises:
+        UserError: see `read_checkpoint`.
+    """
+    return OmegaConf.merge(read_checkpoint(path)["recipe"], changes)
+
+
 def restore(path: str | Path, scoring: bool = True, **changes: Any) -> tuple[HOITask, DictConfig]:
-    """The task of a checkpoint, in evaluation mode, and the configuration it was trained with.
+    """The task of a checkpoint, in evaluation mode, and its configuration.
 
     Losses and text are for training alone: neither is made.
 
     Args:
         scoring: read the true labels that some metrics want (twins, role AP); without, no data set need be there.
-        changes: top-level keys of the configuration to replace, such as `paths`.
+        changes: see `recipe_of`.
 
     Raises:
         UserError: see `read_checkpoint` and `check_checkpoint`.
     """
-    checkpoint = read_checkpoint(path)
-    cfg = OmegaConf.create(checkpoint["recipe"])
-    for key, value in changes.items():
-        cfg[key] = value
+    checkpoint, cfg = read_checkpoint(path), recipe_of(path, **changes)
     cfg.task.module.losses, cfg.task.module.text = {}, None
     if not scoring:
         cfg.task.module.twins = cfg.task.module.role_truth = None
