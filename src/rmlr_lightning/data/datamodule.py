@@ -99,6 +99,11 @@ class DataModule(LightningDataModule):
 
     def _evaluation(self, split: str) -> DataLoader:
         dataset = self.dataset(split)
+        if len(dataset) < self._world:
+            raise UserError(
+                f"trainer.devices: {self._world} processes for the {len(dataset)} images of the {split} split; "
+                "a process without an image cannot take part, use fewer"
+            )
         return self._loader(dataset, self.eval_batch_size, sampler=EveryItemOnce(len(dataset), self._rank, self._world))
 
     def _loader(self, dataset: Dataset, batch_size: int, **options: object) -> DataLoader:
