@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from rmlr_lightning.models.attention import Attention, sine_position
-from rmlr_lightning.models.evidence import Evidence
+from rmlr_lightning.models.evidence import Evidence, Regions
 from rmlr_lightning.models.upt import Cooperative
 from rmlr_lightning.types import Pairs
 from tests.scenes import random_scene
@@ -90,3 +90,23 @@ def test_cooperative_layer_against_loops_over_entities_and_heads():
     expected = layer.norm_attend(tokens[0, :3] + layer.out(torch.relu(read)))
     expected = layer.norm_feed(expected + layer.feed(expected))
     torch.testing.assert_close(layer(tokens, places, mask)[0, :3], expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("real", [(6.0, 8.0), (4.5, 8.0)])
+def test_two_linear_steps_of_reading_a_box_are_folded_into_one_with_the_same_result_and_gradients(real):
+    torch.manual_seed(0)
+    regions, features = Regions(8, 12, size=3, reduced=20), torch.randn(2, 8, 6, 8, requires_grad=True)
+    boxes, real = random_scene(2, 9).entities.boxes, torch.tensor([real, (6.0, 8.0)])
+    weights = [features, *regions.reduce.parameters(), *regions.human.parameters(), *regions.object.parameters()]
+
+    def read(boxes):
+        human, thing = regions.entities(features, boxes, real[: len(boxes)])
+        both = torch.cat([human, thing], -1)
+        return both, torch.autograd.grad(both.square().sum(), weights)
+
+    apart = [regions.entities(features[i : i + 1], boxes[i : i + 1], real[i : i + 1]) for i in range(2)]  # few boxes
+    apart = torch.cat([torch.cat(pair, -1) for pair in apart])
+    folded, gradients = read(boxes)  # 18 boxes of two images: more than twice the channels
+    torch.testing.assert_close(folded, apart)
+    for gradient, expected in zip(gradients, torch.autograd.grad(apart.square().sum(), weights), strict=True):
+        torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-4)

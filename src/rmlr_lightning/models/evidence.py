@@ -1,7 +1,9 @@
 """What a candidate pair starts from: two detector tokens, two boxes, and what the re-mined map shows there."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from rmlr_lightning.models.attention import FeedForward
 from rmlr_lightning.ops.boxes import enclosing
@@ -19,24 +21,37 @@ class Regions(nn.Module):
     Args:
         size: cells a side of an entity's region; entities are read once each, however many pairs they are in.
         union_size: cells a side of the box around both; these are read for every pair, so they are few.
-        reduced: channels of the map as entities read it; the room around both is read at half of them.
+        reduced: channels of the map as entities read it. Reading is linear, so more than the map has add nothing to
+            what can be said; but training finds more with them, and `_folded` makes them free.
+        union_reduced: channels of the map as the room around both is read.
     """
 
-    def __init__(self, map_dim: int, dim: int, size: int = 7, union_size: int = 3, reduced: int = 64) -> None:
+    def __init__(
+        self, map_dim: int, dim: int, size: int = 7, union_size: int = 3, reduced: int = 64, union_reduced: int = 32
+    ) -> None:
         super().__init__()
         self.size, self.union_size = size, union_size
         self.reduce = nn.Conv2d(map_dim, reduced, 1)
-        self.reduce_union = nn.Conv2d(map_dim, reduced // 2, 1)
+        self.reduce_union = nn.Conv2d(map_dim, union_reduced, 1)
         self.human = nn.Linear(reduced * size * size, dim)
         self.object = nn.Linear(reduced * size * size, dim)
-        self.union = nn.Linear(reduced // 2 * union_size * union_size, dim)
+        self.union = nn.Linear(union_reduced * union_size * union_size, dim)
 
     def entities(
         self, features: Float[Tensor, "B C h w"], boxes: Float[Tensor, "B N 4"], real: Float[Tensor, "B 2"]
     ) -> tuple[Float[Tensor, "B N D"], Float[Tensor, "B N D"]]:
         """What each box shows, read as a human and read as an object. `real`: see `ops.regions.extents`."""
-        cells = read_regions(self.reduce(features).float(), boxes, self.size, real)
-        return self.human(cells), self.object(cells)
+        if boxes.shape[:2].numel() < 2 * features.shape[1]:  # making one step of two costs more than it saves
+            cells = read_regions(self.reduce(features).float(), boxes, self.size, real)
+            return self.human(cells), self.object(cells)
+        seen = F.linear(read_regions(features.float(), boxes, self.size, real), *self._folded())
+        return seen.chunk(2, -1)
+
+    def _folded(self) -> tuple[Float[Tensor, "DD SSC"], Float[Tensor, "DD"]]:
+        """Weight and bias of `reduce` and then `human` and `object`, as one step for boxes read off the map itself."""
+        weight = torch.cat([self.human.weight, self.object.weight]).unflatten(1, (self.size**2, -1))
+        bias = torch.cat([self.human.bias, self.object.bias]) + weight.sum(1) @ self.reduce.bias
+        return (weight @ self.reduce.weight.flatten(1)).flatten(1), bias
 
     def room(self, coarse: Float[Tensor, "B C gh gw"], boxes: Float[Tensor, "B P 4"]) -> Float[Tensor, "B P D"]:
         """What the boxes around pairs show, read off the coarse map."""
@@ -63,13 +78,14 @@ class Evidence(nn.Module):
         region_size: int = 7,
         union_size: int = 3,
         reduced: int = 64,
+        union_reduced: int = 32,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
         self.norm_tokens = nn.LayerNorm(token_dim)
         self.human, self.object = nn.Linear(token_dim, dim), nn.Linear(token_dim, dim)
         self.spatial = FeedForward(SPATIAL_DIM, dim, dim)
-        self.regions = Regions(map_dim, dim, region_size, union_size, reduced) if map_dim else None
+        self.regions = Regions(map_dim, dim, region_size, union_size, reduced, union_reduced) if map_dim else None
         self.norm = nn.LayerNorm(dim)
         self.join = FeedForward(dim, 2 * dim, dropout=dropout)
 
