@@ -9,8 +9,8 @@ Rows take turns, so that what else the machine does meets all. CPU time of the p
 repetitions, ms an image. Columns:
 
     forward   pairing, IRE, IRM and scores, as in inference
-    step      pairing, IRE, IRM, association with true pairs, the losses of the row's configuration (for rmlr and large
-              language too: the bank is read once, before), backward, clipping, fused AdamW
+    step      pairing, IRE, IRM, association with true pairs, the losses of the row's configuration (for rmlr, deep and
+              large language too: the bank is read once, before), backward, clipping, fused AdamW
     floor     counted operations of matrix products and convolutions over the rate of a large float32 product, measured
               in this run: the share of the time that this would take
 
@@ -48,7 +48,8 @@ from rmlr_lightning.ops.pairing import pair
 from rmlr_lightning.ops.selection import Selection, select
 from rmlr_lightning.types import Images, Scene
 
-ROWS = ("upt", "rmlr", "visual", "large", "rmlr + neck")
+ROWS = ("upt", "rmlr", "visual", "deep", "large", "rmlr + neck")
+COUNTED = 16  # images at most whose operations are counted: attention is counted as products, which takes memory
 BARS = (  # what, row, size, batch, limit
     ("step", "8x10", 16, 1 / 3),
     ("forward", "8x10", 16, 1 / 4),
@@ -78,7 +79,8 @@ def measured(heads: dict[str, Head], size: tuple[int, int], batch: int, repetiti
         for row, runs in others.items():
             for what, run in runs.items():
                 times[row][what].append(cpu_seconds(run))
-    few, few_targets = Scene(*(_first(part) for part in scene)), targets[:1]
+    counted = min(batch, COUNTED)
+    few, few_targets = Scene(*(_first(part, counted) for part in scene)), targets[:counted]
     result: dict = {}
     for row, columns in times.items():
         result[row] = {
@@ -87,18 +89,18 @@ def measured(heads: dict[str, Head], size: tuple[int, int], batch: int, repetiti
             if seconds
         }
     for row, one in heads.items():
-        features = None if maps[row] is None else maps[row][:1].detach()
+        features = None if maps[row] is None else maps[row][:counted].detach()
         one.task.eval()
-        result[row]["forward"]["operations"] = operations(partial(one.forward, few, features))
+        result[row]["forward"]["operations"] = operations(partial(one.forward, few, features)) / counted
         one.task.train()
         features = None if features is None else features.requires_grad_()
-        result[row]["step"]["operations"] = operations(partial(one.learn, few, features, few_targets))
+        result[row]["step"]["operations"] = operations(partial(one.learn, few, features, few_targets)) / counted
         one.optimizer.zero_grad()
     return result | {"pairs": int(pair(scene.entities, heads["rmlr"].task.model.allowed).mask.shape[1])}
 
 
-def _first(part):
-    return type(part)(*(field[:1] for field in part)) if isinstance(part, tuple) else part[:1]
+def _first(part, count: int):
+    return type(part)(*(field[:count] for field in part)) if isinstance(part, tuple) else part[:count]
 
 
 def _others(rmlr: Head, scene: Scene) -> dict[str, dict[str, Callable]]:

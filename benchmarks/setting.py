@@ -42,6 +42,7 @@ HEADS = {
     "upt": ["experiment=upt"],
     "rmlr": [],
     "visual": ["experiment=visual"],  # rmlr without language
+    "deep": ["experiment=deep"],
     "large": ["experiment=large"],
 }
 

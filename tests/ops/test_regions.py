@@ -4,6 +4,7 @@ import pytest
 import torch
 from torchvision.ops import roi_align
 
+from rmlr_lightning.ops import regions
 from rmlr_lightning.ops.regions import read_regions
 
 EDGES = {
@@ -68,3 +69,15 @@ def test_half_precision_maps_keep_their_kind():
     cells = read_regions(features.bfloat16(), boxes, 3)
     assert cells.dtype == torch.bfloat16
     torch.testing.assert_close(cells.float(), expected(features, boxes, 3), atol=0.05, rtol=0.05)
+
+
+def test_images_read_in_parts_are_read_the_same(monkeypatch):
+    maps, boxes, real = (
+        torch.randn(5, 6, 8, 12),
+        random_boxes(5, 7).float(),
+        torch.tensor([[8.0, 12.0]] * 4 + [[5.5, 9.0]]),
+    )
+    whole = regions.read_regions(maps, boxes, 3, real)
+    for kept in (1, 2 * 7 * 3 * 6 * 8):  # one image at a time; two, and one is left over
+        monkeypatch.setattr(regions, "KEPT", kept)
+        torch.testing.assert_close(regions.read_regions(maps, boxes, 3, real), whole)
