@@ -77,7 +77,8 @@ def test_images_read_in_parts_are_read_the_same(monkeypatch):
         random_boxes(5, 7).float(),
         torch.tensor([[8.0, 12.0]] * 4 + [[5.5, 9.0]]),
     )
-    whole = regions.read_regions(maps, boxes, 3, real)
+    whole = read_regions(maps, boxes, 3, real)
     for kept in (1, 2 * 7 * 3 * 6 * 8):  # one image at a time; two, and one is left over
         monkeypatch.setattr(regions, "KEPT", kept)
-        torch.testing.assert_close(regions.read_regions(maps, boxes, 3, real), whole)
+        torch.testing.assert_close(read_regions(maps, boxes, 3, real), whole)
+        torch.testing.assert_close(read_regions(maps, boxes, 3, real, then=torch.sin), whole.sin())

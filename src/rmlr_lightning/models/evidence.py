@@ -44,7 +44,8 @@ class Regions(nn.Module):
         if boxes.shape[:2].numel() < 2 * features.shape[1]:  # making one step of two costs more than it saves
             cells = read_regions(self.reduce(features).float(), boxes, self.size, real)
             return self.human(cells), self.object(cells)
-        seen = F.linear(read_regions(features.float(), boxes, self.size, real), *self._folded())
+        weight, bias = self._folded()
+        seen = read_regions(features.float(), boxes, self.size, real, then=lambda cells: F.linear(cells, weight, bias))
         return seen.chunk(2, -1)
 
     def _folded(self) -> tuple[Float[Tensor, "DD SSC"], Float[Tensor, "DD"]]:
@@ -55,7 +56,7 @@ class Regions(nn.Module):
 
     def room(self, coarse: Float[Tensor, "B C gh gw"], boxes: Float[Tensor, "B P 4"]) -> Float[Tensor, "B P D"]:
         """What the boxes around pairs show, read off the coarse map."""
-        return self.union(read_regions(self.reduce_union(coarse).float(), boxes, self.union_size))
+        return read_regions(self.reduce_union(coarse).float(), boxes, self.union_size, then=self.union)
 
 
 class Evidence(nn.Module):

@@ -1,5 +1,7 @@
 """What a feature map shows inside boxes, with its layout."""
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -55,7 +57,8 @@ def read_regions(
     size: int,
     real: Float[Tensor, "B 2"] | None = None,
     samples: int = 2,
-) -> Float[Tensor, "B N SSC"]:
+    then: Callable[[Tensor], Tensor] | None = None,
+) -> Float[Tensor, "B N D"]:
     """RoIAlign of relative boxes (xyxy in [0, 1]) to size x size cells, as two matrix products.
 
     Boxes have the axes of the map, so bilinear sampling is a product from the left (rows) and one from the right
@@ -64,18 +67,20 @@ def read_regions(
 
     Args:
         real: (rows, columns) of each map that boxes are relative to, where maps are padded (`extents`).
+        then: done with the cells of each box, for some images at a time, while they are in the processor's caches.
 
     Returns:
-        For each box its cells, flattened by row, column, channel.
+        For each box its cells, flattened by row, column, channel; or what `then` makes of them.
     """
     if real is None:
         real = boxes.new_tensor(features.shape[2:]).expand(len(boxes), 2)
+    then = then or torch.nn.Identity()
     between = boxes.shape[1] * size * features.shape[1] * min(features.shape[2:])
     if features.device.type != "cpu" or len(boxes) * between <= KEPT or torch.compiler.is_compiling():
-        return _read(features, boxes, real, size, samples)
+        return then(_read(features, boxes, real, size, samples))
     images = max(1, KEPT // between)
     parts = zip(features.split(images), boxes.split(images), real.split(images), strict=True)
-    return torch.cat([_read(*part, size, samples) for part in parts])
+    return torch.cat([then(_read(*part, size, samples)) for part in parts])
 
 
 def _read(
