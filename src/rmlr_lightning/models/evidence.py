@@ -23,13 +23,20 @@ class Regions(nn.Module):
         union_size: cells a side of the box around both; these are read for every pair, so they are few.
         reduced: channels of the map as entities read it. Reading is linear, so more than the map has add nothing to
             what can be said; but training finds more with them, and `_folded` makes them free.
-        union_reduced: channels of the map as the room around both is read.
+        union_reduced: channels of the map as the room around both is read; half of `reduced` if not given.
     """
 
     def __init__(
-        self, map_dim: int, dim: int, size: int = 7, union_size: int = 3, reduced: int = 64, union_reduced: int = 32
+        self,
+        map_dim: int,
+        dim: int,
+        size: int = 7,
+        union_size: int = 3,
+        reduced: int = 64,
+        union_reduced: int | None = None,
     ) -> None:
         super().__init__()
+        union_reduced = union_reduced or reduced // 2
         self.size, self.union_size = size, union_size
         self.reduce = nn.Conv2d(map_dim, reduced, 1)
         self.reduce_union = nn.Conv2d(map_dim, union_reduced, 1)
@@ -79,7 +86,7 @@ class Evidence(nn.Module):
         region_size: int = 7,
         union_size: int = 3,
         reduced: int = 64,
-        union_reduced: int = 32,
+        union_reduced: int | None = None,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
