@@ -118,7 +118,7 @@ def _tell(cfg: DictConfig, trainer: Trainer, metrics: dict) -> None:
     if "test/map_full" in metrics:
         print_results(metrics, "test", f"{cfg.name}, seed {cfg.seed}, test split")
     output = Path(cfg.paths.output)
-    print(f"checkpoint: {getattr(trainer.checkpoint_callback, 'best_model_path', '')}")
+    print(f"checkpoint: {getattr(trainer.checkpoint_callback, 'best_model_path', '') or 'none was written'}")
     for what, where in (
         ("curves", "curves.png"),
         ("panels", "panels"),
