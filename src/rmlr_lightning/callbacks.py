@@ -76,15 +76,31 @@ class Cost(Callback):
 
 
 class Checkpoints(ModelCheckpoint):
-    """Lightning's, which forgets how good its best checkpoint is when a run goes on in a folder that was moved.
+    """Lightning's, but the last checkpoint is that of the last epoch, and a run may be moved.
 
-    A worse one would then replace it. Here the score is kept if the old folder is gone and the new one has the file.
+    Lightning's own writes the last only together with a best one, so that a run that breaks loses all epochs since its
+    best; and it forgets how good the best was when a run goes on in a folder that was moved, so that a worse one
+    replaces it. Here the score is kept if the old folder is gone and the new one has the file.
     """
 
     @property
     def state_key(self) -> str:
         """That of Lightning's own class, so that either goes on from a checkpoint of the other."""
         return super().state_key.replace(type(self).__qualname__, ModelCheckpoint.__qualname__, 1)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        super().on_train_epoch_end(trainer, pl_module)
+        if self._should_save_on_train_epoch_end(trainer):
+            self._keep_last(trainer)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        super().on_validation_end(trainer, pl_module)
+        if not self._should_save_on_train_epoch_end(trainer):
+            self._keep_last(trainer)
+
+    def _keep_last(self, trainer: Trainer) -> None:
+        if not self._should_skip_saving_checkpoint(trainer):  # as it does when a best one was written at this step
+            self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
 
     def load_state_dict(self, state_dict: dict) -> None:
         there, here = Path(state_dict["dirpath"]), Path(self.dirpath)

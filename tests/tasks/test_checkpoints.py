@@ -16,10 +16,15 @@ class Scored(BoringModel):
         self.log("score", SCORES[self.current_epoch])
 
 
-def run(folder, epochs, resume=None, kind=Checkpoints):
-    """So many epochs, with checkpoints in the folder; the callback after it."""
+def run(folder, epochs, resume=None, kind=Checkpoints, every=1):
+    """So many epochs, validated every so many, with checkpoints in the folder; the callback after it."""
     keep = kind(folder, "best", monitor="score", mode="max", save_last=True, enable_version_counter=False)
-    steps = {"limit_train_batches": 1, "limit_val_batches": 1, "num_sanity_val_steps": 0}
+    steps = {
+        "check_val_every_n_epoch": every,
+        "limit_train_batches": 1,
+        "limit_val_batches": 1,
+        "num_sanity_val_steps": 0,
+    }
     silent = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     trainer = Trainer(max_epochs=epochs, accelerator="cpu", callbacks=[keep], **steps, **silent)
     trainer.fit(Scored(), ckpt_path=resume, weights_only=False)
@@ -28,6 +33,13 @@ def run(folder, epochs, resume=None, kind=Checkpoints):
 
 def steps_of(path):
     return torch.load(path, weights_only=False)["global_step"]  # one an epoch
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_the_last_checkpoint_is_that_of_the_last_epoch_though_it_is_not_the_best(tmp_path, every):
+    run(tmp_path, 4, every=every)
+    assert steps_of(tmp_path / "best.ckpt") == 2
+    assert steps_of(tmp_path / "last.ckpt") == 4
 
 
 def test_the_best_checkpoint_survives_a_worse_one_after_the_folder_moved(tmp_path):
