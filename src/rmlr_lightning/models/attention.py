@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.models.dropout import Dropout
 
 
 class Attention(nn.Module):
@@ -24,8 +25,8 @@ class Attention(nn.Module):
         self, query: Float[Tensor, "B Q D"], keys: Float[Tensor, "B K E"], mask: Bool[Tensor, "B K"]
     ) -> Float[Tensor, "B Q D"]:
         """What each query read; the output bias alone where no key is real."""
-        q = self.query(query).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        k, v = self.key_value(keys).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        parts = self.query(query), *self.key_value(keys).chunk(2, -1)
+        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
         read = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None, :])
         return self.out(read.transpose(1, 2).flatten(2))
 
@@ -34,7 +35,7 @@ class FeedForward(nn.Sequential):
     """Two linear layers with GELU between."""
 
     def __init__(self, dim: int, hidden: int, out: int | None = None, dropout: float = 0.0) -> None:
-        super().__init__(nn.Linear(dim, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, out or dim))
+        super().__init__(nn.Linear(dim, hidden), nn.GELU(), Dropout(dropout), nn.Linear(hidden, out or dim))
 
 
 class Block(nn.Module):

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rmlr_lightning.models.dropout import Dropout
 from rmlr_lightning.models.irm import Bank, verb_classifier
 from rmlr_lightning.ops.masked import gather_rows, masked_mean
 from rmlr_lightning.ops.spatial import SPATIAL_DIM, spatial_encoding
@@ -29,8 +30,8 @@ class Cooperative(nn.Module):
         self.weigh = nn.Linear(dim // heads * 3, 1)
         self.message, self.out = nn.Linear(dim // heads, dim // heads), nn.Linear(dim, dim)
         self.norm_attend, self.norm_feed = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.feed = nn.Sequential(nn.Linear(dim, 4 * dim), nn.ReLU(), nn.Dropout(dropout), nn.Linear(4 * dim, dim))
-        self.dropout = nn.Dropout(dropout)
+        self.feed = nn.Sequential(nn.Linear(dim, 4 * dim), nn.ReLU(), Dropout(dropout), nn.Linear(4 * dim, dim))
+        self.dropout = Dropout(dropout)
 
     def forward(
         self, tokens: Float[Tensor, "B N C"], places: Float[Tensor, "B N N E"], mask: Tensor
