@@ -50,3 +50,18 @@ def test_a_batch_without_any_pair_costs_nothing():
     )
     loss.backward()
     assert loss == 0 and logits.grad.abs().sum() == 0
+
+
+def test_only_possible_verbs_are_looked_at_with_the_same_loss_and_gradients():
+    logits, labels = torch.randn(2, 30, 9, requires_grad=True), torch.rand(2, 30, 9) < 0.3
+    prior = torch.where(torch.rand(2, 30, 9) < 0.2, torch.rand(2, 30, 1).log(), -torch.inf)
+    possible = prior > -torch.inf
+    p, true = (torch.sigmoid(logits.double()) * prior.double().exp())[possible], labels[possible]
+    each = torch.where(true, -((1 - p) ** 0.2) * p.log(), -(p**0.2) * torch.log1p(-p))
+    expected = 0.5 * each.sum() / true.sum()
+    (wanted,) = torch.autograd.grad(expected, logits)
+    loss = FocalInteraction()(prediction_of(logits), labels, prior)
+    (gradient,) = torch.autograd.grad(loss, logits)
+    torch.testing.assert_close(loss.double(), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(gradient, wanted, atol=1e-6, rtol=1e-5)
+    assert (gradient[~possible] == 0).all()

@@ -86,7 +86,7 @@ class Alignment(nn.Module, ABC):
         """
         objects = gather_rows(prediction.scene.entities.labels, prediction.pairs.object)
         labels = labels & self.allowed[objects]  # a verb unknown for the detected object has no phrase
-        real = labels.any(-1) & prediction.pairs.mask
+        real = labels.view(torch.uint8).amax(-1).bool() & prediction.pairs.mask  # `any` takes thrice as long on a CPU
         most = self.most
         if real.device.type == "cpu" and real.numel():
             most = min(most, max(1, int(real.sum(1).max())))

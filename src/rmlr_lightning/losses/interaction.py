@@ -31,8 +31,13 @@ class FocalInteraction(nn.Module):
 
     def forward(self, prediction: Prediction, labels: Bool[Tensor, "B P V"], prior: Float[Tensor, "B P V"]) -> Tensor:
         """The weighted loss."""
-        possible = torch.isfinite(prior)
-        log_p = F.logsigmoid(prediction.logits.float()) + torch.where(possible, prior, 0.0)
+        logits, possible = prediction.logits, prior > -torch.inf
+        if prior.device.type == "cpu":  # few verbs go with an object; elsewhere all would wait for a count of these
+            index = possible.flatten().nonzero().squeeze(1)
+            logits, labels, prior, possible = (
+                values.flatten().index_select(0, index) for values in (logits, labels, prior, possible)
+            )
+        log_p = F.logsigmoid(logits.float()) + torch.where(possible, prior, 0.0)
         loss = focal(log_p, labels, self.alpha, self.gamma)
         positives = (labels & possible).sum().float()
         if torch.distributed.is_available() and torch.distributed.is_initialized():
