@@ -42,7 +42,7 @@ HEADS = {
     "upt": ["experiment=upt"],
     "rmlr": [],
     "visual": ["experiment=visual"],  # rmlr without language
-    "deep": ["experiment=deep"],
+    "narrow": ["experiment=narrow"],
     "large": ["experiment=large"],
 }
 

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.attention import Attention, sine_position
 from rmlr_lightning.models.evidence import Evidence, Regions
 from rmlr_lightning.models.upt import Cooperative
@@ -57,14 +58,25 @@ def test_attention_without_keys_gives_the_output_bias_and_finite_gradients():
     assert torch.isfinite(query.grad).all()
 
 
-def test_attention_is_softmax_over_real_keys():
-    attention = Attention(8, 1)
+@pytest.mark.parametrize(("heads", "head_dim", "width"), [(1, None, 8), (2, None, 4), (3, 5, 5)])
+def test_attention_is_softmax_over_real_keys(heads, head_dim, width):
+    attention = Attention(8, heads, head_dim=head_dim)
     query, keys = torch.randn(1, 2, 8), torch.randn(1, 5, 8)
     mask = torch.tensor([[True, True, False, True, False]])
     q = attention.query(query[0])
-    k, v = attention.key_value(keys[0]).chunk(2, -1)
-    weights = (q @ k[mask[0]].T / 8**0.5).softmax(-1)
-    torch.testing.assert_close(attention(query, keys, mask)[0], attention.out(weights @ v[mask[0]]))
+    k, v = (part[mask[0]] for part in attention.key_value(keys[0]).chunk(2, -1))
+    read = []
+    for part in torch.arange(heads * width).split(width):
+        weights = (q[:, part] @ k[:, part].T / width**0.5).softmax(-1)
+        read.append(weights @ v[:, part])
+    torch.testing.assert_close(attention(query, keys, mask)[0], attention.out(torch.cat(read, -1)))
+
+
+def test_heads_that_do_not_share_the_width_evenly_need_a_width_of_their_own():
+    with pytest.raises(UserError, match="heads=3: must divide the width of the tokens, 8, or head_dim be given"):
+        Attention(8, 3)
+    with pytest.raises(UserError, match="head_dim=0: must be positive"):
+        Attention(8, 3, head_dim=0)
 
 
 def test_positions_are_relative_to_the_real_part():

@@ -10,16 +10,24 @@ from rmlr_lightning.models.dropout import Dropout
 
 
 class Attention(nn.Module):
-    """Multi-head attention of queries over masked keys."""
+    """Multi-head attention of queries over masked keys.
 
-    def __init__(self, dim: int, heads: int, key_dim: int | None = None) -> None:
+    Args:
+        key_dim: width of the keys; that of the queries if not given.
+        head_dim: width of a head; the heads share the queries' width if not given.
+    """
+
+    def __init__(self, dim: int, heads: int, key_dim: int | None = None, head_dim: int | None = None) -> None:
         super().__init__()
-        if heads < 1 or dim % heads:
-            raise UserError(f"heads={heads}: must divide the width of the tokens, {dim}")
+        if heads < 1 or (head_dim is None and dim % heads):
+            raise UserError(f"heads={heads}: must divide the width of the tokens, {dim}, or head_dim be given")
+        if head_dim is not None and head_dim < 1:
+            raise UserError(f"head_dim={head_dim}: must be positive")
+        inner = dim if head_dim is None else heads * head_dim
         self.heads = heads
-        self.query = nn.Linear(dim, dim)
-        self.key_value = nn.Linear(key_dim or dim, 2 * dim)
-        self.out = nn.Linear(dim, dim)
+        self.query = nn.Linear(dim, inner)
+        self.key_value = nn.Linear(key_dim or dim, 2 * inner)
+        self.out = nn.Linear(inner, dim)
 
     def forward(
         self, query: Float[Tensor, "B Q D"], keys: Float[Tensor, "B K E"], mask: Bool[Tensor, "B K"]
@@ -44,13 +52,22 @@ class Block(nn.Module):
     Args:
         memory_dim: width of the memory's tokens; 0 leaves cross-attention out.
         dropout: in the feed-forward's hidden layer.
+        head_dim: see `Attention`.
     """
 
-    def __init__(self, dim: int, heads: int, hidden: int, memory_dim: int = 0, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        dim: int,
+        heads: int,
+        hidden: int,
+        memory_dim: int = 0,
+        dropout: float = 0.0,
+        head_dim: int | None = None,
+    ) -> None:
         super().__init__()
-        self.norm_self, self.attend_self = nn.LayerNorm(dim), Attention(dim, heads)
+        self.norm_self, self.attend_self = nn.LayerNorm(dim), Attention(dim, heads, head_dim=head_dim)
         if memory_dim:
-            self.norm_cross, self.attend_cross = nn.LayerNorm(dim), Attention(dim, heads, memory_dim)
+            self.norm_cross, self.attend_cross = nn.LayerNorm(dim), Attention(dim, heads, memory_dim, head_dim)
         self.norm_feed, self.feed = nn.LayerNorm(dim), FeedForward(dim, hidden, dropout=dropout)
         self.memory_dim = memory_dim
 

@@ -38,8 +38,8 @@ class Regions(nn.Module):
         super().__init__()
         union_reduced = union_reduced or reduced // 2
         self.size, self.union_size = size, union_size
-        self.reduce = nn.Conv2d(map_dim, reduced, 1)
-        self.reduce_union = nn.Conv2d(map_dim, union_reduced, 1)
+        self.reduce = nn.Conv2d(map_dim, reduced, 1, bias=False)  # what reads its cells has one
+        self.reduce_union = nn.Conv2d(map_dim, union_reduced, 1, bias=False)
         self.human = nn.Linear(reduced * size * size, dim)
         self.object = nn.Linear(reduced * size * size, dim)
         self.union = nn.Linear(union_reduced * union_size * union_size, dim)
@@ -57,9 +57,9 @@ class Regions(nn.Module):
 
     def _folded(self) -> tuple[Float[Tensor, "DD SSC"], Float[Tensor, "DD"]]:
         """Weight and bias of `reduce` and then `human` and `object`, as one step for boxes read off the map itself."""
-        weight = torch.cat([self.human.weight, self.object.weight]).unflatten(1, (self.size**2, -1))
-        bias = torch.cat([self.human.bias, self.object.bias]) + weight.sum(1) @ self.reduce.bias
-        return (weight @ self.reduce.weight.flatten(1)).flatten(1), bias
+        reduce, readers = self.reduce.weight.flatten(1), (self.human, self.object)
+        weights = [(reader.weight.unflatten(1, (-1, len(reduce))) @ reduce).flatten(1) for reader in readers]
+        return torch.cat(weights), torch.cat([reader.bias for reader in readers])
 
     def room(self, coarse: Float[Tensor, "B C gh gw"], boxes: Float[Tensor, "B P 4"]) -> Float[Tensor, "B P D"]:
         """What the boxes around pairs show, read off the coarse map."""
@@ -76,6 +76,7 @@ class Evidence(nn.Module):
         token_dim: width of the detector's tokens.
         map_dim: channels of the re-mined map; 0 where nothing is re-mined.
         dim: width of pair tokens.
+        hidden: of the feed-forward over the sum, twice `dim` if not given; the layout's has half of it.
     """
 
     def __init__(
@@ -88,14 +89,16 @@ class Evidence(nn.Module):
         reduced: int = 64,
         union_reduced: int | None = None,
         dropout: float = 0.1,
+        hidden: int | None = None,
     ) -> None:
         super().__init__()
+        hidden = hidden or 2 * dim
         self.norm_tokens = nn.LayerNorm(token_dim)
         self.human, self.object = nn.Linear(token_dim, dim), nn.Linear(token_dim, dim)
-        self.spatial = FeedForward(SPATIAL_DIM, dim, dim)
+        self.spatial = FeedForward(SPATIAL_DIM, hidden // 2, dim)
         self.regions = Regions(map_dim, dim, region_size, union_size, reduced, union_reduced) if map_dim else None
         self.norm = nn.LayerNorm(dim)
-        self.join = FeedForward(dim, 2 * dim, dropout=dropout)
+        self.join = FeedForward(dim, hidden, dropout=dropout)
 
     def forward(
         self,

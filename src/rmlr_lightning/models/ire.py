@@ -62,6 +62,7 @@ class IRE(nn.Module):
         token_dim, map_dim, memory_dim: widths of the detector's tokens, the re-mined map and the detector's memory;
             a map_dim of 0 leaves cross-attention and global context out.
         evidence: makes the first pair tokens.
+        head_dim: width of a head of attention; the heads share `dim` if not given.
         grid: (rows, columns) the map is averaged to before it is attended to, so that the cost does not grow with
             the picture; details come from the regions.
     """
@@ -78,13 +79,14 @@ class IRE(nn.Module):
         layers: int = 2,
         grid: Sequence[int] = (10, 14),
         dropout: float = 0.1,
+        head_dim: int | None = None,
     ) -> None:
         super().__init__()
         self.dim = dim
         self.evidence = evidence(token_dim=token_dim, map_dim=map_dim, dim=dim)
         self.grid = tuple(grid)
         self.map_dim = map_dim
-        self.blocks = nn.ModuleList(Block(dim, heads, hidden, map_dim, dropout) for _ in range(layers))
+        self.blocks = nn.ModuleList(Block(dim, heads, hidden, map_dim, dropout, head_dim) for _ in range(layers))
         self.norm = nn.LayerNorm(dim)
         self.spatial = nn.Linear(SPATIAL_DIM, dim)
         self.context = nn.Linear(map_dim, dim) if map_dim else None

@@ -48,9 +48,11 @@ class IRM(nn.Module):
         hidden: int = 256,
         layers: int = 1,
         dropout: float = 0.1,
+        head_dim: int | None = None,
     ) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(Block(dim, heads, hidden, dropout=dropout) for _ in range(layers))
+        blocks = (Block(dim, heads, hidden, dropout=dropout, head_dim=head_dim) for _ in range(layers))
+        self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(dim)
         self.classify = verb_classifier(dim, len(vocabulary.verbs))
 

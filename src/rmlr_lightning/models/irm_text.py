@@ -36,11 +36,13 @@ class TextIRM(nn.Module):
         hidden: int = 256,
         layers: int = 1,
         dropout: float = 0.1,
+        head_dim: int | None = None,
         text_dim: int = 384,
         scale: float = 10.0,
     ) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(Block(dim, heads, hidden, dropout=dropout) for _ in range(layers))
+        blocks = (Block(dim, heads, hidden, dropout=dropout, head_dim=head_dim) for _ in range(layers))
+        self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(dim)
         self.project = nn.Linear(dim, text_dim)
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
