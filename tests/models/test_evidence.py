@@ -1,9 +1,10 @@
 import pytest
 import torch
+from torch import nn
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.attention import Attention, sine_position
-from rmlr_lightning.models.evidence import Evidence, Regions
+from rmlr_lightning.models.evidence import Evidence, Regions, without_biases
 from rmlr_lightning.models.upt import Cooperative
 from rmlr_lightning.types import Pairs
 from tests.scenes import random_scene
@@ -122,3 +123,15 @@ def test_two_linear_steps_of_reading_a_box_are_folded_into_one_with_the_same_res
     torch.testing.assert_close(folded, apart)
     for gradient, expected in zip(gradients, torch.autograd.grad(apart.square().sum(), weights), strict=True):
         torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_weights_with_biases_before_boxes_are_read_give_what_they_gave():
+    torch.manual_seed(0)
+    new, old = Evidence(16, 8, 12, region_size=3, reduced=20), Evidence(16, 8, 12, region_size=3, reduced=20)
+    old.regions.reduce, old.regions.reduce_union = nn.Conv2d(8, 20, 1), nn.Conv2d(8, 10, 1)
+    state = without_biases({f"ire.evidence.{name}": value for name, value in old.state_dict().items()})
+    new.load_state_dict({name.removeprefix("ire.evidence."): value for name, value in state.items()})
+    features, boxes, real = torch.randn(1, 8, 6, 8), random_scene(1, 5).entities.boxes, torch.tensor([(4.5, 8.0)])
+    ours, theirs = (one.regions.entities(features, boxes, real) for one in (new, old))
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(new.regions.room(features, boxes), old.regions.room(features, boxes))

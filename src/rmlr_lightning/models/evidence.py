@@ -66,6 +66,21 @@ class Regions(nn.Module):
         return read_regions(self.reduce_union(coarse).float(), boxes, self.union_size, then=self.union)
 
 
+def without_biases(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A model's weights as today's `Regions` has them.
+
+    Until 2026-11-26 the map got a bias before boxes were read off it. Cells are means, so that it says nothing that
+    the biases after cannot: it is added to these.
+    """
+    state = dict(state)
+    for name in [name for name in state if name.endswith((".regions.reduce.bias", ".regions.reduce_union.bias"))]:
+        bias, (regions, step, _) = state.pop(name), name.rsplit(".", 2)
+        for reader in ("human", "object") if step == "reduce" else ("union",):
+            weight, after = state[f"{regions}.{reader}.weight"], f"{regions}.{reader}.bias"
+            state[after] = state[after] + weight.unflatten(1, (-1, len(bias))).sum(1) @ bias
+    return state
+
+
 class Evidence(nn.Module):
     """First pair tokens: human + object + how their boxes lie + the room around both, and a feed-forward over the sum.
 

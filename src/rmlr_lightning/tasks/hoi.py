@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.losses.alignment import Alignment
 from rmlr_lightning.models.checkpoint import check_vocabulary, plain_vocabulary, read_vocabulary
+from rmlr_lightning.models.evidence import without_biases
 from rmlr_lightning.models.hoi import HOIModel
 from rmlr_lightning.ops.associate import associate
 from rmlr_lightning.ops.masked import gather_rows
@@ -174,8 +175,13 @@ def _bank(text: Callable[[Vocabulary], TextBank] | None, vocabulary: Vocabulary)
     return text(vocabulary)
 
 
-def check_checkpoint(task: HOITask, checkpoint: Mapping[str, Any], path: str = "checkpoint") -> None:
-    """Refuse a checkpoint whose parts or detector are not those of the task. A task without losses needs none."""
+def check_checkpoint(task: HOITask, checkpoint: dict[str, Any], path: str = "checkpoint") -> None:
+    """Refuse a checkpoint whose parts or detector are not those of the task. A task without losses needs none.
+
+    Weights of older versions are brought into today's form, in place.
+    """
+    for key in {"state_dict", "current_model_state"} & checkpoint.keys():
+        checkpoint[key] = without_biases(checkpoint[key])
     ours = {name: value.shape for name, value in task.state_dict().items() if not name.startswith(DETECTOR)}
     theirs = {
         name: value.shape
