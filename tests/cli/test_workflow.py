@@ -213,6 +213,30 @@ def test_a_checkpoint_on_top_of_another_detector_is_refused(trained, tmp_path):
         read_checkpoint(tmp_path / "noise.ckpt")
 
 
+def test_a_training_with_biases_before_boxes_are_read_is_evaluated_but_does_not_go_on(
+    trained, world, tmp_path, monkeypatch, capsys
+):
+    from rmlr_lightning.cli.restore import restore
+
+    checkpoint, old = torch.load(trained / "checkpoints" / "last.ckpt", weights_only=True), tmp_path / "old.ckpt"
+    regions = "model.ire.evidence.regions."
+    for step in ("reduce", "reduce_union"):
+        checkpoint["state_dict"][f"{regions}{step}.bias"] = torch.zeros(
+            len(checkpoint["state_dict"][f"{regions}{step}.weight"])
+        )
+    torch.save(checkpoint, old)
+    task, _ = restore(old)
+    torch.testing.assert_close(
+        task.state_dict()[f"{regions}human.bias"], checkpoint["state_dict"][f"{regions}human.bias"]
+    )
+    argv = ["rmlr-train", f"paths.data={world.parent}", f"hydra.run.dir={tmp_path / 'run'}", *QUICK]
+    monkeypatch.setattr(sys, "argv", [*argv, f"resume={old}", "trainer.max_epochs=3"])
+    with pytest.raises(SystemExit) as caught:
+        train.main()
+    assert caught.value.code == 2
+    assert f"error: {old}: an older version's training, which cannot go on here" in capsys.readouterr().err
+
+
 def test_pictures_are_predicted_where_the_training_data_are_not(trained, world, tmp_path):
     checkpoint = read_checkpoint(trained / "checkpoints" / "best.ckpt")
     checkpoint["recipe"]["paths"]["data"] = str(tmp_path / "nowhere")
