@@ -234,7 +234,7 @@ def test_a_training_with_biases_before_boxes_are_read_is_evaluated_but_does_not_
     with pytest.raises(SystemExit) as caught:
         train.main()
     assert caught.value.code == 2
-    assert f"error: {old}: an older version's training, which cannot go on here" in capsys.readouterr().err
+    assert f"error: resume={old}: {old} is of an older version, whose training" in capsys.readouterr().err
 
 
 def test_pictures_are_predicted_where_the_training_data_are_not(trained, world, tmp_path):

@@ -17,6 +17,7 @@ from rmlr_lightning.cli.table import print_results
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.metrics.whole_file import write_whole
 from rmlr_lightning.models.checkpoint import check_vocabulary, load_checkpoint
+from rmlr_lightning.models.evidence import without_biases
 
 
 def task_of(cfg: DictConfig, datamodule: LightningDataModule) -> LightningModule:
@@ -33,8 +34,14 @@ def resume_from(cfg: DictConfig) -> str | None:
     path = last if cfg.resume in ("last", "auto") else Path(cfg.resume)
     if not path.is_file():
         raise UserError(f"resume={cfg.resume}: {path} is no checkpoint; leave `resume` out to start anew")
-    if not {"optimizer_states", "loops"} <= load_checkpoint(path).keys():
+    checkpoint = load_checkpoint(path)
+    if not {"optimizer_states", "loops"} <= checkpoint.keys():
         raise UserError(f"resume={cfg.resume}: {path} holds no state of a training; leave `resume` out to start anew")
+    if without_biases(checkpoint["state_dict"]).keys() != checkpoint["state_dict"].keys():
+        raise UserError(
+            f"resume={cfg.resume}: {path} is of an older version, whose training cannot go on here; it can be "
+            "evaluated; leave `resume` out and use another folder to start anew"
+        )
     return str(path)
 
 

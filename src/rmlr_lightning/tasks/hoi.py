@@ -166,13 +166,7 @@ class HOITask(LightningModule):
         checkpoint["recipe"] = self.recipe
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        names = checkpoint["state_dict"].keys()
         check_checkpoint(self, checkpoint)
-        if self.trainer.training and checkpoint["state_dict"].keys() != names:
-            raise UserError(
-                f"{self.trainer.ckpt_path}: an older version's training, which cannot go on here; it can be evaluated; "
-                "to train, leave resume out and use another folder"
-            )
 
 
 def _bank(text: Callable[[Vocabulary], TextBank] | None, vocabulary: Vocabulary) -> TextBank:
