@@ -8,7 +8,7 @@
 Lightning's own Trainer runs the DataModule and the HOITask of each row's configuration, as rmlr-train does, without
 loggers, callbacks and validation; loading happens in the process (num_workers=0), so its CPU time is all there is. An
 epoch is what lies between the Trainer's hooks at its start and end. Testing includes the metric. Cached and uncached
-epochs take turns; the first of each warms up and is not counted. `unlike` is the cached epoch without `data.alike`,
+epochs take turns; the first of each warms up and is not counted. `unlike` is the cached epoch without `data.group_by_size`,
 which batches images of similar cost together. "pays after" is how many training epochs repay a cache of one view.
 
 `--detector detr` puts a network of DETR R50's shape with random weights in place of the shipped detector and gives it
@@ -35,10 +35,10 @@ from rich.console import Console
 from rich.table import Table
 from setting import PICTURE, best, composed, cpu_seconds, machine, parser, report
 
-from rmlr_lightning.cli.config import quiet
-from rmlr_lightning.cli.source import read_from
+from rmlr_lightning.cache.open import read_from
 from rmlr_lightning.cli.train import task_of
 from rmlr_lightning.data.datamodule import DataModule
+from rmlr_lightning.runs.config import quiet
 from rmlr_lightning.tasks.hoi import HOITask
 
 ROWS = {
@@ -60,16 +60,23 @@ class Clock(Callback):
         self.began = time.process_time(), time.perf_counter()
 
     def stop(self, *_: object) -> None:
-        self.seconds = {"cpu": time.process_time() - self.began[0], "wall": time.perf_counter() - self.began[1]}
+        self.seconds = {
+            "cpu": time.process_time() - self.began[0],
+            "wall": time.perf_counter() - self.began[1],
+        }
 
     on_train_epoch_start = on_test_epoch_start = start
-    on_train_epoch_end = on_test_end = stop  # on_test_epoch_end would come before the metric is computed
+    on_train_epoch_end = on_test_end = (
+        stop  # on_test_epoch_end would come before the metric is computed
+    )
 
 
 class Row:
     """One row of the table: a task, and its data read in several ways; by a DETR R50 if it has a size of `picture`."""
 
-    def __init__(self, name: str, folder: Path, train: int, test: int, picture: tuple[int, int] | None) -> None:
+    def __init__(
+        self, name: str, folder: Path, train: int, test: int, picture: tuple[int, int] | None
+    ) -> None:
         self.name, self.folder, self.picture = name, folder, picture
         self.options = [
             *ROWS[name],
@@ -78,23 +85,36 @@ class Row:
             "+data.prepare.config.val=2",
             f"+data.prepare.config.test={test}",
             "data.num_workers=0",
-            "source.views=1",
+            "features.views=1",
             "trainer.max_epochs=1",
         ]
         if picture:
-            self.options += [f"data.test.resize.height={picture[0]}", f"data.test.resize.width={picture[1]}"]
+            self.options += [
+                f"data.test.resize.height={picture[0]}",
+                f"data.test.resize.width={picture[1]}",
+            ]
             self.options += ["data.batch_size=8", "data.eval_batch_size=8"]
         torch.manual_seed(0)
         cfg = self.configuration("auto", True)
         datamodule: DataModule = instantiate(cfg.data)
         datamodule.prepare_data()
         self.task: HOITask = task_of(cfg, datamodule)
-        self.extraction = cpu_seconds(lambda: read_from(cfg.source, datamodule, self.task.model, ["train", "test"]))
+        self.extraction = cpu_seconds(
+            lambda: read_from(cfg.features, datamodule, self.task.model, ["train", "test"])
+        )
         unlike, pixels = self.reading("auto", False), self.reading("pixels", True)
         self.data = {"cached": datamodule, "unlike": unlike, "pixels": pixels}
 
     def configuration(self, source: str, alike: bool) -> DictConfig:
-        cfg = composed([*self.options, "source=auto", f"source.kind={source}", f"++data.alike={alike}"], self.folder)
+        cfg = composed(
+            [
+                *self.options,
+                "features=auto",
+                f"features.kind={source}",
+                f"++data.group_by_size={alike}",
+            ],
+            self.folder,
+        )
         if self.picture:
             OmegaConf.set_struct(cfg, False)
             cfg.model.detector = {"_target_": "setting.FindsAGrid.fresh_detr"}
@@ -103,14 +123,19 @@ class Row:
     def reading(self, source: str, alike: bool) -> DataModule:
         cfg = self.configuration(source, alike)
         datamodule = instantiate(cfg.data)
-        read_from(cfg.source, datamodule, self.task.model, ["train", "test"])
+        read_from(cfg.features, datamodule, self.task.model, ["train", "test"])
         return datamodule
 
     def epoch(self, what: str, how: str) -> dict[str, float]:
         """CPU and wall seconds of an epoch of training or testing."""
         clock = Clock()
         torch.manual_seed(1)  # the same batches for every way of reading
-        options = {"logger": False, "callbacks": [clock], "enable_progress_bar": False, "enable_model_summary": False}
+        options = {
+            "logger": False,
+            "callbacks": [clock],
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+        }
         options |= {"enable_checkpointing": False, "limit_val_batches": 0}
         trainer: Trainer = instantiate(self.configuration("pixels", True).trainer, **options)
         if what == "training":
@@ -139,24 +164,47 @@ def measured(rows: list[Row], repetitions: int) -> dict:
                     for clock, value in seconds.items():
                         cell.setdefault(clock, []).append(value / images)
     return {
-        name: {w: {h: {c: best(v) for c, v in cell.items()} for h, cell in ways.items()} for w, ways in row.items()}
+        name: {
+            w: {h: {c: best(v) for c, v in cell.items()} for h, cell in ways.items()}
+            for w, ways in row.items()
+        }
         for name, row in times.items()
     }
 
 
 def show(times: dict, extraction: float) -> None:
     table = Table(title=f"CPU ms an image, best (median), and wall images/s; {machine()}")
-    for column in ("row", "epoch", "pixels", "cached", "times", "unlike", "images/s: pixels", "cached", "pays after"):
+    for column in (
+        "row",
+        "epoch",
+        "pixels",
+        "cached",
+        "times",
+        "unlike",
+        "images/s: pixels",
+        "cached",
+        "pays after",
+    ):
         table.add_column(column, justify="left" if column in ("row", "epoch") else "right")
     for name, row in times.items():
         for what, ways in row.items():
             cells = {how: cell["cpu"] for how, cell in ways.items()}
-            said = {how: f"{1e3 * cell['best']:.1f} ({1e3 * cell['median']:.1f})" for how, cell in cells.items()}
+            said = {
+                how: f"{1e3 * cell['best']:.1f} ({1e3 * cell['median']:.1f})"
+                for how, cell in cells.items()
+            }
             pace = [f"{1 / ways[how]['wall']['best']:.0f}" for how in ("pixels", "cached")]
             saved = cells["pixels"]["best"] - cells["cached"]["best"]
             pays = f"{extraction / saved:.1f}" if what == "training" and saved > 0 else ""
             times_cheaper = f"{cells['pixels']['best'] / cells['cached']['best']:.1f}"
-            columns = (said["pixels"], said["cached"], times_cheaper, said.get("unlike", ""), *pace, pays)
+            columns = (
+                said["pixels"],
+                said["cached"],
+                times_cheaper,
+                said.get("unlike", ""),
+                *pace,
+                pays,
+            )
             table.add_row(name, what, *columns)
     console = Console(width=132, stderr=True)
     console.print(table)
@@ -164,7 +212,9 @@ def show(times: dict, extraction: float) -> None:
     for name, row in times.items():
         ratio = row["training"]["pixels"]["cpu"]["best"] / row["training"]["cached"]["cpu"]["best"]
         verdict = "met   " if ratio >= BAR else "MISSED"
-        console.print(f"{verdict} {name}: a cached training epoch is {ratio:.1f} times cheaper, at least {BAR}")
+        console.print(
+            f"{verdict} {name}: a cached training epoch is {ratio:.1f} times cheaper, at least {BAR}"
+        )
 
 
 def main() -> None:
@@ -198,7 +248,9 @@ def main() -> None:
         "test": args.test,
         "repetitions": args.repetitions,
     }
-    report(numbers | {"extraction_s_an_image": extraction, "seconds_an_image": times}, args.json_out)
+    report(
+        numbers | {"extraction_s_an_image": extraction, "seconds_an_image": times}, args.json_out
+    )
 
 
 if __name__ == "__main__":

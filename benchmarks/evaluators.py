@@ -18,7 +18,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from rmlr_lightning.metrics import HICODetMeanAP, PairTable, RoleTable, VCOCOTruth, score_hicodet, score_vcoco
+from rmlr_lightning.metrics import (
+    HICODetMeanAP,
+    PairTable,
+    RoleTable,
+    VCOCOTruth,
+    score_hicodet,
+    score_vcoco,
+)
 from rmlr_lightning.metrics.hicodet import hoi_table
 from rmlr_lightning.types import Detections, Target
 from rmlr_lightning.vocabulary import hicodet, vcoco_actions
@@ -52,10 +59,14 @@ def near(rng: np.random.Generator, boxes: np.ndarray, spread: float) -> np.ndarr
 
 def some_boxes(rng: np.random.Generator, number: int) -> np.ndarray:
     corner = rng.integers(0, 400, (number, 2))
-    return np.concatenate((corner, corner + rng.integers(20, 240, (number, 2))), axis=1).astype(np.float32)
+    return np.concatenate((corner, corner + rng.integers(20, 240, (number, 2))), axis=1).astype(
+        np.float32
+    )
 
 
-def hicodet_data(images: int, rows: int, seed: int = 0) -> tuple[PairTable, PairTable, np.ndarray, list[frozenset]]:
+def hicodet_data(
+    images: int, rows: int, seed: int = 0
+) -> tuple[PairTable, PairTable, np.ndarray, list[frozenset]]:
     """One object class an image, 3.5 annotated pairs; detections are all HOIs of pairs, half of them of that class."""
     rng = np.random.default_rng(seed)
     hois = np.array(hicodet().hois)
@@ -96,9 +107,14 @@ def hicodet_run(images: int, rows: int) -> dict[str, Any]:
     results, spent = measured(function)
     columns = [torch.from_numpy(c) for c in (found.boxes_h, found.boxes_o, objects, verbs, scores)]
     counts = np.bincount(found.images, minlength=images).tolist()
-    detections = [Detections(*parts) for parts in zip(*(c.split(counts) for c in columns), strict=True)]
+    detections = [
+        Detections(*parts) for parts in zip(*(c.split(counts) for c in columns), strict=True)
+    ]
     pairs = np.bincount(truth.images, minlength=images).tolist()
-    parts = zip(*(torch.from_numpy(c).split(pairs) for c in (truth.boxes_h, truth.boxes_o, truth.hois)), strict=True)
+    parts = zip(
+        *(torch.from_numpy(c).split(pairs) for c in (truth.boxes_h, truth.boxes_o, truth.hois)),
+        strict=True,
+    )
     targets = [Target("", i, None, h, o, None, None, hoi) for i, (h, o, hoi) in enumerate(parts)]
 
     def metric() -> Any:
@@ -146,7 +162,9 @@ def vcoco_data(images: int, rows: int, seed: int = 0) -> tuple[VCOCOTruth, RoleT
     things = some_boxes(rng, persons).astype(np.float64)
     annotated = np.tile(np.arange(6) < 4, images)
     labels = (rng.random((persons, len(actions))) < 0.1) & annotated[:, None]
-    objects = np.where(rng.random((persons, len(actions), 2)) < 0.7, np.arange(persons)[:, None, None], -1)
+    objects = np.where(
+        rng.random((persons, len(actions), 2)) < 0.7, np.arange(persons)[:, None, None], -1
+    )
     roles = tuple(action.roles for action in actions)
     truth = VCOCOTruth(
         tuple(action.name for action in actions), roles, np.arange(images), image, boxes, annotated, labels,
@@ -190,17 +208,33 @@ def official_of(truth: VCOCOTruth) -> dict[str, Any]:
         for i, (x1, y1, x2, y2) in enumerate(boxes.tolist()):
             bbox = [x1, y1, x2 - x1 + 1, y2 - y1 + 1]
             image = int(truth.images[i])
-            entities.append({"id": 2 * i + kind, "image_id": image, "category_id": category, "bbox": bbox, "area": 1})
+            entities.append(
+                {
+                    "id": 2 * i + kind,
+                    "image_id": image,
+                    "category_id": category,
+                    "bbox": bbox,
+                    "area": 1,
+                }
+            )
     people = np.flatnonzero(truth.annotated).tolist()
     actions = []
     for a, (name, roles) in enumerate(zip(truth.actions, truth.roles, strict=True)):
         linked = [2 * i + 1 for i in people]
         for r in range(1, len(roles)):
-            linked += [2 * int(o) + 2 if (o := truth.objects[i, a, r - 1]) >= 0 else 0 for i in people]
+            linked += [
+                2 * int(o) + 2 if (o := truth.objects[i, a, r - 1]) >= 0 else 0 for i in people
+            ]
         labels = truth.labels[people, a].astype(int).tolist()
         ids = [2 * i + 1 for i in people]
         actions.append(
-            {"action_name": name, "role_name": roles, "ann_id": ids, "label": labels, "role_object_id": linked}
+            {
+                "action_name": name,
+                "role_name": roles,
+                "ann_id": ids,
+                "label": labels,
+                "role_object_id": linked,
+            }
         )
     coco = {"images": images, "annotations": entities}
     return {"coco": coco, "vcoco": actions, "ids": [int(i) for i in truth.image_ids]}
@@ -220,7 +254,9 @@ def main() -> None:
     options.add_argument("--quick", action="store_true", help="a tenth of the size")
     scale = 10 if options.parse_args().quick else 1
     report = {
-        "vcoco": vcoco_run(4946 // scale, 494_600 // scale),  # first: memory that is free again would hide its peak
+        "vcoco": vcoco_run(
+            4946 // scale, 494_600 // scale
+        ),  # first: memory that is free again would hide its peak
         "hicodet": hicodet_run(9546 // scale, 8_100_000 // scale),
     }
     for name, numbers in report.items():

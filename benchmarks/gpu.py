@@ -26,8 +26,8 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from torch.utils._pytree import tree_map
 
-from rmlr_lightning.ops.associate import associate
-from rmlr_lightning.ops.prior import scored
+from rmlr_lightning.ops.matching import match_pairs
+from rmlr_lightning.ops.prior import verb_scores
 from rmlr_lightning.tasks.hoi import HOITask
 from rmlr_lightning.types import Batch, Inputs
 
@@ -43,7 +43,9 @@ def batches(number: int, size: int, device: str, task: HOITask) -> list[Batch]:
         people, things = lots.randint(2, 15), lots.randint(2, 15)
         scene = scenes(size, people, things)
         batch = Batch(Inputs(None, scene), truth(scene, people, task.vocabulary))
-        found.append(tree_map(lambda part: part.to(device) if isinstance(part, Tensor) else part, batch))
+        found.append(
+            tree_map(lambda part: part.to(device) if isinstance(part, Tensor) else part, batch)
+        )
     return found
 
 
@@ -60,9 +62,11 @@ class Run:
         with torch.autocast(self.device, self.dtype, enabled=self.dtype is not None):
             prediction = task.model(batch.inputs)
             verbs = len(task.vocabulary.verbs)
-            labels = associate(prediction.scene.entities, prediction.pairs, batch.targets, verbs)
+            labels = match_pairs(prediction.scene.entities, prediction.pairs, batch.targets, verbs)
             prior = task.model.prior(prediction)
-            return torch.stack([loss(prediction, labels, prior) for loss in task.losses.values()]).sum()
+            return torch.stack(
+                [loss(prediction, labels, prior) for loss in task.losses.values()]
+            ).sum()
 
     def training(self, batch: Batch) -> None:
         self.loss(batch).backward()
@@ -71,9 +75,12 @@ class Run:
         self.optimizer.zero_grad()
 
     def inference(self, batch: Batch) -> None:
-        with torch.inference_mode(), torch.autocast(self.device, self.dtype, enabled=self.dtype is not None):
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.device, self.dtype, enabled=self.dtype is not None),
+        ):
             prediction = self.task.model(batch.inputs)
-            scored(prediction.logits, self.task.model.prior(prediction))
+            verb_scores(prediction.logits, self.task.model.prior(prediction))
 
 
 def seconds(run: Callable[[], object], device: str) -> float:
@@ -103,7 +110,9 @@ def once(step: Callable[[Batch], object], data: list[Batch]) -> None:
         step(batch)
 
 
-def measured(row: str, precision: str, compiled: bool, data: list[Batch], device: str, rate: float) -> dict:
+def measured(
+    row: str, precision: str, compiled: bool, data: list[Batch], device: str, rate: float
+) -> dict:
     """Images a second over all batches, seconds of the first round, memory, and the share of the device's rate."""
     run = Run(row, precision, compiled, device)
     images = sum(len(batch.targets) for batch in data)
@@ -141,7 +150,9 @@ def show(rows: list[dict], rates: dict[str, float], device: str) -> None:
         "MB",
         "first s",
     ):
-        table.add_column(column, justify="left" if column in ("row", "precision", "compiled") else "right")
+        table.add_column(
+            column, justify="left" if column in ("row", "precision", "compiled") else "right"
+        )
     for row in rows:
         cells = []
         for what in ("training", "inference"):
@@ -157,20 +168,33 @@ def main() -> None:
     """Entry point."""
     options = parser(__doc__)
     options.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
-    options.add_argument("--rows", nargs="+", choices=HEADS, default=["upt", "rmlr", "visual", "large"])
+    options.add_argument(
+        "--rows", nargs="+", choices=HEADS, default=["upt", "rmlr", "visual", "large"]
+    )
     options.add_argument("--batch", type=int, default=64)
     options.add_argument("--steps", type=int, default=20, help="batches")
     args = options.parse_args()
     if args.device == "cuda" and not torch.cuda.is_available():
-        print("no GPU here; nothing to measure (--device cpu --quick shows that it runs)", file=sys.stderr)
+        print(
+            "no GPU here; nothing to measure (--device cpu --quick shows that it runs)",
+            file=sys.stderr,
+        )
         report({"device": None}, args.json_out)
         return
     precisions, compiled = list(PRECISIONS), [False, True]
     if args.quick:
-        args.rows, args.batch, args.steps, precisions, compiled = ["visual"], 1, 1, ["32-true"], [False]
+        args.rows, args.batch, args.steps, precisions, compiled = (
+            ["visual"],
+            1,
+            1,
+            ["32-true"],
+            [False],
+        )
     torch.set_num_threads(args.threads)
     torch.set_float32_matmul_precision("high")  # as rmlr-train
-    rates = {p: peak_rate(p, args.device, 8192 if args.device == "cuda" else 512) for p in precisions}
+    rates = {
+        p: peak_rate(p, args.device, 8192 if args.device == "cuda" else 512) for p in precisions
+    }
     data = batches(args.steps, args.batch, args.device, head("visual"))
     rows = [
         measured(row, precision, with_compiler, data, args.device, rates[precision])
@@ -180,7 +204,10 @@ def main() -> None:
     ]
     show(rows, rates, args.device)
     name = torch.cuda.get_device_name() if args.device == "cuda" else "cpu"
-    report({"device": name, "batch": args.batch, "operations_per_s": rates, "rows": rows}, args.json_out)
+    report(
+        {"device": name, "batch": args.batch, "operations_per_s": rates, "rows": rows},
+        args.json_out,
+    )
 
 
 if __name__ == "__main__":

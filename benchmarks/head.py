@@ -65,7 +65,10 @@ def measured(heads: dict[str, Head], size: tuple[int, int], batch: int, repetiti
     scene = scenes(batch, *size)
     targets = truth(scene, size[0], next(iter(heads.values())).task.vocabulary)
     times: dict[str, dict[str, list[float]]] = {row: {"forward": [], "step": []} for row in heads}
-    maps = {row: None if one.remined else one.map_of(scene).requires_grad_() for row, one in heads.items()}
+    maps = {
+        row: None if one.remined else one.map_of(scene).requires_grad_()
+        for row, one in heads.items()
+    }
     others = _others(heads["rmlr"], scene)
     times |= {row: {"forward": [], "step": []} for row in others}
     rates: list[float] = []
@@ -94,10 +97,14 @@ def measured(heads: dict[str, Head], size: tuple[int, int], batch: int, repetiti
     for row, one in heads.items():
         features = None if maps[row] is None else maps[row][:counted].detach()
         one.task.eval()
-        result[row]["forward"]["operations"] = operations(partial(one.forward, few, features)) / counted
+        result[row]["forward"]["operations"] = (
+            operations(partial(one.forward, few, features)) / counted
+        )
         one.task.train()
         features = None if features is None else features.requires_grad_()
-        result[row]["step"]["operations"] = operations(partial(one.learn, few, features, few_targets)) / counted
+        result[row]["step"]["operations"] = (
+            operations(partial(one.learn, few, features, few_targets)) / counted
+        )
         one.optimizer.zero_grad()
     pairs = int(pair(scene.entities, heads["rmlr"].task.model.allowed).mask.shape[1])
     return result | {"pairs": pairs, "operation": min(rates)}
@@ -110,7 +117,9 @@ def again(run: Callable[[], object]) -> float:
 
 
 def _first(part, count: int):
-    return type(part)(*(field[:count] for field in part)) if isinstance(part, tuple) else part[:count]
+    return (
+        type(part)(*(field[:count] for field in part)) if isinstance(part, tuple) else part[:count]
+    )
 
 
 def _others(rmlr: Head, scene: Scene) -> dict[str, dict[str, Callable]]:
@@ -128,13 +137,20 @@ def _others(rmlr: Head, scene: Scene) -> dict[str, dict[str, Callable]]:
         neck(scene, None).backward(upstream)
         neck.zero_grad()
 
-    return {"neck": {"forward": infer, "step": learn}, "select": {"forward": lambda: select(raw, selection)}}
+    return {
+        "neck": {"forward": infer, "step": learn},
+        "select": {"forward": lambda: select(raw, selection)},
+    }
 
 
 def detector_seconds(repetitions: int) -> float:
     """One picture through a DETR R50 with random weights."""
     network = detr()
-    images = Images(torch.rand(1, 3, *PICTURE), torch.ones(1, *PICTURE, dtype=torch.bool), torch.tensor([PICTURE]))
+    images = Images(
+        torch.rand(1, 3, *PICTURE),
+        torch.ones(1, *PICTURE, dtype=torch.bool),
+        torch.tensor([PICTURE]),
+    )
     with torch.inference_mode():
         return min(cpu_seconds(lambda: network(images)) for _ in range(repetitions))
 
@@ -145,25 +161,52 @@ def bars(cells: dict, detector: float | None) -> list[dict]:
     for what, size, batch, limit in BARS:
         if (cell := cells.get(f"{size} b{batch}")) is not None:
             value = cell["rmlr"][what]["best"] / cell["upt"][what]["best"]
-            found.append({"bar": f"{what} over UPT's, {size} b{batch}", "at most": limit, "reached": value})
+            found.append(
+                {"bar": f"{what} over UPT's, {size} b{batch}", "at most": limit, "reached": value}
+            )
     for name, cell in cells.items():
         if name.startswith("15x15"):
             for what in ("forward", "step"):
                 value = cell["rmlr"][what]["floor"]
-                found.append({"bar": f"share of the floor, {what}, {name}", "at least": FLOOR_BAR, "reached": value})
+                found.append(
+                    {
+                        "bar": f"share of the floor, {what}, {name}",
+                        "at least": FLOOR_BAR,
+                        "reached": value,
+                    }
+                )
         if detector is not None and name.endswith(" b1"):
             value = cell["rmlr"]["forward"]["best"] / detector
-            found.append({"bar": f"head over DETR R50, {name}", "at most": DETECTOR_BAR, "reached": value})
+            found.append(
+                {"bar": f"head over DETR R50, {name}", "at most": DETECTOR_BAR, "reached": value}
+            )
     for bar in found:
-        bar["met"] = bar["reached"] <= bar["at most"] if "at most" in bar else bar["reached"] >= bar["at least"]
+        bar["met"] = (
+            bar["reached"] <= bar["at most"]
+            if "at most" in bar
+            else bar["reached"] >= bar["at least"]
+        )
     return found
 
 
 def show(cells: dict, found: list[dict], detector: float | None) -> None:
     console = Console(width=132, stderr=True)
     rate = 1e-9 / min(cell["operation"] for cell in cells.values())
-    table = Table(title=f"CPU ms an image, best (median); {machine()}; {rate:.0f} GFLOP/s in a matrix product")
-    for column in ("people x things", "batch", "pairs", "row", "forward", "of UPT", "floor", "step", "of UPT", "floor"):
+    table = Table(
+        title=f"CPU ms an image, best (median); {machine()}; {rate:.0f} GFLOP/s in a matrix product"
+    )
+    for column in (
+        "people x things",
+        "batch",
+        "pairs",
+        "row",
+        "forward",
+        "of UPT",
+        "floor",
+        "step",
+        "of UPT",
+        "floor",
+    ):
         table.add_column(column, justify="left" if column == "row" else "right")
     for name, cell in cells.items():
         size, batch = name.split(" b")
@@ -176,21 +219,33 @@ def show(cells: dict, found: list[dict], detector: float | None) -> None:
                     continue
                 share = time["best"] / cell["upt"][what]["best"]
                 floor = f"{100 * time['floor']:.0f} %" if "floor" in time else ""
-                cells_of += [f"{1e3 * time['best']:.2f} ({1e3 * time['median']:.2f})", f"{share:.2f}", floor]
+                cells_of += [
+                    f"{1e3 * time['best']:.2f} ({1e3 * time['median']:.2f})",
+                    f"{share:.2f}",
+                    floor,
+                ]
             table.add_row(size, batch, str(cell["pairs"]), row, *cells_of)
         table.add_section()
     console.print(table)
     if detector is not None:
         console.print(f"DETR R50 at {PICTURE[0]} x {PICTURE[1]}, one picture: {detector:.2f} CPU-s")
     for bar in found:
-        limit = f"at most {bar['at most']:.2f}" if "at most" in bar else f"at least {bar['at least']:.2f}"
-        console.print(f"{'met   ' if bar['met'] else 'MISSED'} {bar['bar']}: {bar['reached']:.3f}, {limit}")
+        limit = (
+            f"at most {bar['at most']:.2f}"
+            if "at most" in bar
+            else f"at least {bar['at least']:.2f}"
+        )
+        console.print(
+            f"{'met   ' if bar['met'] else 'MISSED'} {bar['bar']}: {bar['reached']:.3f}, {limit}"
+        )
 
 
 def main() -> None:
     """Entry point."""
     options = parser(__doc__)
-    options.add_argument("--sizes", nargs="+", default=["3x5", "8x10", "15x15"], metavar="PEOPLExTHINGS")
+    options.add_argument(
+        "--sizes", nargs="+", default=["3x5", "8x10", "15x15"], metavar="PEOPLExTHINGS"
+    )
     options.add_argument("--batches", nargs="+", type=int, default=[1, 4, 16, 64])
     options.add_argument("--repetitions", type=int, default=5)
     options.add_argument("--no-detector", action="store_true", help="leave DETR R50 out")

@@ -27,8 +27,8 @@ from setting import HEADS, MEMORY, WIDTH, Head, head, machine, parser, report, s
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from rmlr_lightning.data.scenes.shard import encode
-from rmlr_lightning.data.scenes.storage import Storage
+from rmlr_lightning.cache.options import CacheOptions
+from rmlr_lightning.cache.shard import encode
 from rmlr_lightning.types import Entities, Scene
 
 MB = 2**20
@@ -38,11 +38,11 @@ DETECTORS = {  # queries, width, memory cells
     "DETR R50, 800 x 1066": (100, WIDTH, MEMORY),
 }
 STORED = {
-    "fp32": Storage("fp32"),
-    "fp16 (default)": Storage(),
-    "fp16, memory=[3,4]": Storage(memory=(3, 4)),
-    "fp16, memory=[3,4] entities=28": Storage(memory=(3, 4), entities=28),
-    "fp16, memory=none": Storage(memory="none"),
+    "fp32": CacheOptions("fp32"),
+    "fp16 (default)": CacheOptions(),
+    "fp16, memory=[3,4]": CacheOptions(memory=(3, 4)),
+    "fp16, memory=[3,4] entities=28": CacheOptions(memory=(3, 4), entities=28),
+    "fp16, memory=none": CacheOptions(memory="none"),
 }
 
 
@@ -76,8 +76,16 @@ def child(row: str, size: str, batch: int, training: bool, threads: int) -> dict
             one.forward(scene, features)
         held = 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    weights_mb = sum(p.nbytes for p in [*one.task.model.ire.parameters(), *one.task.model.irm.parameters()]) / MB
-    return {"peak": peak / MB, "beyond": peak / MB - before, "kept": held / MB, "weights": weights_mb}
+    weights_mb = (
+        sum(p.nbytes for p in [*one.task.model.ire.parameters(), *one.task.model.irm.parameters()])
+        / MB
+    )
+    return {
+        "peak": peak / MB,
+        "beyond": peak / MB - before,
+        "kept": held / MB,
+        "weights": weights_mb,
+    }
 
 
 def _resident() -> float:
@@ -98,7 +106,9 @@ def stored() -> dict[str, dict[str, float]]:
         real = torch.ones(1, queries, dtype=torch.bool)
         boxes = torch.rand(1, queries, 2).repeat(1, 1, 2) + torch.tensor([0, 0, 0.1, 0.1])
         labels = torch.randint(0, 80, (1, queries))
-        entities = Entities(boxes, torch.rand(1, queries), labels, torch.randn(1, queries, width), real)
+        entities = Entities(
+            boxes, torch.rand(1, queries), labels, torch.randn(1, queries, width), real
+        )
         memory, mask = torch.randn(1, width, *cells), torch.ones(1, *cells, dtype=torch.bool)
         scene = Scene(entities, memory, mask, torch.tensor([[480, 640]]))
         for option, storage in STORED.items():
@@ -112,13 +122,35 @@ def stored() -> dict[str, dict[str, float]]:
 def show(rows: list[dict], disk: dict) -> None:
     console = Console(width=120, stderr=True)
     table = Table(title=f"MB (2^20 bytes); {machine()}")
-    headings = ("people x things", "batch", "row", "weights", "training: peak", "beyond", "kept", "inference: peak")
+    headings = (
+        "people x things",
+        "batch",
+        "row",
+        "weights",
+        "training: peak",
+        "beyond",
+        "kept",
+        "inference: peak",
+    )
     for column in (*headings, "beyond"):
         table.add_column(column, justify="left" if column == "row" else "right")
     for row in rows:
         train, infer = row["training"], row["inference"]
-        cells = [train["weights"], train["peak"], train["beyond"], train["kept"], infer["peak"], infer["beyond"]]
-        table.add_row(row["size"], str(row["batch"]), row["row"], f"{cells[0]:.1f}", *(f"{c:.0f}" for c in cells[1:]))
+        cells = [
+            train["weights"],
+            train["peak"],
+            train["beyond"],
+            train["kept"],
+            infer["peak"],
+            infer["beyond"],
+        ]
+        table.add_row(
+            row["size"],
+            str(row["batch"]),
+            row["row"],
+            f"{cells[0]:.1f}",
+            *(f"{c:.0f}" for c in cells[1:]),
+        )
     console.print(table)
     table = Table(title="KB (1000 bytes) of a cached image")
     table.add_column("options")
@@ -147,7 +179,10 @@ def main() -> None:
     for size in args.sizes:
         for batch in args.batches:
             for row in args.rows:
-                pair = {w: asked(row, size, batch, w == "training", args.threads) for w in ("training", "inference")}
+                pair = {
+                    w: asked(row, size, batch, w == "training", args.threads)
+                    for w in ("training", "inference")
+                }
                 rows.append({"size": size, "batch": batch, "row": row, **pair})
     disk = stored()
     show(rows, disk)

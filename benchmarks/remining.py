@@ -24,13 +24,18 @@ ROWS = {
     "neck": ["experiment=neck"],
     "rmlr": [],
 }
-FIGURES = {"full": "map_full", "rare": "map_rare", "non-rare": "map_non_rare", "twins": "twin_accuracy"}
+FIGURES = {
+    "full": "map_full",
+    "rare": "map_rare",
+    "non-rare": "map_non_rare",
+    "twins": "twin_accuracy",
+}
 
 
 def figures(folder: Path, row: str, seed: int, more: list[str]) -> dict[str, float]:
     """The test figures of a run, made if they are not there."""
     home = folder / row / f"seed{seed}"
-    result = home / "figures.json"
+    result = home / "metrics.json"
     if not result.exists():
         command = [
             sys.executable,
@@ -47,22 +52,33 @@ def figures(folder: Path, row: str, seed: int, more: list[str]) -> dict[str, flo
 
 def main() -> None:
     """Entry point."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", nargs="+", choices=ROWS, default=["detector_tokens", "upt", "rmlr"])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--rows", nargs="+", choices=ROWS, default=["detector_tokens", "upt", "rmlr"]
+    )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("multirun/remining"))
     parser.add_argument("more", nargs="*", help="further overrides of rmlr-train")
     args = parser.parse_args()
-    measured = {row: [figures(args.out, row, seed, args.more) for seed in args.seeds] for row in args.rows}
-    table = Table(title=f"test split, mean ± standard deviation over seeds {args.seeds}, in percent")
+    measured = {
+        row: [figures(args.out, row, seed, args.more) for seed in args.seeds] for row in args.rows
+    }
+    table = Table(
+        title=f"test split, mean ± standard deviation over seeds {args.seeds}, in percent"
+    )
     table.add_column("row")
     summary: dict[str, dict[str, list[float]]] = {}
     for name in FIGURES:
         table.add_column(name, justify="right")
     for row, runs in measured.items():
-        summary[row] = {name: [100 * run[f"test/{key}"] for run in runs] for name, key in FIGURES.items()}
+        summary[row] = {
+            name: [100 * run[f"test/{key}"] for run in runs] for name, key in FIGURES.items()
+        }
         cells = [
-            f"{statistics.mean(v):.1f} ± {statistics.stdev(v) if len(v) > 1 else 0:.1f}" for v in summary[row].values()
+            f"{statistics.mean(v):.1f} ± {statistics.stdev(v) if len(v) > 1 else 0:.1f}"
+            for v in summary[row].values()
         ]
         table.add_row(row, *cells)
     Console(width=110, stderr=True).print(table)

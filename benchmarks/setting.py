@@ -20,13 +20,13 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils import clip_grad_norm_
 from torch.utils.flop_counter import FlopCounterMode
 
-from rmlr_lightning.cli.config import conf_dir
-from rmlr_lightning.data.synthetic.objects import KINDS
-from rmlr_lightning.models.detector import Detector
-from rmlr_lightning.models.network import fresh_network
-from rmlr_lightning.ops.associate import associate
+from rmlr_lightning.detectors.transformers import Detector
+from rmlr_lightning.detectors.weights import fresh_network
+from rmlr_lightning.ops.matching import match_pairs
 from rmlr_lightning.ops.pairing import pair
-from rmlr_lightning.ops.prior import scored
+from rmlr_lightning.ops.prior import verb_scores
+from rmlr_lightning.runs.config import conf_dir
+from rmlr_lightning.synthetic.objects import KINDS
 from rmlr_lightning.tasks.hoi import HOITask
 from rmlr_lightning.types import Entities, Images, Prediction, Scene, Target
 from rmlr_lightning.vocabulary import COCO_INDEX, Vocabulary, hicodet
@@ -99,7 +99,9 @@ class FindsAGrid(Detector):
         scores[:, : len(labels)] = 0.9
         classes = scene.entities.labels.clone()
         classes[:, : len(labels)] = torch.tensor(labels)
-        return scene._replace(entities=scene.entities._replace(boxes=boxes, scores=scores, labels=classes))
+        return scene._replace(
+            entities=scene.entities._replace(boxes=boxes, scores=scores, labels=classes)
+        )
 
 
 def scenes(batch: int, humans: int, objects: int, memory: tuple[int, int] = MEMORY) -> Scene:
@@ -111,7 +113,9 @@ def scenes(batch: int, humans: int, objects: int, memory: tuple[int, int] = MEMO
     people = torch.zeros(batch, humans, dtype=torch.long)
     labels = torch.cat([people, torch.randint(1, 80, (batch, objects))], 1)
     real = torch.ones(batch, count, dtype=torch.bool)
-    entities = Entities(boxes, 0.3 + 0.7 * torch.rand(batch, count), labels, torch.randn(batch, count, WIDTH), real)
+    entities = Entities(
+        boxes, 0.3 + 0.7 * torch.rand(batch, count), labels, torch.randn(batch, count, WIDTH), real
+    )
     cells = torch.ones(batch, *memory, dtype=torch.bool)
     sizes = torch.tensor([PICTURE]).expand(batch, 2)
     return Scene(entities, torch.randn(batch, WIDTH, *memory), cells, sizes)
@@ -124,12 +128,22 @@ def truth(scene: Scene, humans: int, vocabulary: Vocabulary) -> list[Target]:
         by_object.setdefault(thing, []).append((hoi, verb))
     targets = []
     for image in range(len(scene.sizes)):
-        boxes, labels, size = scene.entities.boxes[image], scene.entities.labels[image], scene.sizes[image]
+        boxes, labels, size = (
+            scene.entities.boxes[image],
+            scene.entities.labels[image],
+            scene.sizes[image],
+        )
         things = [humans + place % (len(labels) - humans) for place in range(TRUE_ROWS)]
         hois, verbs = zip(*(by_object[int(labels[thing])][0] for thing in things), strict=True)
         scale = size.flip(0).repeat(2)
         people = [place % humans for place in range(TRUE_ROWS)]
-        rows = boxes[people] * scale, boxes[things] * scale, labels[things], torch.tensor(verbs), torch.tensor(hois)
+        rows = (
+            boxes[people] * scale,
+            boxes[things] * scale,
+            labels[things],
+            torch.tensor(verbs),
+            torch.tensor(hois),
+        )
         targets.append(Target("", image, size, *rows))
     return targets
 
@@ -139,7 +153,9 @@ class Head:
 
     def __init__(self, row: str, task: HOITask) -> None:
         self.task, self.remined = task, row.endswith("+ neck")
-        learning = [task.model.ire, task.model.irm, task.losses] + [task.model.remine] * self.remined
+        learning = [task.model.ire, task.model.irm, task.losses] + [
+            task.model.remine
+        ] * self.remined
         self.optimizer = task.optim(torch.nn.ModuleList(learning), 1000)["optimizer"]
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
 
@@ -158,14 +174,18 @@ class Head:
     def forward(self, scene: Scene, features: Tensor | None) -> None:
         with torch.inference_mode():
             prediction = self.predict(scene, self.map_of(scene) if features is None else features)
-            scored(prediction.logits, self.task.model.prior(prediction))
+            verb_scores(prediction.logits, self.task.model.prior(prediction))
 
     def loss(self, scene: Scene, features: Tensor | None, targets: list) -> Tensor:
         prediction = self.predict(scene, self.map_of(scene) if features is None else features)
         verbs = len(self.task.vocabulary.verbs)
-        labels = associate(scene.entities, prediction.pairs, targets, verbs, same_object=self.task.same_object)
+        labels = match_pairs(
+            scene.entities, prediction.pairs, targets, verbs, same_object=self.task.same_object
+        )
         prior = self.task.model.prior(prediction)
-        return torch.stack([loss(prediction, labels, prior) for loss in self.task.losses.values()]).sum()
+        return torch.stack(
+            [loss(prediction, labels, prior) for loss in self.task.losses.values()]
+        ).sum()
 
     def learn(self, scene: Scene, features: Tensor | None, targets: list) -> None:
         self.loss(scene, features, targets).backward()
@@ -180,7 +200,9 @@ class Head:
 def operations(run: Callable[[], object]) -> int:
     """Floating-point operations of matrix products and convolutions; attention counts as the products it is made of."""
     fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # torch's own encoder layer, one kernel in inference, is not counted
+    torch.backends.mha.set_fastpath_enabled(
+        False
+    )  # torch's own encoder layer, one kernel in inference, is not counted
     try:
         with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
             run()
@@ -209,12 +231,14 @@ def best(times: Sequence[float]) -> dict[str, float]:
 
 def machine() -> str:
     """Processor, threads and version of torch, for the report."""
-    names = [line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
+    names = [
+        line.split(":")[1].strip()
+        for line in _lines("/proc/cpuinfo")
+        if line.startswith("model name")
+    ]
     capability = torch.backends.cpu.get_cpu_capability()
     name = names[0] if names else platform.processor() or platform.machine()
-    return (
-        f"{len(names) or '?'} x {name} ({capability}), {torch.get_num_threads()} thread(s), torch {torch.__version__}"
-    )
+    return f"{len(names) or '?'} x {name} ({capability}), {torch.get_num_threads()} thread(s), torch {torch.__version__}"
 
 
 def _lines(path: str) -> list[str]:
@@ -224,8 +248,12 @@ def _lines(path: str) -> list[str]:
 
 def parser(about: str, threads: int = 1) -> argparse.ArgumentParser:
     """The options that all of these scripts have."""
-    options = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--quick", action="store_true", help="the smallest size, to see that it runs")
+    options = argparse.ArgumentParser(
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument(
+        "--quick", action="store_true", help="the smallest size, to see that it runs"
+    )
     options.add_argument("--threads", type=int, default=threads)
     options.add_argument("--json-out", type=Path, help="write the JSON here, too")
     return options

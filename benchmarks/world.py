@@ -21,10 +21,10 @@ import numpy as np
 import torch
 from world_probes import CROP, fit_cnn, fit_mlp, near
 
-from rmlr_lightning.data.synthetic import WorldConfig, render, schedule
-from rmlr_lightning.data.synthetic.paint import paint_scene
-from rmlr_lightning.data.synthetic.scene import compose, streams
-from rmlr_lightning.data.synthetic.world import classes
+from rmlr_lightning.synthetic import WorldConfig, render, schedule
+from rmlr_lightning.synthetic.paint import paint_scene
+from rmlr_lightning.synthetic.scene import compose, streams
+from rmlr_lightning.synthetic.world import classes
 
 
 def look(job):
@@ -83,7 +83,14 @@ def pose_features(joints, h, o) -> list[float]:
     gap = np.hypot(gap[:, 0], gap[:, 1]) / scale
     gaze = (points[-2] - points[0]) / max(np.linalg.norm(points[-2] - points[0]), 1e-6)
     aim = (thing - points[0]) / max(np.linalg.norm(thing - points[0]), 1e-6)
-    return [*own.ravel(), *to.ravel(), *gap, *np.exp(-gap / 0.04), float(gaze @ aim), *joints["flags"]]
+    return [
+        *own.ravel(),
+        *to.ravel(),
+        *gap,
+        *np.exp(-gap / 0.04),
+        float(gaze @ aim),
+        *joints["flags"],
+    ]
 
 
 def pairs_of(annotations: list[dict], size) -> dict:
@@ -131,7 +138,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--train", type=int, default=1000)
     parser.add_argument("--test", type=int, default=1200)
-    parser.add_argument("--plenty", type=int, default=3600, help="images of the large flat set; 0 leaves it out")
+    parser.add_argument(
+        "--plenty", type=int, default=3600, help="images of the large flat set; 0 leaves it out"
+    )
     parser.add_argument("--steps", type=int, default=1500, help="of each MLP")
     parser.add_argument("--cnn-epochs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
@@ -146,15 +155,25 @@ def main() -> None:
     more = [(spec, flat, False) for spec in schedule(flat)] if args.plenty else []
     with get_context("spawn").Pool(args.workers) as pool:
         seen = pool.map(look, jobs + more, chunksize=16)
-    parts = {"train": seen[: args.train], "test": seen[args.train : len(jobs)], "plenty": seen[len(jobs) :]}
-    data = {name: pairs_of([a for a, _ in part], config.size) for name, part in parts.items() if part}
+    parts = {
+        "train": seen[: args.train],
+        "test": seen[args.train : len(jobs)],
+        "plenty": seen[len(jobs) :],
+    }
+    data = {
+        name: pairs_of([a for a, _ in part], config.size) for name, part in parts.items() if part
+    }
     results = {}
     test = data["test"]
     for name in ("train", "plenty"):
         if name in data:
             results[f"boxes, {name}"] = fit_mlp(data[name], test, ("boxes",), args.steps, args.seed)
             results[f"pose, {name}"] = fit_mlp(
-                data[name], test, ("boxes", "pose"), args.steps * (1 if name == "train" else 3), args.seed
+                data[name],
+                test,
+                ("boxes", "pose"),
+                args.steps * (1 if name == "train" else 3),
+                args.seed,
             )
     if pixels:
         for name in ("train", "test"):
@@ -178,7 +197,8 @@ def main() -> None:
                 "seconds": round(time.perf_counter() - start),
                 "pairs": pairs,
                 **{
-                    name: {k: v if k == "by_verb" else round(v, 2) for k, v in r.items()} for name, r in results.items()
+                    name: {k: v if k == "by_verb" else round(v, 2) for k, v in r.items()}
+                    for name, r in results.items()
                 },
             }
         )

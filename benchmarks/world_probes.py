@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from rmlr_lightning.data.synthetic.world import classes
+from rmlr_lightning.synthetic.world import classes
 
 CROP = 64
 
@@ -36,10 +36,17 @@ def evaluate(logits: torch.Tensor, data: dict) -> dict:
     rare = np.zeros(len(aps), bool)
     rare[list(names.rare)] = True
     by_verb = {
-        v: round(float(np.mean([a for a, (w, _) in zip(aps, names.hois, strict=True) if w == v])), 1)
+        v: round(
+            float(np.mean([a for a, (w, _) in zip(aps, names.hois, strict=True) if w == v])), 1
+        )
         for v in names.verbs
     }
-    return {"full": aps.mean(), "rare": aps[rare].mean(), "non_rare": aps[~rare].mean(), "by_verb": by_verb}
+    return {
+        "full": aps.mean(),
+        "rare": aps[rare].mean(),
+        "non_rare": aps[~rare].mean(),
+        "by_verb": by_verb,
+    }
 
 
 class Mlp(nn.Module):
@@ -102,7 +109,12 @@ def fit_mlp(train: dict, test: dict, keys: tuple[str, ...], steps: int, seed: in
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, steps)
     for _ in range(steps):
         pick = torch.randint(len(x), (256,))
-        loss = loss_of(net(x[pick], train["objects"][pick]), train["objects"][pick], train["target"][pick], table)
+        loss = loss_of(
+            net(x[pick], train["objects"][pick]),
+            train["objects"][pick],
+            train["target"][pick],
+            table,
+        )
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -142,7 +154,9 @@ def fit_cnn(train: dict, test: dict, epochs: int, seed: int) -> dict:
         for s in range(0, n - batch + 1, batch):
             pick = order[s : s + batch]
             rows = train["rows"][pick]
-            loss = loss_of(forward(train, pick, True), train["objects"][rows], train["target"][rows], table)
+            loss = loss_of(
+                forward(train, pick, True), train["objects"][rows], train["target"][rows], table
+            )
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

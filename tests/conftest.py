@@ -3,7 +3,8 @@
 from jaxtyping import install_import_hook
 
 install_import_hook(
-    ["rmlr_lightning.ops", "rmlr_lightning.models", "rmlr_lightning.losses", "rmlr_lightning.text"], "beartype.beartype"
+    ["rmlr_lightning.ops", "rmlr_lightning.models", "rmlr_lightning.losses", "rmlr_lightning.text"],
+    "beartype.beartype",
 )
 
 from pathlib import Path  # noqa: E402
@@ -14,7 +15,7 @@ import pytest  # noqa: E402
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small embedded world on disk."""
-    from rmlr_lightning.data.synthetic import WorldConfig, write_world
+    from rmlr_lightning.synthetic import WorldConfig, write_world
 
     out = tmp_path_factory.mktemp("data") / "synthetic"
     write_world(WorldConfig(train=60, val=24, test=48, seed=3), out)

@@ -21,7 +21,12 @@ def random_scene(batch: int, count: int, seed: int = 0, width: int = 16) -> Scen
     g = torch.Generator().manual_seed(seed + 1)
     memory = torch.randn(batch, width, 6, 8, generator=g)
     sizes = torch.tensor([[120, 160]]).expand(batch, 2)
-    return Scene(random_entities(batch, count, seed, width), memory, torch.ones(batch, 6, 8, dtype=torch.bool), sizes)
+    return Scene(
+        random_entities(batch, count, seed, width),
+        memory,
+        torch.ones(batch, 6, 8, dtype=torch.bool),
+        sizes,
+    )
 
 
 def random_images(batch: int, height: int = 48, width: int = 64, seed: int = 0) -> Images:
@@ -29,7 +34,9 @@ def random_images(batch: int, height: int = 48, width: int = 64, seed: int = 0) 
     g = torch.Generator().manual_seed(seed)
     pixels = torch.rand(batch, 3, height, width, generator=g)
     return Images(
-        pixels, torch.ones(batch, height, width, dtype=torch.bool), torch.tensor([[120, 160]]).repeat(batch, 1)
+        pixels,
+        torch.ones(batch, height, width, dtype=torch.bool),
+        torch.tensor([[120, 160]]).repeat(batch, 1),
     )
 
 

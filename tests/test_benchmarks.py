@@ -31,7 +31,9 @@ def test_the_head_is_counted_and_timed_in_every_row(data):
     cell = numbers("head.py", data, "--quick")["seconds_an_image"]["3x5 b1"]
     assert {"upt", "rmlr", "visual", "narrow", "large", "rmlr + neck"} < cell.keys()
     # a linear layer's backward pass is two products of the size of its forward pass
-    assert 2.5 < cell["visual"]["step"]["operations"] / cell["visual"]["forward"]["operations"] < 3.1
+    assert (
+        2.5 < cell["visual"]["step"]["operations"] / cell["visual"]["forward"]["operations"] < 3.1
+    )
     # language joins in training only
     assert cell["rmlr"]["forward"]["operations"] == cell["visual"]["forward"]["operations"]
     assert cell["rmlr"]["step"]["operations"] > cell["visual"]["step"]["operations"]
@@ -40,7 +42,10 @@ def test_the_head_is_counted_and_timed_in_every_row(data):
 @pytest.mark.slow
 def test_an_epoch_is_timed_from_pixels_and_from_the_cache(data):
     row = numbers("epoch.py", data, "--quick")["seconds_an_image"]["detector_tokens"]
-    assert row["training"].keys() == {"cached", "unlike", "pixels"} and row["testing"].keys() == {"cached", "pixels"}
+    assert row["training"].keys() == {"cached", "unlike", "pixels"} and row["testing"].keys() == {
+        "cached",
+        "pixels",
+    }
 
 
 @pytest.mark.slow
@@ -48,7 +53,10 @@ def test_an_epoch_is_timed_with_a_detr_in_place_of_the_shipped_detector(data):
     found = numbers("epoch.py", data, "--quick", "--detector", "detr")
     assert found["detector"] == "detr"
     row = found["seconds_an_image"]["detector_tokens"]
-    assert row["training"].keys() == {"cached", "unlike", "pixels"} and row["testing"].keys() == {"cached", "pixels"}
+    assert row["training"].keys() == {"cached", "unlike", "pixels"} and row["testing"].keys() == {
+        "cached",
+        "pixels",
+    }
 
 
 @pytest.mark.slow
@@ -56,7 +64,9 @@ def test_memory_is_measured_in_other_processes(data):
     found = numbers("memory.py", data, "--quick")
     (row,) = found["megabytes"]
     assert row["training"]["peak"] > row["training"]["beyond"] > 0 and row["inference"]["kept"] == 0
-    assert found["bytes_a_cached_image"]["embedded world"]["fp32"] > 30 * 128 * 4 + 20 * 28 * 128 * 4
+    assert (
+        found["bytes_a_cached_image"]["embedded world"]["fp32"] > 30 * 128 * 4 + 20 * 28 * 128 * 4
+    )
 
 
 @pytest.mark.slow

@@ -30,7 +30,12 @@ def test_hicodet_has_the_published_counts():
 
 @pytest.mark.parametrize(
     ("hoi", "name"),  # spot checks against the published list of HOIs
-    [(0, "board airplane"), (152, "race motorcycle"), (245, "sit on bench"), (599, "no interaction zebra")],
+    [
+        (0, "board airplane"),
+        (152, "race motorcycle"),
+        (245, "sit on bench"),
+        (599, "no interaction zebra"),
+    ],
 )
 def test_hicodet_is_in_the_official_order(hoi, name):
     assert hicodet().hoi_name(hoi) == name
@@ -53,7 +58,16 @@ def test_vcoco_has_26_actions_and_24_action_roles():
     assert all(a.roles[0] == "agent" and len(a.include) == len(a.roles) for a in actions)
     assert len(vcoco_action_roles()) == len(vcoco().verbs) == 24
     assert vcoco().verbs[:8] == (
-        *("hold obj", "sit instr", "ride instr", "look obj", "hit instr", "hit obj", "eat obj", "eat instr"),
+        *(
+            "hold obj",
+            "sit instr",
+            "ride instr",
+            "look obj",
+            "hit instr",
+            "hit obj",
+            "eat obj",
+            "eat instr",
+        ),
     )
     assert "point instr" not in vcoco().verbs
     assert not vcoco().rare

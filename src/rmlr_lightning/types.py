@@ -84,7 +84,7 @@ class Target(NamedTuple):
 
 
 class Detections(NamedTuple):
-    """Scored interactions of one image, sorted by score. Boxes as in `Target`."""
+    """MatchedDetections interactions of one image, sorted by score. Boxes as in `Target`."""
 
     boxes_h: Float[Tensor, "K 4"]
     boxes_o: Float[Tensor, "K 4"]
@@ -111,7 +111,7 @@ class Batch(NamedTuple):
     targets: list[Target] | list[BoxTarget]
 
 
-class TextBank(NamedTuple):
+class TextEmbeddings(NamedTuple):
     """What a language model says about the phrases of a vocabulary; T follows `Vocabulary.hois`, E is its width.
 
     Several templates: sentences are their mean, words come one template after the other (W is the longest).
@@ -120,4 +120,6 @@ class TextBank(NamedTuple):
     sentences: Float[Tensor, "T E"]  # neither normalised nor centred
     words: Float[Tensor, "T W E"]  # hidden states, one a word; zeros where there is none
     words_mask: Bool[Tensor, "T W"]
-    content: Bool[Tensor, "T W"]  # verb, particle and object words; not "a", "photo", "of", "person", articles
+    content: Bool[
+        Tensor, "T W"
+    ]  # verb, particle and object words; not "a", "photo", "of", "person", articles

@@ -20,7 +20,9 @@ def _read(name: str) -> dict:
 COCO_OBJECTS: tuple[str, ...] = tuple(_read("coco80.json")["names"])
 COCO_CATEGORY_IDS: tuple[int, ...] = tuple(_read("coco80.json")["category_ids"])
 COCO_INDEX: dict[str, int] = {name: index for index, name in enumerate(COCO_OBJECTS)}
-COCO_INDEX_OF_CATEGORY: dict[int, int] = {category: index for index, category in enumerate(COCO_CATEGORY_IDS)}
+COCO_INDEX_OF_CATEGORY: dict[int, int] = {
+    category: index for index, category in enumerate(COCO_CATEGORY_IDS)
+}
 
 
 class Vocabulary(NamedTuple):
@@ -65,14 +67,20 @@ class VCOCOAction(NamedTuple):
 
     name: str
     roles: tuple[str, ...]
-    include: tuple[tuple[str, ...], ...]  # for each role the object classes it may have; empty = any
+    include: tuple[
+        tuple[str, ...], ...
+    ]  # for each role the object classes it may have; empty = any
 
 
 @cache
 def vcoco_actions() -> tuple[VCOCOAction, ...]:
     """The 26 actions with their roles, in the order of the official `vcoco_*.json`."""
     return tuple(
-        VCOCOAction(a["name"], tuple(a["roles"]), tuple(tuple(objects) for objects in a["role_object_include"]))
+        VCOCOAction(
+            a["name"],
+            tuple(a["roles"]),
+            tuple(tuple(objects) for objects in a["role_object_include"]),
+        )
         for a in _read("vcoco.json")["actions"]
     )
 
@@ -98,7 +106,9 @@ def vcoco() -> Vocabulary:
 
     Objects that a role may have by the annotation rules but never has in V-COCO are no hois.
     """
-    verbs = tuple(f"{vcoco_actions()[a].name} {vcoco_actions()[a].roles[r]}" for a, r in vcoco_action_roles())
+    verbs = tuple(
+        f"{vcoco_actions()[a].name} {vcoco_actions()[a].roles[r]}" for a, r in vcoco_action_roles()
+    )
     index = {name: i for i, name in enumerate(verbs)}
     hois = tuple((index[verb], COCO_INDEX[obj]) for verb, obj in _read("vcoco.json")["hois"])
     return Vocabulary(verbs, hois, rare=frozenset())

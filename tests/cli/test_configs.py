@@ -8,13 +8,18 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from rmlr_lightning.cli.config import conf_dir
 from rmlr_lightning.cli.train import main
+from rmlr_lightning.runs.config import conf_dir
 from tests.text.conftest import write_bert
 
 CONF = Path(conf_dir())
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
-SMALL = ["data.num_workers=0", "data.batch_size=4", "data.eval_batch_size=4", "hydra.output_subdir=null"]
+SMALL = [
+    "data.num_workers=0",
+    "data.batch_size=4",
+    "data.eval_batch_size=4",
+    "hydra.output_subdir=null",
+]
 
 
 def choices(group: str) -> list[str]:
@@ -38,7 +43,7 @@ GROUPS = [
     "debug",
     "task",
     "detector",
-    "source",
+    "features",
 ]
 
 
@@ -47,7 +52,9 @@ def compose_train(overrides: list[str]):
         return compose("train", overrides=overrides)
 
 
-@pytest.mark.parametrize("override", [choice for group in GROUPS for choice in choices(group)] + choices("experiment"))
+@pytest.mark.parametrize(
+    "override", [choice for group in GROUPS for choice in choices(group)] + choices("experiment")
+)
 def test_every_file_composes_and_resolves(override, tmp_path):
     company = {
         "task=detection": ["detector=tiny"],
@@ -76,8 +83,17 @@ def rmlr_train(world, tmp_path, monkeypatch):
     small = ["train=60", "+val=24", "+test=48", "seed=3"]
 
     def run(*overrides: str) -> Path:
-        prepare = [f"{'+' * size.startswith('+')}data.prepare.config.{size.lstrip('+')}" for size in small]
-        argv = ["rmlr-train", f"paths.data={world.parent}", f"hydra.run.dir={tmp_path}", *prepare, *SMALL, *overrides]
+        prepare = [
+            f"{'+' * size.startswith('+')}data.prepare.config.{size.lstrip('+')}" for size in small
+        ]
+        argv = [
+            "rmlr-train",
+            f"paths.data={world.parent}",
+            f"hydra.run.dir={tmp_path}",
+            *prepare,
+            *SMALL,
+            *overrides,
+        ]
         monkeypatch.setattr(sys, "argv", argv)
         main()
         return tmp_path
@@ -85,10 +101,15 @@ def rmlr_train(world, tmp_path, monkeypatch):
     return run
 
 
-RUNNABLE = [name for name in EXPERIMENTS if name not in ("hicodet", "vcoco")]  # those need images we do not have
+RUNNABLE = [
+    name for name in EXPERIMENTS if name not in ("hicodet", "vcoco")
+]  # those need images we do not have
 
 
-OF_THE_HUB = {"mpnet": [], "unseen_mpnet": ["model.irm.text_dim=16"]}  # a tiny language model stands in
+OF_THE_HUB = {
+    "mpnet": [],
+    "unseen_mpnet": ["model.irm.text_dim=16"],
+}  # a tiny language model stands in
 
 
 @pytest.mark.slow
@@ -96,12 +117,22 @@ OF_THE_HUB = {"mpnet": [], "unseen_mpnet": ["model.irm.text_dim=16"]}  # a tiny 
 def test_every_experiment_runs(experiment, rmlr_train, tmp_path_factory):
     overrides = []
     if experiment in OF_THE_HUB:
-        overrides = [f"text.teacher.name={write_bert(tmp_path_factory.mktemp('bert'))}", *OF_THE_HUB[experiment]]
+        overrides = [
+            f"text.teacher.name={write_bert(tmp_path_factory.mktemp('bert'))}",
+            *OF_THE_HUB[experiment],
+        ]
     out = rmlr_train(f"experiment={experiment}", *overrides, "debug=fast")
     assert (out / "config.yaml").is_file()
 
 
-PARTS = [*choices("model/remine"), "model/ire=mlp", "model/irm=linear", "model=upt", "callbacks=ema", "logger=wandb"]
+PARTS = [
+    *choices("model/remine"),
+    "model/ire=mlp",
+    "model/irm=linear",
+    "model=upt",
+    "callbacks=ema",
+    "logger=wandb",
+]
 
 
 @pytest.mark.slow
@@ -121,7 +152,13 @@ def test_every_detector_trains(override, rmlr_train):
 @pytest.mark.slow
 def test_two_processes_train_together(world, tmp_path):
     """DDP on the CPU (gloo), through the console script: its children start it again."""
-    overrides = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "debug=fast", "model/remine=neck"]
+    overrides = [
+        "trainer=ddp",
+        "trainer.accelerator=cpu",
+        "trainer.devices=2",
+        "debug=fast",
+        "model/remine=neck",
+    ]
     prepare = [
         f"{plus}data.prepare.config.{size}"
         for plus, size in (("", "train=60"), ("+", "val=24"), ("+", "test=48"), ("", "seed=3"))
@@ -133,6 +170,8 @@ def test_two_processes_train_together(world, tmp_path):
         f"paths.data={world.parent}",
         f"hydra.run.dir={tmp_path}",
     ]
-    done = subprocess.run([*command, *prepare, *SMALL, *overrides], capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [*command, *prepare, *SMALL, *overrides], capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "non-rare" in done.stdout

@@ -9,11 +9,12 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
-from rmlr_lightning.cli import evaluate, extract, scenes, train
-from rmlr_lightning.cli.config import conf_dir
-from rmlr_lightning.cli.source import read_from
+from rmlr_lightning.cache import build
+from rmlr_lightning.cache.open import read_from
+from rmlr_lightning.cli import evaluate, extract, train
 from rmlr_lightning.cli.train import task_of
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.types import Inputs
 
 WORLD = [
@@ -35,15 +36,35 @@ def call(program, monkeypatch, *arguments: str) -> None:
 def cache(world, tmp_path_factory) -> Path:
     """Scenes of all splits in full precision, with a flipped view of the training images."""
     root = tmp_path_factory.mktemp("scenes")
-    out = [f"paths.data={world.parent}", f"hydra.run.dir={root}/out", f"source.path={root}"]
+    out = [f"paths.data={world.parent}", f"hydra.run.dir={root}/out", f"features.path={root}"]
     with pytest.MonkeyPatch.context() as patch:
-        call(extract, patch, *out, *WORLD, "source.dtype=fp32", "source.views=2", "source.shard=16")
+        call(
+            extract,
+            patch,
+            *out,
+            *WORLD,
+            "features.dtype=fp32",
+            "features.views=2",
+            "features.shard=16",
+        )
     return root
 
 
 def composed(world, cache, tmp_path, *more: str):
-    options = [f"source.path={cache}", "source.dtype=fp32", "source.views=2", "source.shard=16"]
-    overrides = [f"paths.data={world.parent}", f"paths.output={tmp_path}", "source=cache", *options, *QUICK, *more]
+    options = [
+        f"features.path={cache}",
+        "features.dtype=fp32",
+        "features.views=2",
+        "features.shard=16",
+    ]
+    overrides = [
+        f"paths.data={world.parent}",
+        f"paths.output={tmp_path}",
+        "features=cached",
+        *options,
+        *QUICK,
+        *more,
+    ]
     with initialize_config_dir(conf_dir(), version_base="1.3"):
         return compose("train", overrides)
 
@@ -54,7 +75,7 @@ def both_ways(cfg):
     datamodule.prepare_data()
     torch.manual_seed(0)
     task = task_of(cfg, datamodule).eval()
-    read_from(cfg.source, datamodule, task.model, ["val"])
+    read_from(cfg.features, datamodule, task.model, ["val"])
     cached = list(datamodule.val_dataloader())
     datamodule.read_from(None)
     return task, cached, list(datamodule.val_dataloader())
@@ -66,7 +87,10 @@ def logits(task, batches) -> list[torch.Tensor]:
     with torch.inference_mode():
         for batch in batches:
             prediction = task(batch.inputs)
-            found += [values[real] for values, real in zip(prediction.logits, prediction.pairs.mask, strict=True)]
+            found += [
+                values[real]
+                for values, real in zip(prediction.logits, prediction.pairs.mask, strict=True)
+            ]
     return found
 
 
@@ -89,24 +113,28 @@ def test_a_flipped_view_is_what_the_detector_says_about_the_flipped_picture(worl
     cfg = composed(world, cache, tmp_path, "model/remine=neck")
     datamodule = instantiate(cfg.data)
     task = task_of(cfg, datamodule).eval()
-    read_from(cfg.source, datamodule, task.model, ["train"])
+    read_from(cfg.features, datamodule, task.model, ["train"])
     data = datamodule.dataset("train")
     data.folders = data.folders[1:]
     item = data[0]
     pixels, target = data.plain.pixels(0, data.folders[0].view)[0], data.plain.targets[0]
     plain, _ = data.plain.pixels(0, data.folders[0].view._replace(flip=False))
     assert torch.equal(pixels, plain.flip(2))
-    images = scenes.collate_images([pixels], [target.size])
+    images = build.collate_images([pixels], [target.size])
     with torch.inference_mode():
         seen = task.model.detector(images)
-    torch.testing.assert_close(item.scene.entities.boxes, seen.entities.boxes[0], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        item.scene.entities.boxes, seen.entities.boxes[0], atol=1e-5, rtol=1e-5
+    )
     torch.testing.assert_close(item.scene.memory, seen.memory[0], atol=1e-4, rtol=1e-4)
 
 
-def test_extracting_again_does_nothing_and_verifying_finds_all_sound(cache, world, monkeypatch, capsys):
+def test_extracting_again_does_nothing_and_verifying_finds_all_sound(
+    cache, world, monkeypatch, capsys
+):
     before = {path: path.stat().st_mtime_ns for path in cache.rglob("*.safetensors")}
-    out = [f"paths.data={world.parent}", f"hydra.run.dir={cache}/out", f"source.path={cache}"]
-    options = [*WORLD, "source.dtype=fp32", "source.views=2", "source.shard=16"]
+    out = [f"paths.data={world.parent}", f"hydra.run.dir={cache}/out", f"features.path={cache}"]
+    options = [*WORLD, "features.dtype=fp32", "features.views=2", "features.shard=16"]
     call(extract, monkeypatch, *out, *options)
     call(extract, monkeypatch, *out, *options, "verify=true")
     assert {path: path.stat().st_mtime_ns for path in cache.rglob("*.safetensors")} == before
@@ -120,8 +148,13 @@ def one_line(capsys, said: str) -> str:
 
 
 def test_verify_names_file_and_picture(world, tmp_path, monkeypatch, capsys):
-    arguments = [f"paths.data={world.parent}", f"hydra.run.dir={tmp_path}", f"source.path={tmp_path}/s", *WORLD]
-    arguments += ["splits=[val]", "source.memory=none"]
+    arguments = [
+        f"paths.data={world.parent}",
+        f"hydra.run.dir={tmp_path}",
+        f"features.path={tmp_path}/s",
+        *WORLD,
+    ]
+    arguments += ["splits=[val]", "features.memory=none"]
     call(extract, monkeypatch, *arguments)
     (path,) = (tmp_path / "s").rglob("*.safetensors")
     content = bytearray(path.read_bytes())
@@ -137,18 +170,25 @@ def test_verify_names_file_and_picture(world, tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("source.dtype=fp8", "source.dtype=fp8: choose one of"),
-        ("source.memory=small", "source.memory=small: choose full"),
-        ("source.views=0", "source.views=0"),
+        ("features.dtype=fp8", "features.dtype=fp8: choose one of"),
+        ("features.memory=small", "features.memory=small: choose full"),
+        ("features.views=0", "features.views=0"),
         ("splits=[dev]", "choose from train, val, test"),
-        ("source=pixels", "nothing to store"),
+        ("features=online", "nothing to store"),
         ("experiment=detector", "no frozen detector"),
     ],
 )
-def test_mistakes_get_one_line_and_leave_nothing(override, said, world, tmp_path, monkeypatch, capsys):
-    arguments = [f"paths.data={world.parent}", f"hydra.run.dir={tmp_path}/out", f"source.path={tmp_path}/s", *WORLD]
-    if override == "source=pixels":
-        arguments.remove(f"source.path={tmp_path}/s")
+def test_mistakes_get_one_line_and_leave_nothing(
+    override, said, world, tmp_path, monkeypatch, capsys
+):
+    arguments = [
+        f"paths.data={world.parent}",
+        f"hydra.run.dir={tmp_path}/out",
+        f"features.path={tmp_path}/s",
+        *WORLD,
+    ]
+    if override == "features=online":
+        arguments.remove(f"features.path={tmp_path}/s")
     with pytest.raises(SystemExit) as caught:
         call(extract, monkeypatch, *arguments, override)
     assert caught.value.code == 2
@@ -157,8 +197,15 @@ def test_mistakes_get_one_line_and_leave_nothing(override, said, world, tmp_path
 
 
 def test_too_little_room_is_said_before_anything_is_written(world, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(scenes.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1_000_000}))
-    arguments = [f"paths.data={world.parent}", f"hydra.run.dir={tmp_path}/out", f"source.path={tmp_path}/s", *WORLD]
+    monkeypatch.setattr(
+        build.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1_000_000})
+    )
+    arguments = [
+        f"paths.data={world.parent}",
+        f"hydra.run.dir={tmp_path}/out",
+        f"features.path={tmp_path}/s",
+        *WORLD,
+    ]
     with pytest.raises(SystemExit):
         call(extract, monkeypatch, *arguments)
     one_line(capsys, "but only 1 MB are free")
@@ -170,26 +217,50 @@ def test_room_is_estimated_from_canvases(size, world, cache, tmp_path):
     cfg = composed(world, cache, tmp_path)
     datamodule = instantiate(cfg.data)
     data = datamodule.without_source("val")
-    detector, storage = instantiate(cfg.model.detector), scenes.Storage()
+    detector, storage = instantiate(cfg.model.detector), scenes.CacheOptions()
     data.targets = [target._replace(size=torch.tensor(size)) for target in data.targets]
-    folders = scenes.folders_of(data, detector, storage, tmp_path)
+    folders = build.folders_of(data, detector, storage, tmp_path)
     images = len(data.targets)
     a_scene = 20 * 28 * (128 * 2 + 1) + 30 * (21 + 128 * 2)
-    found = scenes.size_of([scenes.Work("val", data, folders[0])], detector, storage)
+    found = build.size_of([build.Work("val", data, folders[0])], detector, storage)
     assert images * a_scene < found < images * (a_scene + 1000)
 
 
 @pytest.mark.slow
-def test_a_missing_cache_is_refused_with_the_command_that_makes_it(world, tmp_path, monkeypatch, capsys):
-    mine = [f"paths.data={world.parent}", *QUICK, f"source.path={tmp_path}/s", "source.dtype=bf16"]
+def test_a_missing_cache_is_refused_with_the_command_that_makes_it(
+    world, tmp_path, monkeypatch, capsys
+):
+    mine = [
+        f"paths.data={world.parent}",
+        *QUICK,
+        f"features.path={tmp_path}/s",
+        "features.dtype=bf16",
+    ]
     with pytest.raises(SystemExit) as caught:
-        call(train, monkeypatch, "source=cache", f"hydra.run.dir={tmp_path}", "trainer.max_epochs=1", *mine)
+        call(
+            train,
+            monkeypatch,
+            "features=cached",
+            f"hydra.run.dir={tmp_path}",
+            "trainer.max_epochs=1",
+            *mine,
+        )
     assert caught.value.code == 2
     error = one_line(capsys, "no whole cache of the train split")
     command = error.split("`")[1].split()
-    assert command[0] == "rmlr-extract" and not any(part.startswith(("trainer", "hydra", "loss")) for part in command)
+    assert command[0] == "rmlr-extract" and not any(
+        part.startswith(("trainer", "hydra", "loss")) for part in command
+    )
     call(extract, monkeypatch, *command[1:], f"hydra.run.dir={tmp_path}")
-    call(train, monkeypatch, "source=cache", f"hydra.run.dir={tmp_path}", "debug=fast", "model/remine=neck", *mine)
+    call(
+        train,
+        monkeypatch,
+        "features=cached",
+        f"hydra.run.dir={tmp_path}",
+        "debug=fast",
+        "model/remine=neck",
+        *mine,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +269,7 @@ def trained(world, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("run")
     arguments = [f"paths.data={world.parent}", f"hydra.run.dir={out}", *QUICK, "model/remine=neck"]
     with pytest.MonkeyPatch.context() as patch:
-        call(train, patch, *arguments, "source=auto", f"source.path={out}/scenes", *ONE_EPOCH)
+        call(train, patch, *arguments, "features=auto", f"features.path={out}/scenes", *ONE_EPOCH)
     return out
 
 
@@ -208,11 +279,11 @@ def figures_of(trained, world, tmp_path, monkeypatch, *more: str) -> dict:
         monkeypatch,
         f"checkpoint={trained}/checkpoints/best.ckpt",
         f"paths.data={world.parent}",
-        f"out={tmp_path}/figures.json",
+        f"out={tmp_path}/metrics.json",
         f"hydra.run.dir={tmp_path}",
         *more,
     )
-    return json.loads((tmp_path / "figures.json").read_text())
+    return json.loads((tmp_path / "metrics.json").read_text())
 
 
 @pytest.mark.slow
@@ -223,31 +294,38 @@ def test_auto_makes_the_cache_trains_and_draws(trained):
 
 @pytest.mark.slow
 def test_evaluation_reads_the_source_of_training(trained, world, tmp_path, monkeypatch):
-    logged = json.loads((trained / "figures.json").read_text())
-    assert figures_of(trained, world, tmp_path, monkeypatch)["test/map_full"] == logged["test/map_full"]
+    logged = json.loads((trained / "metrics.json").read_text())
+    assert (
+        figures_of(trained, world, tmp_path, monkeypatch)["test/map_full"]
+        == logged["test/map_full"]
+    )
 
 
 @pytest.mark.slow
-def test_evaluation_from_pixels_is_close_to_half_precision_scenes(trained, world, tmp_path, monkeypatch):
-    logged = json.loads((trained / "figures.json").read_text())
-    found = figures_of(trained, world, tmp_path, monkeypatch, "source=pixels")
+def test_evaluation_from_pixels_is_close_to_half_precision_scenes(
+    trained, world, tmp_path, monkeypatch
+):
+    logged = json.loads((trained / "metrics.json").read_text())
+    found = figures_of(trained, world, tmp_path, monkeypatch, "features=online")
     assert found["test/map_full"] == pytest.approx(logged["test/map_full"], abs=0.01)
 
 
 @pytest.mark.slow
-def test_a_checkpoint_without_its_cache_names_the_command_that_makes_it(trained, world, tmp_path, monkeypatch, capsys):
-    moved = f"source.path={tmp_path}/elsewhere"
+def test_a_checkpoint_without_its_cache_names_the_command_that_makes_it(
+    trained, world, tmp_path, monkeypatch, capsys
+):
+    moved = f"features.path={tmp_path}/elsewhere"
     with pytest.raises(SystemExit):
-        figures_of(trained, world, tmp_path, monkeypatch, "source=cache", moved)
+        figures_of(trained, world, tmp_path, monkeypatch, "features=cached", moved)
     command = one_line(capsys, "no whole cache of the test split").split("`")[1].split()
     call(extract, monkeypatch, *command[1:], f"hydra.run.dir={tmp_path}")
-    figures_of(trained, world, tmp_path, monkeypatch, "source=cache", moved)
+    figures_of(trained, world, tmp_path, monkeypatch, "features=cached", moved)
 
 
 def test_a_detector_cannot_be_trained_from_scenes(world, tmp_path):
     cfg = composed(world, tmp_path, tmp_path)
     with pytest.raises(UserError, match="no frozen detector"):
-        read_from(cfg.source, None, None, ["train"])
+        read_from(cfg.features, None, None, ["train"])
 
 
 def test_extract_takes_the_groups_of_train():

@@ -10,16 +10,16 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch.utils.data import DataLoader, Dataset
 
-from rmlr_lightning.cli.command import OutputFolder, check_groups
-from rmlr_lightning.cli.config import one_line_errors
-from rmlr_lightning.cli.device import device_of
+from rmlr_lightning.annotations.external_detections import read_external_detections
 from rmlr_lightning.cli.train import resume_from
 from rmlr_lightning.data.datamodule import DataModule
-from rmlr_lightning.data.given_boxes import read_given_boxes
+from rmlr_lightning.detectors.transformers import Detector
+from rmlr_lightning.detectors.weights import fresh_network
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.checkpoint import check_vocabulary, load_checkpoint, read_checkpoint
-from rmlr_lightning.models.detector import Detector
-from rmlr_lightning.models.network import fresh_network
+from rmlr_lightning.runs.config import one_line_errors
+from rmlr_lightning.runs.device import device_of
+from rmlr_lightning.runs.hydra_program import OutputFolder, check_groups
 from rmlr_lightning.tasks.optim import AdamWRecipe
 from rmlr_lightning.vocabulary import hicodet, vcoco
 from tests.models.conftest import FAMILY
@@ -47,11 +47,15 @@ class Broken(Dataset):
 
 def test_a_mistake_found_in_a_loading_process_is_told_without_its_traceback(capsys):
     loader = DataLoader(Broken(), num_workers=1)
-    assert said(capsys, lambda: next(iter(loader))) == "error: picture.jpg: not a readable picture\n"
+    assert (
+        said(capsys, lambda: next(iter(loader))) == "error: picture.jpg: not a readable picture\n"
+    )
 
 
 def test_a_value_that_an_object_refuses_is_told_with_its_key(capsys):
-    cfg = OmegaConf.create({"data": {"_target_": "torch.nn.Linear", "in_features": "many", "out_features": 3}})
+    cfg = OmegaConf.create(
+        {"data": {"_target_": "torch.nn.Linear", "in_features": "many", "out_features": 3}}
+    )
     with pytest.raises(InstantiationException):
         instantiate(cfg.data)
     assert said(capsys, lambda: instantiate(cfg.data)).startswith("error: configuration data: ")
@@ -68,14 +72,17 @@ def test_a_fault_of_ours_keeps_its_traceback():
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("batch_size", 0), ("eval_batch_size", "abc"), ("num_workers", -1), ("batch_size", 2.5)]
+    ("key", "value"),
+    [("batch_size", 0), ("eval_batch_size", "abc"), ("num_workers", -1), ("batch_size", 2.5)],
 )
 def test_impossible_numbers_of_the_data_are_named(key, value):
     with pytest.raises(UserError, match=f"data.{key}={value}"):
         DataModule(list, list, list, **{key: value})
 
 
-@pytest.mark.parametrize(("key", "value"), [("lr", -1), ("lr", "abc"), ("weight_decay", float("nan"))])
+@pytest.mark.parametrize(
+    ("key", "value"), [("lr", -1), ("lr", "abc"), ("weight_decay", float("nan"))]
+)
 def test_impossible_numbers_of_the_optimiser_are_named(key, value):
     with pytest.raises(UserError, match=f"optim.{key}={value}"):
         AdamWRecipe(**{key: value})
@@ -105,7 +112,9 @@ def test_a_flipped_byte_in_a_checkpoint_is_found_and_its_place_named(tmp_path):
         load_checkpoint(path)
 
 
-@pytest.mark.parametrize("content", [{}, [1], {"state_dict": {}}, {"state_dict": {}, "recipe": {}, "vocabulary": {}}])
+@pytest.mark.parametrize(
+    "content", [{}, [1], {"state_dict": {}}, {"state_dict": {}, "recipe": {}, "vocabulary": {}}]
+)
 def test_checkpoints_of_other_things_are_refused(content, tmp_path):
     torch.save(content, tmp_path / "a.ckpt")
     with pytest.raises(UserError, match="not a checkpoint of"):
@@ -136,10 +145,12 @@ def test_a_file_of_vcoco_may_bring_further_hois():
 
 
 def test_a_number_that_two_pictures_end_in_belongs_to_neither(tmp_path):
-    (tmp_path / "boxes.json").write_text('[{"image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9], "score": 1}]')
+    (tmp_path / "boxes.json").write_text(
+        '[{"image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9], "score": 1}]'
+    )
     pictures = [Path("a_0001.jpg"), Path("b_0001.jpg")]
     with pytest.raises(UserError, match="none of its image_id fits"):
-        read_given_boxes(tmp_path / "boxes.json", pictures)
+        read_external_detections(tmp_path / "boxes.json", pictures)
 
 
 def hub_folder(tmp_path: Path, model_type: str, classes: int) -> str:
@@ -165,7 +176,9 @@ def test_a_group_set_to_null_is_told_how_to_be_left_out(argument, capsys):
 
 
 def test_a_value_set_to_null_is_no_group():
-    check_groups(["source.memory=null", "resume=null", "~logger", "+sweep=ablation", "model=rmlr"])
+    check_groups(
+        ["features.memory=null", "resume=null", "~logger", "+sweep=ablation", "model=rmlr"]
+    )
 
 
 @pytest.mark.parametrize("key", ["run", "sweep"])

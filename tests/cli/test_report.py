@@ -17,7 +17,9 @@ T_975_OF_3 = 4.302653  # Student's t for three seeds
 FULL = {"upt": (0.30, 0.32, 0.31), "word": (0.36, 0.37, 0.385), "sentence": (0.33, 0.34, 0.35)}
 
 
-def make_run(folder: Path, name: str, seed: int, full: float | None, train: int = 1000, overrides=(), **more) -> Path:
+def make_run(
+    folder: Path, name: str, seed: int, full: float | None, train: int = 1000, overrides=(), **more
+) -> Path:
     """What rmlr-train leaves; without figures where `full` is None."""
     (folder / ".hydra").mkdir(parents=True)
     config = {
@@ -30,9 +32,18 @@ def make_run(folder: Path, name: str, seed: int, full: float | None, train: int 
     (folder / ".hydra" / "config.yaml").write_text(yaml.safe_dump(config))
     (folder / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump([f"seed={seed}", *overrides]))
     if full is not None:
-        figures = {"map_full": full, "map_rare": full - 0.07, "map_non_rare": full + 0.02, "twin_accuracy": 0.8}
-        both = {f"{split}/{key}": v + 0.1 * (split == "val") for split in ("test", "val") for key, v in figures.items()}
-        (folder / "figures.json").write_text(json.dumps(both | more))
+        figures = {
+            "map_full": full,
+            "map_rare": full - 0.07,
+            "map_non_rare": full + 0.02,
+            "twin_accuracy": 0.8,
+        }
+        both = {
+            f"{split}/{key}": v + 0.1 * (split == "val")
+            for split in ("test", "val")
+            for key, v in figures.items()
+        }
+        (folder / "metrics.json").write_text(json.dumps(both | more))
     return folder
 
 
@@ -69,13 +80,21 @@ def test_the_table_has_mean_and_deviation_of_every_row(runs, tmp_path):
         assert float(row["map_full_mean"]) == pytest.approx(sum(values) / 3)
         assert float(row["map_full_sd"]) == pytest.approx(statistics.stdev(values))
         assert float(row["map_rare_mean"]) == pytest.approx(sum(values) / 3 - 0.07)
-    line = next(line for line in (tmp_path / "out" / "report.md").read_text().splitlines() if line.startswith("| word"))
+    line = next(
+        line
+        for line in (tmp_path / "out" / "report.md").read_text().splitlines()
+        if line.startswith("| word")
+    )
     assert line == "| word | 0, 1, 2 | 27.2 ± 1.3 | 20.2 ± 1.3 | 29.2 ± 1.3 | 80.0 ± 0.0 |"
 
 
 def test_differences_are_paired_with_the_baseline(runs, tmp_path):
     main([str(runs), "--baseline", "upt", "--out", str(tmp_path / "out")])
-    row = next(row for row in rows_of(tmp_path / "out" / "rows.csv") if (row["row"], row["train"]) == ("word", "1000"))
+    row = next(
+        row
+        for row in rows_of(tmp_path / "out" / "rows.csv")
+        if (row["row"], row["train"]) == ("word", "1000")
+    )
     gains = [a - b for a, b in zip(FULL["word"], FULL["upt"], strict=True)]
     half = T_975_OF_3 * statistics.stdev(gains) / math.sqrt(3)
     assert float(row["map_full_gain"]) == pytest.approx(sum(gains) / 3)
@@ -136,7 +155,9 @@ def test_one_line_a_run_holds_all_its_figures(runs, tmp_path):
     assert len(rows) == 18
     row = next(row for row in rows if row["folder"] == (runs / "word2").as_posix())
     assert (row["row"], row["train"], row["seed"]) == ("word", "1000", "2")
-    assert float(row["test/map_full"]) == 0.385 and float(row["val/twin_accuracy"]) == pytest.approx(0.9)
+    assert float(row["test/map_full"]) == 0.385 and float(
+        row["val/twin_accuracy"]
+    ) == pytest.approx(0.9)
 
 
 def test_the_other_split(runs, tmp_path):
@@ -158,14 +179,25 @@ def test_one_seed_has_neither_deviation_nor_interval(tmp_path):
 def test_labels_and_swept_values_name_a_row(tmp_path):
     for alpha in (0.1, 0.5):
         for seed in (0, 1):
-            overrides = [f"loss.interaction.alpha={alpha}", "trainer.max_epochs=2", "data.num_workers=0"]
+            overrides = [
+                f"loss.interaction.alpha={alpha}",
+                "trainer.max_epochs=2",
+                "data.num_workers=0",
+            ]
             make_run(
-                tmp_path / "runs" / f"{alpha}{seed}", "rmlr", seed, alpha, overrides=overrides, label="RmLR, all of it"
+                tmp_path / "runs" / f"{alpha}{seed}",
+                "rmlr",
+                seed,
+                alpha,
+                overrides=overrides,
+                label="RmLR, all of it",
             )
     row = "rmlr loss.interaction.alpha=0.5"
     main([str(tmp_path / "runs"), "--baseline", row, "--out", str(tmp_path / "out")])
     rows = rows_of(tmp_path / "out" / "rows.csv")
-    assert rows[0]["row"] == row and rows[0]["label"] == "RmLR, all of it, loss.interaction.alpha=0.5"
+    assert (
+        rows[0]["row"] == row and rows[0]["label"] == "RmLR, all of it, loss.interaction.alpha=0.5"
+    )
     assert rows[1]["row"] == "rmlr loss.interaction.alpha=0.1"
 
 
@@ -199,16 +231,21 @@ def test_two_runs_of_a_row_and_seed_that_differ_are_an_error(runs, capsys):
     assert str(again) in said and str(runs / "upt0") in said and "upt, seed 0" in said
 
 
-@pytest.mark.parametrize("content", ["{", "[1]", '{"test/map_full": "high"}', '{"test/map_full": null}', ""])
+@pytest.mark.parametrize(
+    "content", ["{", "[1]", '{"test/map_full": "high"}', '{"test/map_full": null}', ""]
+)
 def test_damaged_figures_are_an_error(content, runs, capsys):
-    (runs / "upt0" / "figures.json").write_text(content)
-    assert str(runs / "upt0" / "figures.json") in error_of(capsys, runs)
+    (runs / "upt0" / "metrics.json").write_text(content)
+    assert str(runs / "upt0" / "metrics.json") in error_of(capsys, runs)
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--rows", "upt,wrod"], "wrod: no finished run of this row; there are alone, sentence, upt, word"),
+        (
+            ["--rows", "upt,wrod"],
+            "wrod: no finished run of this row; there are alone, sentence, upt, word",
+        ),
         (["--baseline", "wrod"], "wrod: no finished run"),
         (["--compare", "upt:wrod"], "wrod: no finished run"),
         (["--baseline", "alone"], "--baseline alone: no other row has a seed in common"),
@@ -224,7 +261,9 @@ def test_rows_that_cannot_be_compared_are_an_error(options, said, runs, tmp_path
 def test_no_runs_are_an_error(tmp_path, capsys):
     assert "no such folder" in error_of(capsys, tmp_path / "nothing")
     make_run(tmp_path / "run", "upt", 0, None)
-    assert "no finished run here (1 unfinished, 0 without test/map_full)" in error_of(capsys, tmp_path)
+    assert "no finished run here (1 unfinished, 0 without test/map_full)" in error_of(
+        capsys, tmp_path
+    )
 
 
 def test_a_comparison_is_written_with_a_colon(runs, capsys):
@@ -239,13 +278,17 @@ def test_without_out_nothing_is_written(runs, tmp_path, capsys):
     assert sorted(tmp_path.rglob("*")) == before and "sentence" in capsys.readouterr().out
 
 
-def test_small_differences_beside_a_large_one_are_drawn_to_a_scale_of_their_own(tmp_path, monkeypatch):
+def test_small_differences_beside_a_large_one_are_drawn_to_a_scale_of_their_own(
+    tmp_path, monkeypatch
+):
     from matplotlib import pyplot
 
     for row, full in (("base", 0.50), ("far", 0.30), ("near", 0.502), ("close", 0.499)):
         make_run(tmp_path / "runs" / row, row, 0, full)
     scales = []
     close = pyplot.close
-    monkeypatch.setattr(pyplot, "close", lambda f: (scales.append(f.axes[1].get_xscale()), close(f)))
+    monkeypatch.setattr(
+        pyplot, "close", lambda f: (scales.append(f.axes[1].get_xscale()), close(f))
+    )
     main([str(tmp_path / "runs"), "--baseline", "base", "--out", str(tmp_path / "out")])
     assert scales == ["symlog"]

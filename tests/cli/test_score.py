@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from rmlr_lightning.cli.score import main
-from rmlr_lightning.metrics.export import write_npz
+from rmlr_lightning.scoring.export import write_npz
 from rmlr_lightning.vocabulary import COCO_CATEGORY_IDS, COCO_OBJECTS, hicodet, vcoco_actions
 
 RIDE = 152  # a HICO-DET class; the numbers below ask only for its verb and object
@@ -78,7 +78,9 @@ def roles(tmp_path):
             box | {"id": 70, "category_id": 1, "bbox": [10, 10, 40, 40]},
             box | {"id": 71, "category_id": 47, "bbox": [20, 20, 40, 40]},
         ],
-        "categories": [{"id": i, "name": n} for i, n in zip(COCO_CATEGORY_IDS, COCO_OBJECTS, strict=True)],
+        "categories": [
+            {"id": i, "name": n} for i, n in zip(COCO_CATEGORY_IDS, COCO_OBJECTS, strict=True)
+        ],
     }
     (tmp_path / "vcoco_test.json.gz").write_bytes(gzip.compress(json.dumps(actions).encode()))
     (tmp_path / "instances.json").write_text(json.dumps(coco))
@@ -108,7 +110,12 @@ def test_hicodet_json_is_one_object(capsys, tmp_path, pairs):
     truth, _ = pairs
     printed = output(capsys, "hicodet", *truth, "--detections", tmp_path / "found.npz", "--json")
     report = json.loads(printed.out)
-    assert list(report) == ["default", "known_object"] and list(report["default"]) == ["full", "rare", "non_rare", "ap"]
+    assert list(report) == ["default", "known_object"] and list(report["default"]) == [
+        "full",
+        "rare",
+        "non_rare",
+        "ap",
+    ]
     assert len(report["default"]["ap"]) == 600
     assert report["default"]["ap"][RIDE] == 0.5 and report["known_object"]["ap"][RIDE] == 1.0
     assert report["known_object"]["full"] == pytest.approx(1 / 600)
@@ -127,13 +134,24 @@ def test_hicodet_everything_at_once(capsys, tmp_path, pairs):
         tmp_path / "p.png",
     ]
     printed = output(capsys, "hicodet", *truth, "--detections", tmp_path / "found.npz", *extras)
-    for words in ("Known Object", "bootstrap", "by verb", "by pairs in image", "type of error", "missed human"):
+    for words in (
+        "Known Object",
+        "bootstrap",
+        "by verb",
+        "by pairs in image",
+        "type of error",
+        "missed human",
+    ):
         assert words in printed.out
     rows = list(csv.DictReader((tmp_path / "c.csv").read_text().splitlines()))
     assert len(rows) == 1200 and float(rows[RIDE]["ap"]) == 0.5 and rows[RIDE]["positives"] == "1"
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
-    printed = output(capsys, "hicodet", *truth, "--detections", tmp_path / "found.npz", *extras, "--json")
-    assert {"default", "known_object", "bootstrap", "breakdown", "errors"} == set(json.loads(printed.out))
+    printed = output(
+        capsys, "hicodet", *truth, "--detections", tmp_path / "found.npz", *extras, "--json"
+    )
+    assert {"default", "known_object", "bootstrap", "breakdown", "errors"} == set(
+        json.loads(printed.out)
+    )
 
 
 def test_vcoco_official_files_and_pickle(capsys, roles):
@@ -141,24 +159,45 @@ def test_vcoco_official_files_and_pickle(capsys, roles):
     printed = output(capsys, "vcoco", "--ground-truth", *files, "--detections", found, "--json")
     report = json.loads(printed.out)
     assert "1 rows" in printed.err or "2 rows" in printed.err  # image 8 exists but is not scored
-    assert report["scenario_1"]["ap"]["hold-obj"] == 1.0 and report["scenario_1"]["ap"]["sit-instr"] is None
-    assert report["scenario_1"]["mean24"] == report["scenario_2"]["mean25"] == report["agent"]["mean26"] == 1.0
+    assert (
+        report["scenario_1"]["ap"]["hold-obj"] == 1.0
+        and report["scenario_1"]["ap"]["sit-instr"] is None
+    )
+    assert (
+        report["scenario_1"]["mean24"]
+        == report["scenario_2"]["mean25"]
+        == report["agent"]["mean26"]
+        == 1.0
+    )
     options = ["--ground-truth", files[0], "--instances", files[1], "--ids", files[2]]
-    assert json.loads(output(capsys, "vcoco", *options, "--detections", found, "--json").out) == report
-    text = output(capsys, "vcoco", *options, "--detections", found, "--breakdown", "--bootstrap", 10).out
+    assert (
+        json.loads(output(capsys, "vcoco", *options, "--detections", found, "--json").out) == report
+    )
+    text = output(
+        capsys, "vcoco", *options, "--detections", found, "--breakdown", "--bootstrap", 10
+    ).out
     assert "by persons in image" in text and "Scenario 1 mean24" in text
 
 
 def test_compare(capsys, tmp_path, pairs, roles):
     truth, columns = pairs
     write_npz(tmp_path / "better.npz", columns | {"scores": columns["scores"][::-1].copy()})
-    arguments = ["compare", tmp_path / "found.npz", tmp_path / "better.npz", *truth, "--bootstrap", 50]
+    arguments = [
+        "compare",
+        tmp_path / "found.npz",
+        tmp_path / "better.npz",
+        *truth,
+        "--bootstrap",
+        50,
+    ]
     assert "B - A" in output(capsys, *arguments).out
     report = json.loads(output(capsys, *arguments, "--json").out)
     assert report["default"]["full"]["gain"] == pytest.approx(0.5 / 600)
     assert report["known_object"]["full"]["p"] == 1
     files, found = roles
-    printed = output(capsys, "compare", found, found, "--ground-truth", *files, "--bootstrap", 10, "--json")
+    printed = output(
+        capsys, "compare", found, found, "--ground-truth", *files, "--bootstrap", 10, "--json"
+    )
     assert json.loads(printed.out)["agent"]["mean26"]["gain"] == 0
 
 
@@ -185,7 +224,13 @@ def test_one_line_for_what_is_malformed(capsys, tmp_path, pairs, roles):
     complaint(capsys, "vcoco", "--ground-truth", *roles[0], "x", "--detections", roles[1])
     complaint(capsys, "compare", bad, bad, *truth)
     line = complaint(
-        capsys, "hicodet", *truth, "--detections", tmp_path / "found.npz", "--per-class", tmp_path / "no" / "c.csv"
+        capsys,
+        "hicodet",
+        *truth,
+        "--detections",
+        tmp_path / "found.npz",
+        "--per-class",
+        tmp_path / "no" / "c.csv",
     )
     assert "cannot be written" in line
 

@@ -14,8 +14,8 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 import rmlr_lightning
-from rmlr_lightning.cli.config import conf_dir, short_name
-from rmlr_lightning.cli.sweep import alone, finished, kept_figures, turn
+from rmlr_lightning.runs.claim import alone, finished, kept_figures, turn
+from rmlr_lightning.runs.config import conf_dir, short_name
 
 CONF = Path(conf_dir())
 SWEEPS = sorted(path.stem for path in (CONF / "sweep").glob("*.yaml"))
@@ -34,7 +34,9 @@ def test_every_sweep_composes_and_may_be_started_again(sweep):
     assert cfg.resume == "auto"
 
 
-@pytest.mark.parametrize(("sweep", "name"), [(sweep, name) for sweep in SWEEPS for name in experiments(sweep)])
+@pytest.mark.parametrize(
+    ("sweep", "name"), [(sweep, name) for sweep in SWEEPS for name in experiments(sweep)]
+)
 def test_every_row_of_a_sweep_is_an_experiment_that_bears_its_name(sweep, name):
     """rmlr-report tells rows apart by `name`."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
@@ -44,7 +46,9 @@ def test_every_row_of_a_sweep_is_an_experiment_that_bears_its_name(sweep, name):
 def test_a_run_of_many_overrides_has_a_folder_whose_name_a_file_system_takes():
     short, long = "experiment=upt,seed=1", "alignment.sentence.weight=0.1," * 20
     assert short_name(short) == short
-    assert len(short_name(long).encode()) <= 250 and short_name(long).startswith("alignment.sentence.weight=0.1,")
+    assert len(short_name(long).encode()) <= 250 and short_name(long).startswith(
+        "alignment.sentence.weight=0.1,"
+    )
     assert short_name(long) != short_name(long + "seed=1")
 
 
@@ -61,10 +65,18 @@ def job(tmp_path, monkeypatch):
     """Makes the configuration of a job of a sweep; `mode` and overrides may be chosen."""
 
     def make(*overrides: str, mode: RunMode = RunMode.MULTIRUN):
-        common = [f"paths.output={tmp_path}", f"paths.data={tmp_path}/data", f"hydra.mode={mode.name}"]
+        common = [
+            f"paths.output={tmp_path}",
+            f"paths.data={tmp_path}/data",
+            f"hydra.mode={mode.name}",
+        ]
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            cfg = compose("train", overrides=["resume=auto", *common, *overrides], return_hydra_config=True)
-        monkeypatch.setattr(HydraConfig.instance(), "cfg", OmegaConf.create({"hydra": {"mode": mode}}))
+            cfg = compose(
+                "train", overrides=["resume=auto", *common, *overrides], return_hydra_config=True
+            )
+        monkeypatch.setattr(
+            HydraConfig.instance(), "cfg", OmegaConf.create({"hydra": {"mode": mode}})
+        )
         plain = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
         return plain
 
@@ -81,7 +93,7 @@ def leave(cfg, figures: str | None = json.dumps(FIGURES)) -> None:
     (out / "checkpoints").mkdir()
     (out / "checkpoints" / "last.ckpt").touch()
     if figures is not None:
-        (out / "figures.json").write_text(figures)
+        (out / "metrics.json").write_text(figures)
 
 
 def test_a_finished_run_is_not_repeated(job, capsys):
@@ -93,7 +105,8 @@ def test_a_finished_run_is_not_repeated(job, capsys):
 
 
 @pytest.mark.parametrize(
-    "figures", [None, "{", "{}", '{"fit_seconds": 1}', '{"val/map_full": 0.6}', '{"test/map_full": 0.5}']
+    "figures",
+    [None, "{", "{}", '{"fit_seconds": 1}', '{"val/map_full": 0.6}', '{"test/map_full": 0.5}'],
 )
 def test_a_broken_run_goes_on(figures, job, tmp_path):
     leave(job(), figures)
@@ -102,12 +115,17 @@ def test_a_broken_run_goes_on(figures, job, tmp_path):
     assert (tmp_path / "checkpoints" / "last.ckpt").exists()
 
 
-@pytest.mark.parametrize("override", ["optim.lr=0.25", "seed=1", "data.prepare.config.train=500", "model/remine=none"])
+@pytest.mark.parametrize(
+    "override", ["optim.lr=0.25", "seed=1", "data.prepare.config.train=500", "model/remine=none"]
+)
 def test_a_run_of_another_configuration_starts_anew(override, job, tmp_path):
     leave(job())
     with turn(job(override)) as mine:
         assert mine
-    assert not (tmp_path / "checkpoints" / "last.ckpt").exists() and not (tmp_path / "figures.json").exists()
+    assert (
+        not (tmp_path / "checkpoints" / "last.ckpt").exists()
+        and not (tmp_path / "metrics.json").exists()
+    )
 
 
 def test_what_does_not_change_a_result_may_change(job):
@@ -119,7 +137,7 @@ def test_a_sweep_may_be_moved(job, tmp_path):
     leave(job())
     moved = tmp_path / "elsewhere"
     moved.mkdir()
-    for name in ("config.yaml", "figures.json"):
+    for name in ("config.yaml", "metrics.json"):
         (tmp_path / name).rename(moved / name)
     assert finished(job(f"paths.output={moved}", "paths.data=/far/away"))
 
@@ -145,7 +163,9 @@ def test_only_one_process_does_a_run(job, tmp_path):
     """Another process holds it, then dies without a word."""
     hold = "import filelock, sys; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print(flush=True); input()"
     other = subprocess.Popen(
-        [sys.executable, "-c", hold, str(tmp_path / ".lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", hold, str(tmp_path / ".lock")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     try:
         other.stdout.readline()

@@ -14,7 +14,11 @@ from rmlr_lightning.cli import evaluate, predict, train
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.checkpoint import read_checkpoint
 
-SIZES = ["data.prepare.config.train=60", "+data.prepare.config.val=24", "+data.prepare.config.test=48"]
+SIZES = [
+    "data.prepare.config.train=60",
+    "+data.prepare.config.val=24",
+    "+data.prepare.config.test=48",
+]
 QUICK = [
     *SIZES,
     "data.prepare.config.seed=3",
@@ -29,7 +33,13 @@ QUICK = [
 def trained(world, tmp_path_factory) -> Path:
     """The folder of a run of two epochs."""
     out = tmp_path_factory.mktemp("run")
-    argv = ["rmlr-train", f"paths.data={world.parent}", f"hydra.run.dir={out}", *QUICK, "trainer.max_epochs=2"]
+    argv = [
+        "rmlr-train",
+        f"paths.data={world.parent}",
+        f"hydra.run.dir={out}",
+        *QUICK,
+        "trainer.max_epochs=2",
+    ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", argv)
         train.main()
@@ -42,7 +52,7 @@ def test_a_run_leaves_checkpoint_curves_panels_metrics_and_configuration(trained
         "checkpoints/last.ckpt",
         "curves.png",
         "panels/test.png",
-        "figures.json",
+        "metrics.json",
         "metrics/version_0/metrics.csv",
         "config.yaml",
     ):
@@ -86,8 +96,19 @@ def test_inference_knows_no_language_model_and_no_bank(trained, world, tmp_path)
 
 
 def test_a_run_tells_a_decaying_loss_how_far_it_is(world, tmp_path, monkeypatch):
-    argv = ["rmlr-train", f"paths.data={world.parent}", f"hydra.run.dir={tmp_path}", *QUICK, "experiment=word"]
-    argv += ["trainer.max_epochs=2", "alignment.word.decay=0.5", "test=false", "callbacks.panel=null"]
+    argv = [
+        "rmlr-train",
+        f"paths.data={world.parent}",
+        f"hydra.run.dir={tmp_path}",
+        *QUICK,
+        "experiment=word",
+    ]
+    argv += [
+        "trainer.max_epochs=2",
+        "alignment.word.decay=0.5",
+        "test=false",
+        "callbacks.panel=null",
+    ]
     monkeypatch.setattr(sys, "argv", argv)
     train.main()
     with (tmp_path / "metrics" / "version_0" / "metrics.csv").open() as file:
@@ -97,7 +118,7 @@ def test_a_run_tells_a_decaying_loss_how_far_it_is(world, tmp_path, monkeypatch)
 
 
 def evaluated(trained, world, tmp_path, monkeypatch, *more: str) -> dict:
-    out = tmp_path / "figures.json"
+    out = tmp_path / "metrics.json"
     path = trained / "checkpoints" / "best.ckpt"
     argv = [
         "rmlr-eval",
@@ -112,23 +133,41 @@ def evaluated(trained, world, tmp_path, monkeypatch, *more: str) -> dict:
     return json.loads(out.read_text())
 
 
-def test_evaluation_gives_the_figures_of_training_to_every_digit(trained, world, tmp_path, monkeypatch, capsys):
-    logged = json.loads((trained / "figures.json").read_text())
+def test_evaluation_gives_the_figures_of_training_to_every_digit(
+    trained, world, tmp_path, monkeypatch, capsys
+):
+    logged = json.loads((trained / "metrics.json").read_text())
     figures = evaluated(trained, world, tmp_path, monkeypatch)
-    for name in ("test/map_full", "test/map_rare", "test/map_non_rare", "test/known_object_map_full"):
+    for name in (
+        "test/map_full",
+        "test/map_rare",
+        "test/map_non_rare",
+        "test/known_object_map_full",
+    ):
         assert figures[name] == logged[name]
     assert "non-rare" in capsys.readouterr().out
 
 
-def test_a_checkpoint_is_evaluated_on_another_world_with_that_worlds_twins(trained, world, tmp_path, monkeypatch):
-    other = [f"+data.prepare.out={tmp_path}/other", "+data.prepare.config.seed=4", "source=pixels"]
+def test_a_checkpoint_is_evaluated_on_another_world_with_that_worlds_twins(
+    trained, world, tmp_path, monkeypatch
+):
+    other = [
+        f"+data.prepare.out={tmp_path}/other",
+        "+data.prepare.config.seed=4",
+        "features=online",
+    ]
     figures = evaluated(trained, world, tmp_path, monkeypatch, *other)
     assert (tmp_path / "other" / "world.json").is_file()  # it was drawn
     assert figures["test/twins_found"] > 0
-    assert figures["test/map_full"] != json.loads((trained / "figures.json").read_text())["test/map_full"]
+    assert (
+        figures["test/map_full"]
+        != json.loads((trained / "metrics.json").read_text())["test/map_full"]
+    )
 
 
-def test_exported_detections_score_the_same_by_rmlr_score(trained, world, tmp_path, monkeypatch, capsys):
+def test_exported_detections_score_the_same_by_rmlr_score(
+    trained, world, tmp_path, monkeypatch, capsys
+):
     found = tmp_path / "found.npz"
     figures = evaluated(trained, world, tmp_path, monkeypatch, f"export={found}")
     truth = world / "hico_20160224_det" / "instances_test2015.json"
@@ -145,17 +184,34 @@ def test_exported_detections_score_the_same_by_rmlr_score(trained, world, tmp_pa
     ]
     scored = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert scored["default"]["full"] == pytest.approx(figures["test/map_full"], abs=1e-6)
-    assert scored["known_object"]["rare"] == pytest.approx(figures["test/known_object_map_rare"], abs=1e-6)
+    assert scored["known_object"]["rare"] == pytest.approx(
+        figures["test/known_object_map_rare"], abs=1e-6
+    )
 
 
 def test_prediction_writes_a_picture_and_triplets_for_each_image(trained, world, tmp_path):
     folder = world / "hico_20160224_det" / "images" / "test2015"
-    predict.main([str(trained / "checkpoints" / "best.ckpt"), str(folder), "--out", str(tmp_path), "--most", "5"])
+    predict.main(
+        [
+            str(trained / "checkpoints" / "best.ckpt"),
+            str(folder),
+            "--out",
+            str(tmp_path),
+            "--most",
+            "5",
+        ]
+    )
     names = {path.stem for path in folder.glob("*.jpg")}
-    assert {path.stem for path in tmp_path.glob("*.json")} == {path.stem for path in tmp_path.glob("*.png")} == names
+    assert (
+        {path.stem for path in tmp_path.glob("*.json")}
+        == {path.stem for path in tmp_path.glob("*.png")}
+        == names
+    )
     record = json.loads((tmp_path / f"{min(names)}.json").read_text())
     assert len(record["triplets"]) <= 5
-    assert [t["score"] for t in record["triplets"]] == sorted((t["score"] for t in record["triplets"]), reverse=True)
+    assert [t["score"] for t in record["triplets"]] == sorted(
+        (t["score"] for t in record["triplets"]), reverse=True
+    )
 
 
 def test_prediction_uses_given_boxes_as_they_are(trained, tmp_path):
@@ -167,7 +223,14 @@ def test_prediction_uses_given_boxes_as_they_are(trained, tmp_path):
     (tmp_path / "boxes.json").write_text(json.dumps(rows))
     checkpoint = str(trained / "checkpoints" / "best.ckpt")
     predict.main(
-        [checkpoint, str(tmp_path / "12.png"), "--out", str(tmp_path / "out"), "--boxes", str(tmp_path / "boxes.json")]
+        [
+            checkpoint,
+            str(tmp_path / "12.png"),
+            "--out",
+            str(tmp_path / "out"),
+            "--boxes",
+            str(tmp_path / "boxes.json"),
+        ]
     )
     triplets = json.loads((tmp_path / "out" / "12.json").read_text())["triplets"]
     assert {tuple(t["box_h"]) for t in triplets} == {(10, 10, 60, 90)}
@@ -201,7 +264,7 @@ def test_mistakes_get_one_line_and_status_2(arguments, said, trained, tmp_path, 
 
 
 def test_a_checkpoint_on_top_of_another_detector_is_refused(trained, tmp_path):
-    from rmlr_lightning.cli.restore import restore
+    from rmlr_lightning.runs.restore import restore
 
     checkpoint = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)
     checkpoint["detector_hash"] = "0" * 64
@@ -216,10 +279,13 @@ def test_a_checkpoint_on_top_of_another_detector_is_refused(trained, tmp_path):
 def test_a_training_with_biases_before_boxes_are_read_is_evaluated_but_does_not_go_on(
     trained, world, tmp_path, monkeypatch, capsys
 ):
-    from rmlr_lightning.cli.restore import restore
+    from rmlr_lightning.runs.restore import restore
 
-    checkpoint, old = torch.load(trained / "checkpoints" / "last.ckpt", weights_only=True), tmp_path / "old.ckpt"
-    regions = "model.ire.evidence.regions."
+    checkpoint, old = (
+        torch.load(trained / "checkpoints" / "last.ckpt", weights_only=True),
+        tmp_path / "old.ckpt",
+    )
+    regions = "model.ire.pair_features.regions."
     for step in ("reduce", "reduce_union"):
         checkpoint["state_dict"][f"{regions}{step}.bias"] = torch.zeros(
             len(checkpoint["state_dict"][f"{regions}{step}.weight"])
@@ -234,7 +300,10 @@ def test_a_training_with_biases_before_boxes_are_read_is_evaluated_but_does_not_
     with pytest.raises(SystemExit) as caught:
         train.main()
     assert caught.value.code == 2
-    assert f"error: resume={old}: {old} is of an older version, whose training" in capsys.readouterr().err
+    assert (
+        f"error: resume={old}: {old} is of an older version, whose training"
+        in capsys.readouterr().err
+    )
 
 
 def test_pictures_are_predicted_where_the_training_data_are_not(trained, world, tmp_path):
@@ -246,57 +315,89 @@ def test_pictures_are_predicted_where_the_training_data_are_not(trained, world, 
     assert (tmp_path / "out" / f"{picture.stem}.json").is_file()
 
 
-def test_a_training_that_diverges_ends_with_one_line_and_without_figures(world, tmp_path, monkeypatch, capsys):
+def test_a_training_that_diverges_ends_with_one_line_and_without_figures(
+    world, tmp_path, monkeypatch, capsys
+):
     """Nor are the figures of an earlier run in this folder taken for its own."""
-    (tmp_path / "figures.json").write_text('{"test/map_full": 0.5}')
-    argv = ["rmlr-train", f"paths.data={world.parent}", f"hydra.run.dir={tmp_path}", *QUICK, "trainer.max_epochs=1"]
+    (tmp_path / "metrics.json").write_text('{"test/map_full": 0.5}')
+    argv = [
+        "rmlr-train",
+        f"paths.data={world.parent}",
+        f"hydra.run.dir={tmp_path}",
+        *QUICK,
+        "trainer.max_epochs=1",
+    ]
     monkeypatch.setattr(sys, "argv", [*argv, "alignment.word.weight=nan"])
     with pytest.raises(SystemExit) as caught:
         train.main()
     assert caught.value.code == 2
     assert "training diverged in epoch 0" in capsys.readouterr().err
-    assert not (tmp_path / "figures.json").exists()
+    assert not (tmp_path / "metrics.json").exists()
     assert not list((tmp_path / "checkpoints").glob("*.ckpt"))
 
 
 @pytest.mark.slow
 def test_resuming_goes_on_where_it_stopped(world, tmp_path, monkeypatch):
-    argv = ["rmlr-train", f"paths.data={world.parent}", f"hydra.run.dir={tmp_path}", *QUICK, "test=false"]
+    argv = [
+        "rmlr-train",
+        f"paths.data={world.parent}",
+        f"hydra.run.dir={tmp_path}",
+        *QUICK,
+        "test=false",
+    ]
     for more in (["trainer.max_epochs=1"], ["trainer.max_epochs=2", "resume=last"]):
         monkeypatch.setattr(sys, "argv", [*argv, *more])
         train.main()
     last = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
     assert last["global_step"] == 2 * (60 // 12)
-    history = next(state["history"] for name, state in last["callbacks"].items() if "Curves" in name)
+    history = next(
+        state["history"] for name, state in last["callbacks"].items() if "Curves" in name
+    )
     assert [epoch for epoch, _ in history["train/loss"]][-1] == 2
 
 
 @pytest.mark.slow
-def test_a_run_that_broke_off_before_its_test_gets_all_figures_and_the_whole_cost(world, tmp_path, monkeypatch):
-    argv = ["rmlr-train", f"paths.data={world.parent}", f"hydra.run.dir={tmp_path}", *QUICK, "trainer.max_epochs=1"]
+def test_a_run_that_broke_off_before_its_test_gets_all_figures_and_the_whole_cost(
+    world, tmp_path, monkeypatch
+):
+    argv = [
+        "rmlr-train",
+        f"paths.data={world.parent}",
+        f"hydra.run.dir={tmp_path}",
+        *QUICK,
+        "trainer.max_epochs=1",
+    ]
     figures = []
     for more in (["test=false"], ["resume=last"]):
         monkeypatch.setattr(sys, "argv", [*argv, *more])
         train.main()
-        figures.append(json.loads((tmp_path / "figures.json").read_text()))
+        figures.append(json.loads((tmp_path / "metrics.json").read_text()))
     first, second = figures
     assert second["val/map_full"] == first["val/map_full"] and "test/map_full" in second
-    kept = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["callbacks"]["Cost"]
+    kept = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["callbacks"][
+        "Cost"
+    ]
     assert second["cpu_seconds"] >= kept["cpu_seconds"] > 0
 
 
 @pytest.mark.slow
-def test_a_moving_average_is_tested_resumed_and_leaves_the_detector_alone(world, tmp_path, monkeypatch):
+def test_a_moving_average_is_tested_resumed_and_leaves_the_detector_alone(
+    world, tmp_path, monkeypatch
+):
     argv = ["rmlr-train", f"paths.data={world.parent}", f"hydra.run.dir={tmp_path}", *QUICK]
     argv += ["callbacks=ema", "callbacks.ema.decay=0.9"]
     for more in (["trainer.max_epochs=1", "test=false"], ["trainer.max_epochs=2", "resume=last"]):
         monkeypatch.setattr(sys, "argv", [*argv, *more])
         train.main()
-    figures = json.loads((tmp_path / "figures.json").read_text())
+    figures = json.loads((tmp_path / "metrics.json").read_text())
     again = evaluated(tmp_path, world, tmp_path, monkeypatch)
-    assert again["test/map_full"] == figures["test/map_full"]  # that of the average, which is what the checkpoint gives
+    assert (
+        again["test/map_full"] == figures["test/map_full"]
+    )  # that of the average, which is what the checkpoint gives
     last = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
     assert last["global_step"] == 2 * (60 // 12)
     average, current = last["state_dict"], last["current_model_state"]
-    assert average.keys() == current.keys() and not any(name.startswith("model.detector.") for name in current)
+    assert average.keys() == current.keys() and not any(
+        name.startswith("model.detector.") for name in current
+    )
     assert any(not torch.equal(average[name], current[name]) for name in average)

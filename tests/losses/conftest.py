@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from rmlr_lightning.types import Entities, Pairs, Prediction, TextBank
+from rmlr_lightning.types import Entities, Pairs, Prediction, TextEmbeddings
 from rmlr_lightning.vocabulary import Vocabulary
 from tests.scenes import random_scene
 
@@ -13,7 +13,7 @@ VOCABULARY = Vocabulary(("hold", "ride", "wash", "drive", "repair"), HOIS, froze
 DIM, WIDTH = 8, 12
 
 
-def bank() -> TextBank:
+def bank() -> TextEmbeddings:
     """Phrases share a direction, as those of one template do; phrase 0 has one word, phrase 1 one content word."""
     g = torch.Generator().manual_seed(5)
     count, longest = len(HOIS), 4
@@ -23,10 +23,12 @@ def bank() -> TextBank:
     content[1] = False
     content[:, 0] = True
     words = (torch.randn(count, longest, WIDTH, generator=g) + 1) * mask[..., None]
-    return TextBank(torch.randn(count, WIDTH, generator=g) + 1, words, mask, content)
+    return TextEmbeddings(torch.randn(count, WIDTH, generator=g) + 1, words, mask, content)
 
 
-def random_batch(images: int = 3, pairs: int = 6, seed: int = 0) -> tuple[Prediction, torch.Tensor, torch.Tensor]:
+def random_batch(
+    images: int = 3, pairs: int = 6, seed: int = 0
+) -> tuple[Prediction, torch.Tensor, torch.Tensor]:
     """A prediction whose tokens want gradients, labels of zero to several verbs a pair, and a prior."""
     g = torch.Generator().manual_seed(seed)
     scene = random_scene(images, 5, seed)
@@ -47,7 +49,9 @@ def reordered(batch, images=None, pairs=None):
     pairs = torch.arange(labels.shape[1]) if pairs is None else pairs
     scene = scene._replace(entities=Entities(*(field[images] for field in scene.entities)))
     candidates = Pairs(*(field[images][:, pairs] for field in candidates))
-    ire, irm, logits, labels, prior = (field[images][:, pairs] for field in (ire, irm, logits, labels, prior))
+    ire, irm, logits, labels, prior = (
+        field[images][:, pairs] for field in (ire, irm, logits, labels, prior)
+    )
     return Prediction(scene, candidates, ire, irm, logits), labels, prior
 
 
@@ -58,8 +62,15 @@ def padded(batch, pairs=0, images=0):
     def grown(field, value):
         return F.pad(field, (*[0, 0] * (field.ndim - 2), 0, pairs, 0, images), value=value)
 
-    entities = Entities(*(torch.cat([field, field[:1].expand(images, *field.shape[1:])]) for field in scene.entities))
-    candidates = Pairs(grown(candidates.human, 1), grown(candidates.object, 2), grown(candidates.mask, False))
+    entities = Entities(
+        *(
+            torch.cat([field, field[:1].expand(images, *field.shape[1:])])
+            for field in scene.entities
+        )
+    )
+    candidates = Pairs(
+        grown(candidates.human, 1), grown(candidates.object, 2), grown(candidates.mask, False)
+    )
     tokens = (grown(field, 50.0) for field in (ire, irm, logits))
     prediction = Prediction(scene._replace(entities=entities), candidates, *tokens)
     return prediction, grown(labels, True), grown(prior, -torch.inf)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch.nn.functional import normalize
 
-from rmlr_lightning.types import Prediction, TextBank
+from rmlr_lightning.types import Prediction, TextEmbeddings
 from tests.losses.conftest import VOCABULARY
 
 HOI_OF = VOCABULARY.hoi_of
@@ -24,13 +24,21 @@ def rows_of(prediction: Prediction, labels, project, site="ire", most=1000) -> l
     tokens = {"ire": prediction.ire_tokens, "irm": prediction.irm_tokens}[site]
     rows = []
     for image in range(len(labels)):
-        kept = [p for p in range(labels.shape[1]) if prediction.pairs.mask[image, p] and labels[image, p].any()]
+        kept = [
+            p
+            for p in range(labels.shape[1])
+            if prediction.pairs.mask[image, p] and labels[image, p].any()
+        ]
         for pair in kept[:most]:
-            thing = int(prediction.scene.entities.labels[image, prediction.pairs.object[image, pair]])
+            thing = int(
+                prediction.scene.entities.labels[image, prediction.pairs.object[image, pair]]
+            )
             verbs = labels[image, pair].nonzero().flatten().tolist()
             phrases = [HOI_OF[verb, thing] for verb in verbs if (verb, thing) in HOI_OF]
             if phrases:
-                projected = project.weight.double() @ tokens[image, pair].double() + project.bias.double()
+                projected = (
+                    project.weight.double() @ tokens[image, pair].double() + project.bias.double()
+                )
                 rows.append(Row(normalize(projected, dim=0), thing, phrases))
     return rows
 
@@ -39,22 +47,40 @@ def centred(vectors: torch.Tensor) -> torch.Tensor:
     return normalize(vectors.double() - vectors.double().mean(0), dim=-1)
 
 
-def sentence(rows: list[Row], bank: TextBank, form="infonce", negatives="object", temperature=0.1, softness=0.1):
+def sentence(
+    rows: list[Row],
+    bank: TextEmbeddings,
+    form="infonce",
+    negatives="object",
+    temperature=0.1,
+    softness=0.1,
+):
     """The loss of each row."""
     vectors = centred(bank.sentences)
     seen = {phrase for row in rows for phrase in row.phrases}
     losses = []
     for asked, thing, true in rows:
         same = {phrase for phrase, (_, other) in enumerate(VOCABULARY.hois) if other == thing}
-        allowed = sorted({"batch": seen, "object": seen | same, "all": set(range(len(vectors)))}[negatives])
+        allowed = sorted(
+            {"batch": seen, "object": seen | same, "all": set(range(len(vectors)))}[negatives]
+        )
         near = [torch.dot(asked, vector) / temperature for vector in vectors]
         mean = normalize(torch.stack([vectors[phrase] for phrase in true]).mean(0), dim=0)
         if form == "infonce":
-            against = sum((near[phrase].exp() for phrase in allowed if phrase not in true), torch.zeros(()).double())
-            loss = sum(-(near[phrase].exp() / (near[phrase].exp() + against)).log() for phrase in true) / len(true)
+            against = sum(
+                (near[phrase].exp() for phrase in allowed if phrase not in true),
+                torch.zeros(()).double(),
+            )
+            loss = sum(
+                -(near[phrase].exp() / (near[phrase].exp() + against)).log() for phrase in true
+            ) / len(true)
         elif form == "soft":
-            alike = torch.stack([(vectors[allowed] @ vectors[phrase] / softness).softmax(0) for phrase in true])
-            loss = -(alike.mean(0) * torch.stack([near[phrase] for phrase in allowed]).log_softmax(0)).sum()
+            alike = torch.stack(
+                [(vectors[allowed] @ vectors[phrase] / softness).softmax(0) for phrase in true]
+            )
+            loss = -(
+                alike.mean(0) * torch.stack([near[phrase] for phrase in allowed]).log_softmax(0)
+            ).sum()
         elif form == "cosine":
             loss = 1 - torch.dot(asked, mean)
         else:
@@ -63,13 +89,20 @@ def sentence(rows: list[Row], bank: TextBank, form="infonce", negatives="object"
     return losses
 
 
-def word(rows: list[Row], bank: TextBank, form="cosine", temperature=0.1, content=True, detach=True):
+def word(
+    rows: list[Row], bank: TextEmbeddings, form="cosine", temperature=0.1, content=True, detach=True
+):
     """The loss of each row."""
     read = bank.content & bank.words_mask if content else bank.words_mask
     mean = bank.words[read].double().mean(0)
     targets = []
     for asked, _, true in rows:
-        words = [bank.words[p, w].double() - mean for p in true for w in range(read.shape[1]) if read[p, w]]
+        words = [
+            bank.words[p, w].double() - mean
+            for p in true
+            for w in range(read.shape[1])
+            if read[p, w]
+        ]
         words = normalize(torch.stack(words), dim=-1)
         weights = (words @ (asked.detach() if detach else asked) / temperature).softmax(0)
         targets.append(normalize(weights @ words, dim=0))
@@ -80,7 +113,9 @@ def word(rows: list[Row], bank: TextBank, form="cosine", temperature=0.1, conten
         elif form == "l1":
             loss = (asked - target).abs().mean()
         else:
-            others = [other for row, other in zip(rows, targets, strict=True) if row.phrases != true]
+            others = [
+                other for row, other in zip(rows, targets, strict=True) if row.phrases != true
+            ]
             near = torch.stack([torch.dot(asked, one) / temperature for one in [target, *others]])
             loss = -near.log_softmax(0)[0]
         losses.append(loss)

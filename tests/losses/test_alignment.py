@@ -9,7 +9,10 @@ from tests.losses import slow
 from tests.losses.conftest import DIM, VOCABULARY, bank, padded, random_batch, reordered
 
 ALIGNMENTS = {
-    **{f"sentence_{form}": (SentenceAlignment, form) for form in ("infonce", "soft", "cosine", "l1")},
+    **{
+        f"sentence_{form}": (SentenceAlignment, form)
+        for form in ("infonce", "soft", "cosine", "l1")
+    },
     **{f"word_{form}": (WordAlignment, form) for form in ("cosine", "l1", "infonce")},
 }
 
@@ -33,7 +36,9 @@ def with_labels(batch, labels):
 def test_the_order_of_pairs_and_of_images_does_not_matter(make):
     loss, batch = make(), random_batch()
     expected = loss(*batch)
-    torch.testing.assert_close(loss(*reordered(batch, pairs=torch.tensor([5, 2, 0, 1, 4, 3]))), expected)
+    torch.testing.assert_close(
+        loss(*reordered(batch, pairs=torch.tensor([5, 2, 0, 1, 4, 3]))), expected
+    )
     torch.testing.assert_close(loss(*reordered(batch, images=torch.tensor([2, 0, 1]))), expected)
 
 
@@ -95,7 +100,9 @@ def test_the_mean_is_over_the_pairs_that_are_kept(level, most):
     )
     rows = slow.rows_of(prediction, labels, loss.project, most=most)
     expected = slow.mean(getattr(slow, level)(rows, bank(), form="cosine"), rows)
-    torch.testing.assert_close(loss(prediction, labels, prior).double(), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        loss(prediction, labels, prior).double(), expected, atol=1e-5, rtol=1e-5
+    )
 
 
 def test_a_pair_without_a_phrase_takes_nobodys_place(make):
@@ -115,7 +122,9 @@ def test_balance_weighs_pairs_by_their_rarest_phrase(level, balance):
     losses = getattr(slow, level)(rows, bank(), form="cosine")
     expected = slow.mean(losses, rows, balance)
     assert (expected - slow.mean(losses, rows)).abs() > 1e-3
-    torch.testing.assert_close(loss(prediction, labels, prior).double(), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        loss(prediction, labels, prior).double(), expected, atol=1e-5, rtol=1e-5
+    )
 
 
 def test_counts_for_balance_grow_in_training_and_stay_in_evaluation():
@@ -134,12 +143,20 @@ def test_the_weight_is_a_factor(make):
 
 def test_both_sites_of_dual_distillation_read_their_own_tokens(make):
     prediction, labels, prior = random_batch()
-    swapped = prediction._replace(ire_tokens=prediction.irm_tokens, irm_tokens=prediction.ire_tokens)
-    torch.testing.assert_close(make(site="ire")(prediction, labels, prior), make(site="irm")(swapped, labels, prior))
+    swapped = prediction._replace(
+        ire_tokens=prediction.irm_tokens, irm_tokens=prediction.ire_tokens
+    )
+    torch.testing.assert_close(
+        make(site="ire")(prediction, labels, prior), make(site="irm")(swapped, labels, prior)
+    )
 
 
 def test_no_text_goes_into_the_checkpoint(make):
-    assert set(make().state_dict()) - {"log_temperature"} == {"project.weight", "project.bias", "seen"}
+    assert set(make().state_dict()) - {"log_temperature"} == {
+        "project.weight",
+        "project.bias",
+        "seen",
+    }
 
 
 def test_a_decaying_weight_is_whole_at_first_half_at_half_way_and_nothing_from_the_end_on(make):

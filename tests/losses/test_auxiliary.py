@@ -3,7 +3,7 @@ import torch
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.losses.auxiliary import AuxiliaryVerbs
-from rmlr_lightning.losses.interaction import FocalInteraction
+from rmlr_lightning.losses.focal import FocalLoss
 from tests.losses.conftest import DIM, VOCABULARY, random_batch
 
 
@@ -14,7 +14,7 @@ def test_it_is_the_focal_loss_of_logits_of_its_own(site):
     tokens = prediction.ire_tokens if site == "ire" else prediction.irm_tokens
     own = prediction._replace(logits=auxiliary.classify(tokens))
     torch.testing.assert_close(
-        auxiliary(prediction, labels, prior), 0.3 * FocalInteraction(1.0, 0.4, 1.5)(own, labels, prior)
+        auxiliary(prediction, labels, prior), 0.3 * FocalLoss(1.0, 0.4, 1.5)(own, labels, prior)
     )
 
 

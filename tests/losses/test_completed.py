@@ -8,7 +8,7 @@ from torch import nn
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.losses.auxiliary import AuxiliaryVerbs
-from rmlr_lightning.losses.interaction import FocalInteraction
+from rmlr_lightning.losses.focal import FocalLoss
 from rmlr_lightning.losses.sentence import SentenceAlignment
 from rmlr_lightning.losses.word import WordAlignment
 from rmlr_lightning.models.irm_text import TextIRM
@@ -44,20 +44,29 @@ def task_of(losses, text=None):
 
 def test_partial_losses_are_completed_and_text_is_asked_once():
     text = Text()
-    losses = {"sentence": partial(SentenceAlignment, form="soft"), "word": partial(WordAlignment, site="irm")}
+    losses = {
+        "sentence": partial(SentenceAlignment, form="soft"),
+        "word": partial(WordAlignment, site="irm"),
+    }
     task = task_of(losses, text)
     assert text.asked == 1
-    assert task.losses["sentence"].project.weight.shape == task.losses["word"].project.weight.shape == (WIDTH, DIM)
+    assert (
+        task.losses["sentence"].project.weight.shape
+        == task.losses["word"].project.weight.shape
+        == (WIDTH, DIM)
+    )
 
 
 def test_made_losses_stay_and_none_is_left_out():
-    focal = FocalInteraction()
+    focal = FocalLoss()
     task = task_of({"interaction": focal, "word": None})
     assert list(task.losses) == ["interaction"] and task.losses["interaction"] is focal
 
 
 def test_without_text_losses_that_need_none_are_made():
-    assert task_of({"verbs": AuxiliaryVerbs}).losses["verbs"].classify.out_features == len(VOCABULARY.verbs)
+    assert task_of({"verbs": AuxiliaryVerbs}).losses["verbs"].classify.out_features == len(
+        VOCABULARY.verbs
+    )
 
 
 def test_without_text_an_alignment_says_which_option_is_missing():
@@ -73,12 +82,12 @@ def test_without_text_a_classifier_of_text_is_not_trained():
             self.irm = TextIRM(DIM, vocabulary, bank, text_dim=WIDTH)
 
     with pytest.raises(UserError, match="text="):
-        HOITask(WithText, {"interaction": FocalInteraction()}, AdamWRecipe(), VOCABULARY)
+        HOITask(WithText, {"interaction": FocalLoss()}, AdamWRecipe(), VOCABULARY)
 
 
 def test_text_that_nobody_asks_for_is_not_read():
     text = Text()
-    assert task_of({"interaction": FocalInteraction()}, text).model.bank is not None
+    assert task_of({"interaction": FocalLoss()}, text).model.bank is not None
     assert text.asked == 0
 
 

@@ -7,7 +7,10 @@ def maps(batch=2):
     return [torch.randn(batch, 16, 8, 12), torch.randn(batch, 16, 4, 6)]
 
 
-BOXES = [torch.tensor([[0.1, 0.1, 0.5, 0.6], [0.4, 0.3, 0.9, 0.9]]), torch.tensor([[0.2, 0.2, 0.7, 0.7]])]
+BOXES = [
+    torch.tensor([[0.1, 0.1, 0.5, 0.6], [0.4, 0.3, 0.9, 0.9]]),
+    torch.tensor([[0.2, 0.2, 0.7, 0.7]]),
+]
 LABELS = [torch.tensor([0, 2]), torch.tensor([1])]
 
 

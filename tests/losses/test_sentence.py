@@ -8,7 +8,13 @@ from rmlr_lightning.losses.sentence import SentenceAlignment
 from tests.losses import slow
 from tests.losses.conftest import DIM, VOCABULARY, bank, random_batch
 
-FORMS = [("infonce", "batch"), ("infonce", "object"), ("infonce", "all"), ("soft", "batch"), ("soft", "object")]
+FORMS = [
+    ("infonce", "batch"),
+    ("infonce", "object"),
+    ("infonce", "all"),
+    ("soft", "batch"),
+    ("soft", "object"),
+]
 FORMS += [("soft", "all"), ("cosine", "all"), ("l1", "all")]
 
 
@@ -23,18 +29,27 @@ def test_loss_and_gradients_are_those_of_the_loops(form, negatives, site):
     actual = loss(prediction, labels, prior)
     assert max(len(row.phrases) for row in rows) > 1
     torch.testing.assert_close(actual.double(), expected, atol=1e-5, rtol=1e-5)
-    learned = (prediction.ire_tokens if site == "ire" else prediction.irm_tokens, *loss.project.parameters())
-    for ours, theirs in zip(torch.autograd.grad(actual, learned), torch.autograd.grad(expected, learned), strict=True):
+    learned = (
+        prediction.ire_tokens if site == "ire" else prediction.irm_tokens,
+        *loss.project.parameters(),
+    )
+    for ours, theirs in zip(
+        torch.autograd.grad(actual, learned), torch.autograd.grad(expected, learned), strict=True
+    ):
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("form", ["infonce", "soft"])
 def test_gradients_are_finite_differences(form):
-    loss = SentenceAlignment(DIM, VOCABULARY, bank, form=form, negatives="batch", learned=True).double()
+    loss = SentenceAlignment(
+        DIM, VOCABULARY, bank, form=form, negatives="batch", learned=True
+    ).double()
     prediction, labels, _ = random_batch(seed=2)
     rows = loss.positives(prediction, labels)
     projected = torch.randn(len(rows.tokens), 12, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda x, _: loss.rows(rows, x)[rows.mask], (projected, loss.log_temperature))
+    assert torch.autograd.gradcheck(
+        lambda x, _: loss.rows(rows, x)[rows.mask], (projected, loss.log_temperature)
+    )
 
 
 def test_other_phrases_of_a_pair_are_no_negatives():

@@ -21,8 +21,13 @@ def test_loss_and_gradients_are_those_of_the_loops(form, site, content, detach):
     expected = 0.7 * slow.mean(slow.word(rows, bank(), **options), rows)
     actual = loss(prediction, labels, prior)
     torch.testing.assert_close(actual.double(), expected, atol=1e-5, rtol=1e-5)
-    learned = (prediction.ire_tokens if site == "ire" else prediction.irm_tokens, *loss.project.parameters())
-    for ours, theirs in zip(torch.autograd.grad(actual, learned), torch.autograd.grad(expected, learned), strict=True):
+    learned = (
+        prediction.ire_tokens if site == "ire" else prediction.irm_tokens,
+        *loss.project.parameters(),
+    )
+    for ours, theirs in zip(
+        torch.autograd.grad(actual, learned), torch.autograd.grad(expected, learned), strict=True
+    ):
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
 
 

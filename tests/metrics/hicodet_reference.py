@@ -55,7 +55,8 @@ def class_ap(wanted, truths, detections, allowed=None):
             if hoi != wanted:
                 continue
             overlap = min(
-                pixel_overlap(shifted(human), shifted(true_human)), pixel_overlap(shifted(obj), shifted(true_obj))
+                pixel_overlap(shifted(human), shifted(true_human)),
+                pixel_overlap(shifted(obj), shifted(true_obj)),
             )
             if overlap > best_overlap:
                 best, best_overlap = (image, number), overlap
@@ -73,6 +74,8 @@ def all_ap(classes, truths, detections, labels=None, object_of=None):
         allowed = None
         if labels is not None:
             obj = object_of[wanted]
-            allowed = {i for i, hois in enumerate(labels) if any(object_of[hoi] == obj for hoi in hois)}
+            allowed = {
+                i for i, hois in enumerate(labels) if any(object_of[hoi] == obj for hoi in hois)
+            }
         out.append(class_ap(wanted, truths, detections, allowed))
     return out

@@ -2,16 +2,16 @@
 
 import pickle
 
-import hicodet_reference as reference
 import numpy as np
 import pytest
-import tiny_worlds as worlds
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rmlr_lightning.metrics import HICODetMeanAP, PairTable, score_hicodet
 from rmlr_lightning.metrics.hicodet import hoi_table
+from tests.metrics import hicodet_reference as reference
+from tests.metrics import tiny_worlds as worlds
 
 
 def metric_of(world, numbers=None, batches=None, **kwargs):
@@ -41,7 +41,9 @@ def assert_exact(metric, world):
     means = metric.compute()
     assert means["map_full"].item() == pytest.approx(np.mean(default), abs=1e-12)
     assert means["map_rare"].item() == pytest.approx((default[1] + default[4]) / 2, abs=1e-12)
-    assert means["known_object_map_non_rare"].item() == pytest.approx(np.mean([known[i] for i in (0, 2, 3)]), abs=1e-12)
+    assert means["known_object_map_non_rare"].item() == pytest.approx(
+        np.mean([known[i] for i in (0, 2, 3)]), abs=1e-12
+    )
 
 
 @settings(max_examples=300, deadline=None)
@@ -75,7 +77,9 @@ def test_an_image_counts_once(world, extra):
 @given(worlds.worlds)
 def test_flat_function_takes_images_in_any_order(world):
     images = [(i, row) for i, image in enumerate(world) for row in image[1]]
-    images.sort(key=lambda entry: (entry[0] * 7919) % 11)  # images shuffled, rows of one image in order
+    images.sort(
+        key=lambda entry: (entry[0] * 7919) % 11
+    )  # images shuffled, rows of one image in order
     truths = [(i, row) for i, image in enumerate(world) for row in image[0]]
     table = hoi_table(worlds.VOCABULARY)
 
@@ -95,7 +99,9 @@ def test_flat_function_takes_images_in_any_order(world):
         np.array([row[0] for _, row in truths], dtype=np.int64),
     )
     scores = np.array([row[4] for _, row in images])
-    results = score_hicodet(truth, found, scores, len(world), worlds.VOCABULARY, [image[2] for image in world])
+    results = score_hicodet(
+        truth, found, scores, len(world), worlds.VOCABULARY, [image[2] for image in world]
+    )
     default, known = expected(world)
     assert results["default"].ap.tolist() == pytest.approx(default, abs=1e-12)
     assert results["known_object"].ap.tolist() == pytest.approx(known, abs=1e-12)
@@ -120,7 +126,12 @@ def test_more_than_a_hundred_detections_all_count():
 def test_negative_zero_infinite_and_double_scores_rank_as_numbers():
     box, far = (0, 0, 10, 10), (50, 50, 60, 60)
     truth = [(0, box, box)]
-    for wrong, right, ap in ((0.0, -0.0, 0.5), (-0.0, 0.0, 0.5), (0.1, 0.1 + 1e-12, 1.0), (1e9, float("inf"), 1.0)):
+    for wrong, right, ap in (
+        (0.0, -0.0, 0.5),
+        (-0.0, 0.0, 0.5),
+        (0.1, 0.1 + 1e-12, 1.0),
+        (1e9, float("inf"), 1.0),
+    ):
         metric = HICODetMeanAP(worlds.VOCABULARY)
         found = worlds.detections([(0, 0, far, box, 0.0), (0, 0, box, box, 0.0)])
         found = found._replace(scores=torch.tensor([wrong, right], dtype=torch.float64))
@@ -130,7 +141,10 @@ def test_negative_zero_infinite_and_double_scores_rank_as_numbers():
 
 def test_ties_between_images_follow_the_order_that_is_given():
     box, far = (0, 0, 10, 10), (50, 50, 60, 60)
-    world = [([(0, box, box)], [(0, 0, box, box, 0.5)], frozenset()), ([], [(0, 0, far, far, 0.5)], frozenset())]
+    world = [
+        ([(0, box, box)], [(0, 0, box, box, 0.5)], frozenset()),
+        ([], [(0, 0, far, far, 0.5)], frozenset()),
+    ]
     assert metric_of(world).per_class()["ap"][0] == 1.0
     assert metric_of(world, image_order=[1, 0]).per_class()["ap"][0] == 0.5
 
@@ -158,14 +172,21 @@ def test_half_precision_detections_are_taken_as_they_are():
         rows = worlds.detections(found)
         rows = rows._replace(scores=rows.scores.bfloat16(), boxes_h=rows.boxes_h.half())
         metric.update([rows], [worlds.target(i, truths)], [labels])
-    exact = [(t, [(*r[:4], float(torch.tensor(r[4]).bfloat16())) for r in f], w) for t, f, w in world]
+    exact = [
+        (t, [(*r[:4], float(torch.tensor(r[4]).bfloat16())) for r in f], w) for t, f, w in world
+    ]
     assert_exact(metric, exact)
 
 
 def test_copies_casts_and_pickles_keep_the_numbers():
     metric = metric_of(worlds.random_world(7, 6))
     before = metric.compute()["map_full"]
-    for other in (metric.clone(), pickle.loads(pickle.dumps(metric)), metric.to(torch.bfloat16), metric.half()):
+    for other in (
+        metric.clone(),
+        pickle.loads(pickle.dumps(metric)),
+        metric.to(torch.bfloat16),
+        metric.half(),
+    ):
         other._computed = None
         assert torch.equal(other.compute()["map_full"], before)
 
@@ -190,7 +211,9 @@ def test_what_cannot_be_ranked_is_refused():
         with pytest.raises(ValueError, match=message):
             metric.update([bad], [worlds.target(0, [])])
     with pytest.raises(ValueError, match="targets hold a HOI outside"):
-        metric.update([good], [worlds.target(0, [(0, (0,) * 4, (0,) * 4)])._replace(hois=torch.tensor([5]))])
+        metric.update(
+            [good], [worlds.target(0, [(0, (0,) * 4, (0,) * 4)])._replace(hois=torch.tensor([5]))]
+        )
     with pytest.raises(ValueError, match="one item an image"):
         metric.update([good], [])
 
@@ -201,4 +224,6 @@ def test_unseen_classes_are_averaged_apart(world):
     default, _ = expected(world)
     means = metric_of(world, unseen=frozenset({1, 3})).compute()
     assert means["map_unseen"].item() == pytest.approx((default[1] + default[3]) / 2, abs=1e-12)
-    assert means["map_seen"].item() == pytest.approx((default[0] + default[2] + default[4]) / 3, abs=1e-12)
+    assert means["map_seen"].item() == pytest.approx(
+        (default[0] + default[2] + default[4]) / 3, abs=1e-12
+    )

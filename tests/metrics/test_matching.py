@@ -21,7 +21,9 @@ def test_the_first_of_equal_overlaps_wins_in_any_chunk(monkeypatch, chunk):
     monkeypatch.setattr(matching, "CHUNK", chunk)
     groups = matching.group(np.array([0, 0, 0, 1, 1]))
     table = np.array([[0.5, 0.5, 0.2, 0.0, 0.0], [0.1, 0.7, 0.7, 0.0, 0.0], [0, 0, 0, 0.0, 0.3]])
-    best, overlap = matching.best_match(groups, np.array([0, 0, 1]), lambda row, other: table[row, other])
+    best, overlap = matching.best_match(
+        groups, np.array([0, 0, 1]), lambda row, other: table[row, other]
+    )
     assert best.tolist() == [0, 1, 4] and overlap.tolist() == [0.5, 0.7, 0.3]
 
 
@@ -35,7 +37,9 @@ def test_the_first_by_score_then_row_keeps_the_annotation():
 def test_the_fast_ranking_is_the_plain_one(dtype):
     rng = np.random.default_rng(0)
     classes = rng.integers(0, 600, 5000)
-    scores = rng.choice([-np.inf, -2.5, -1e-30, -0.0, 0.0, 1e-30, 0.1, 0.5, 1.0, 3e38, np.inf], 5000).astype(dtype)
+    scores = rng.choice(
+        [-np.inf, -2.5, -1e-30, -0.0, 0.0, 1e-30, 0.1, 0.5, 1.0, 3e38, np.inf], 5000
+    ).astype(dtype)
     plain = sorted(range(5000), key=lambda row: (classes[row], -scores[row]))
     assert ranking(classes, scores).tolist() == plain
     wide = classes.astype(np.int64) << 40  # does not fit one integer with the score and the row

@@ -3,19 +3,21 @@
 import socket
 
 import pytest
-import tiny_worlds as worlds
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from test_vcoco_metric import item, official, truth_of
 
 from rmlr_lightning.metrics import HICODetMeanAP, VCOCORoleAP
+from tests.metrics import tiny_worlds as worlds
+from tests.metrics.test_vcoco_metric import item, official, truth_of
 
 
 def hicodet_metric(world, numbers):
     metric = HICODetMeanAP(worlds.VOCABULARY)
     for i in numbers:
-        metric.update([worlds.detections(world[i][1])], [worlds.target(i, world[i][0])], [world[i][2]])
+        metric.update(
+            [worlds.detections(world[i][1])], [worlds.target(i, world[i][0])], [world[i][2]]
+        )
     return metric
 
 
@@ -30,7 +32,9 @@ def vcoco_world():
 def vcoco_metric(files, numbers):
     metric = VCOCORoleAP(truth_of(files))
     for i in numbers:
-        rows = [((0, 0, 5, 5), (0, 0, 3, 3 + i % 2), 0, role, 0.5 + 0.1 * (i % 2)) for role in (0, 1)]
+        rows = [
+            ((0, 0, 5, 5), (0, 0, 3, 3 + i % 2), 0, role, 0.5 + 0.1 * (i % 2)) for role in (0, 1)
+        ]
         rows += [((0, 0, 5, 5), (2, 2, 5, 5), 2, 1, 0.5)] * 2
         metric.update([item(files["ids"][i], rows)])
     return metric
@@ -46,7 +50,9 @@ def part_of(rank, size, total, padded):
 
 
 def work(rank, size, port, expected):
-    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=size)
+    dist.init_process_group(
+        "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=size
+    )
     try:
         world, files = worlds.random_world(0, 11), official(vcoco_world())
         for padded in (False, True):
@@ -54,9 +60,17 @@ def work(rank, size, port, expected):
             roles = vcoco_metric(files, part_of(rank, size, 5, padded))
             # The first compute gathers; the second, after it, must find each process's own states again.
             for _ in range(2):
-                found = {**metric.per_class(), **metric.compute(), **roles.per_class(), **roles.compute()}
+                found = {
+                    **metric.per_class(),
+                    **metric.compute(),
+                    **roles.per_class(),
+                    **roles.compute(),
+                }
                 for name, value in expected.items():
-                    assert torch.equal(found[name].nan_to_num(-1), value.nan_to_num(-1)), (name, padded)
+                    assert torch.equal(found[name].nan_to_num(-1), value.nan_to_num(-1)), (
+                        name,
+                        padded,
+                    )
                 metric._computed = roles._computed = None
     finally:
         dist.destroy_process_group()

@@ -47,7 +47,9 @@ def test_own_verbs_must_score_above_the_others(detections, accuracy, share):
 def test_the_pair_that_overlaps_most_is_judged():
     metric = TwinAccuracy({"a.jpg": [TWIN]})
     near, exact = found([0.9, 0.1, 0.0], shift=4), found([0.1, 0.9, 0.0])
-    metric.update(["a.jpg"], [Detections(*(torch.cat(pair) for pair in zip(near, exact, strict=True)))])
+    metric.update(
+        ["a.jpg"], [Detections(*(torch.cat(pair) for pair in zip(near, exact, strict=True)))]
+    )
     assert metric.compute()["twin_accuracy"] == 0
 
 
@@ -64,8 +66,12 @@ def test_both_sides_are_read_and_nested_verbs_left_out(tmp_path):
         row | {"verbs_a": ["hold", "eat"], "verbs_b": ["hold", "smell"]},
         row | {"verbs_a": ["hold", "eat"], "verbs_b": ["hold"]},
     ]
-    (tmp_path / "world.json").write_text(json.dumps({"twins": [*twins, twins[0] | {"split": "val"}]}))
-    read = read_twins(tmp_path / "world.json", "test", Vocabulary(("eat", "hold", "smell"), (), frozenset()))
+    (tmp_path / "world.json").write_text(
+        json.dumps({"twins": [*twins, twins[0] | {"split": "val"}]})
+    )
+    read = read_twins(
+        tmp_path / "world.json", "test", Vocabulary(("eat", "hold", "smell"), (), frozenset())
+    )
     assert {name: [(t.own, t.other) for t in sides] for name, sides in read.items()} == {
         "a": [((0,), (2,))],
         "b": [((2,), (0,))],

@@ -4,12 +4,12 @@ import math
 
 import pytest
 import torch
-import vcoco_reference as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rmlr_lightning.metrics import RoleDetections, VCOCORoleAP, role_detections, vcoco_truth
 from rmlr_lightning.types import Detections
+from tests.metrics import vcoco_reference as reference
 
 ACTIONS = [("hold", ["agent", "obj"]), ("walk", ["agent"]), ("cut", ["agent", "instr", "obj"])]
 ROLES = [(a, r) for a, (_, roles) in enumerate(ACTIONS) for r in range(len(roles))]
@@ -22,7 +22,9 @@ xyxy = xywh.map(lambda b: (b[0], b[1], b[0] + b[2], b[1] + b[3]))
 empty = st.sampled_from([NAN, (0, 0, 0, 0)])
 score = st.sampled_from([0.0, 0.25, 0.5, 0.5, 0.5, 1.0])
 # A person: box, annotated, and for each action whether it is done and which objects it has (-1 = none).
-does = st.lists(st.tuples(st.booleans(), st.integers(-1, 2), st.integers(-1, 2)), min_size=3, max_size=3)
+does = st.lists(
+    st.tuples(st.booleans(), st.integers(-1, 2), st.integers(-1, 2)), min_size=3, max_size=3
+)
 person = st.tuples(xywh, st.booleans(), does, st.sampled_from([0, 1, 50.5]))
 objects = st.lists(xywh.map(lambda b: (*b[:2], b[2] + 2, b[3] + 2)), min_size=3, max_size=3)
 detection = st.tuples(xyxy, st.one_of(xyxy, empty), st.sampled_from(ROLES), score)
@@ -36,26 +38,54 @@ def official(world):
     entities, actions = (
         [],
         [
-            {"action_name": name, "role_name": roles, "image_id": [], "ann_id": [], "label": [], "links": []}
+            {
+                "action_name": name,
+                "role_name": roles,
+                "image_id": [],
+                "ann_id": [],
+                "label": [],
+                "links": [],
+            }
             for name, roles in ACTIONS
         ],
     )
     for image_id, (people, things, _) in zip(ids, world, strict=True):
         first = 10 * image_id
         for number, box in enumerate(things):
-            entities.append({"id": first + number, "image_id": image_id, "category_id": 44, "bbox": box, "area": 9.5})
+            entities.append(
+                {
+                    "id": first + number,
+                    "image_id": image_id,
+                    "category_id": 44,
+                    "bbox": box,
+                    "area": 9.5,
+                }
+            )
         for number, (box, annotated, acts, area) in enumerate(people, start=3):
-            entities.append({"id": first + number, "image_id": image_id, "category_id": 1, "bbox": box, "area": area})
+            entities.append(
+                {
+                    "id": first + number,
+                    "image_id": image_id,
+                    "category_id": 1,
+                    "bbox": box,
+                    "area": area,
+                }
+            )
             for action, (done, *linked) in zip(actions, acts, strict=True):
                 if annotated:
                     action["image_id"].append(image_id)
                     action["ann_id"].append(first + number)
                     action["label"].append(int(done))
-                    action["links"].append([first + number] + [first + obj if obj >= 0 else 0 for obj in linked])
+                    action["links"].append(
+                        [first + number] + [first + obj if obj >= 0 else 0 for obj in linked]
+                    )
     for action in actions:
         roles = len(action["role_name"])
         action["role_object_id"] = [row[r] for r in range(roles) for row in action["links"]]
-    images = [{"id": image_id, "width": 7, "height": 6, "file_name": f"{image_id}.jpg"} for image_id in ids]
+    images = [
+        {"id": image_id, "width": 7, "height": 6, "file_name": f"{image_id}.jpg"}
+        for image_id in ids
+    ]
     return {"coco": {"images": images, "annotations": entities}, "vcoco": actions, "ids": ids}
 
 
@@ -82,7 +112,9 @@ def assert_exact(metric, files, rows):
     for name, scenario in (("scenario_1", 1), ("scenario_2", 2), ("agent", None)):
         expected = reference.all_ap(files, rows, scenario)
         assert results[name].names == list(expected)
-        assert results[name].ap.tolist() == pytest.approx(list(expected.values()), abs=1e-12, nan_ok=True)
+        assert results[name].ap.tolist() == pytest.approx(
+            list(expected.values()), abs=1e-12, nan_ok=True
+        )
         known = [value for value in expected.values() if not math.isnan(value)]
         mean = sum(known) / len(known) if known else math.nan
         assert results[name].mean == pytest.approx(mean, abs=1e-12, nan_ok=True)
@@ -123,7 +155,9 @@ def test_no_detections_and_no_positives():
     files = official([([walking], [(0, 0, 3, 3)] * 3, [])])
     metric = VCOCORoleAP(truth_of(files), prefix="val/")
     metric.update([])
-    assert metric.results()["agent"].ap.tolist() == pytest.approx([math.nan, 0.0, math.nan], nan_ok=True)
+    assert metric.results()["agent"].ap.tolist() == pytest.approx(
+        [math.nan, 0.0, math.nan], nan_ok=True
+    )
     values = metric.compute()
     assert values["val/agent_ap"] == 0 and math.isnan(values["val/role_ap_s1"])
 
@@ -145,7 +179,11 @@ def test_what_is_not_in_the_truth_is_refused():
 def test_a_hoi_models_detections_become_roles_and_one_agent_row_a_person_and_action():
     boxes_h = torch.tensor([[0.0, 0, 9, 9], [0, 0, 9, 9], [5, 5, 9, 9]])
     found = Detections(
-        boxes_h, boxes_h + 1, torch.tensor([1, 2, 3]), torch.tensor([0, 0, 1]), torch.tensor([0.9, 0.95, 0.4])
+        boxes_h,
+        boxes_h + 1,
+        torch.tensor([1, 2, 3]),
+        torch.tensor([0, 0, 1]),
+        torch.tensor([0.9, 0.95, 0.4]),
     )
     rows = role_detections(7, found, action_roles=[(0, 1), (2, 2)])
     assert rows.image_id == 7

@@ -8,7 +8,9 @@ from rmlr_lightning.types import Detections, Target
 from rmlr_lightning.vocabulary import Vocabulary
 
 OBJECT_OF = (0, 0, 5, 5, 7)  # COCO object of each of five HOIs
-VOCABULARY = Vocabulary(verbs=("a", "b", "c"), hois=((0, 0), (1, 0), (0, 5), (2, 5), (1, 7)), rare=frozenset({1, 4}))
+VOCABULARY = Vocabulary(
+    verbs=("a", "b", "c"), hois=((0, 0), (1, 0), (0, 5), (2, 5), (1, 7)), rare=frozenset({1, 4})
+)
 
 # Sides of 0, 1, 2, 4: IoUs of exactly one half, boxes without area, boxes that are the same.
 corner = st.sampled_from([0, 1, 2, 4])
@@ -18,7 +20,9 @@ score = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.5, 0.5, 0.9, 1.0])
 hoi = st.integers(0, 4)
 truth_of_image = st.lists(st.tuples(hoi, box, box), max_size=5)
 # A detection is (verb, object): some are no HOI at all.
-detections_of_image = st.lists(st.tuples(st.integers(0, 2), st.sampled_from([0, 5, 7]), box, box, score), max_size=9)
+detections_of_image = st.lists(
+    st.tuples(st.integers(0, 2), st.sampled_from([0, 5, 7]), box, box, score), max_size=9
+)
 image = st.tuples(truth_of_image, detections_of_image, st.frozensets(hoi, max_size=3))
 worlds = st.lists(image, max_size=6)
 
@@ -28,7 +32,11 @@ def columns(world):
     index = VOCABULARY.hoi_of
     truths = [image[0] for image in world]
     detections = [
-        [(index[verb, obj], human, box_o, score) for verb, obj, human, box_o, score in image[1] if (verb, obj) in index]
+        [
+            (index[verb, obj], human, box_o, score)
+            for verb, obj, human, box_o, score in image[1]
+            if (verb, obj) in index
+        ]
         for image in world
     ]
     return truths, detections, [image[2] for image in world]
@@ -79,10 +87,17 @@ def random_world(seed, images):
     for _ in range(images):
         truths = [(int(rng.integers(5)), some_box(), some_box()) for _ in range(rng.integers(0, 5))]
         found = [
-            (*VOCABULARY.hois[hoi], human, obj, float(rng.choice([0.1, 0.5, 0.5, 0.9]))) for hoi, human, obj in truths
+            (*VOCABULARY.hois[hoi], human, obj, float(rng.choice([0.1, 0.5, 0.5, 0.9])))
+            for hoi, human, obj in truths
         ]
         noise = [
-            (int(rng.integers(3)), int(rng.choice([0, 5, 7])), some_box(), some_box(), float(rng.choice([0.2, 0.5])))
+            (
+                int(rng.integers(3)),
+                int(rng.choice([0, 5, 7])),
+                some_box(),
+                some_box(),
+                float(rng.choice([0.2, 0.5])),
+            )
             for _ in range(rng.integers(0, 150 if rng.random() < 0.2 else 6))
         ]
         world.append((truths, found + noise, frozenset(rng.choice(5, 2).tolist())))

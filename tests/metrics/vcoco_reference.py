@@ -10,7 +10,9 @@ def overlap(a, b):
     if not (width > 0 and height > 0):
         return 0.0
     shared = width * height
-    return shared / ((a[2] - a[0] + 1) * (a[3] - a[1] + 1) + (b[2] - b[0] + 1) * (b[3] - b[1] + 1) - shared)
+    return shared / (
+        (a[2] - a[0] + 1) * (a[3] - a[1] + 1) + (b[2] - b[0] + 1) * (b[3] - b[1] + 1) - shared
+    )
 
 
 def clean_box(entity, image):
@@ -29,7 +31,11 @@ def persons_of(official, image_id):
     boxes = {e["id"]: clean_box(e, image) for e in coco["annotations"] if e["image_id"] == image_id}
     people = []
     for entity in coco["annotations"]:
-        if entity["image_id"] != image_id or entity["category_id"] != 1 or boxes[entity["id"]] is None:
+        if (
+            entity["image_id"] != image_id
+            or entity["category_id"] != 1
+            or boxes[entity["id"]] is None
+        ):
             continue
         does = None
         for number, action in enumerate(actions):
@@ -39,7 +45,10 @@ def persons_of(official, image_id):
                     continue
                 does = {} if does is None else does
                 if action["label"][row] == 1:
-                    linked = [action["role_object_id"][r * len(persons) + row] for r in range(len(action["role_name"]))]
+                    linked = [
+                        action["role_object_id"][r * len(persons) + row]
+                        for r in range(len(action["role_name"]))
+                    ]
                     does[number] = [None] + [boxes.get(other) for other in linked[1:]]
         people.append((boxes[entity["id"]], does))
     return people
@@ -95,7 +104,9 @@ def role_ap(official, detections, action, role, scenario):
         verdicts.append(right)
         if right:
             covered.add((image_id, best))
-    positives = sum(does is not None and action in does for rows in people.values() for _, does in rows)
+    positives = sum(
+        does is not None and action in does for rows in people.values() for _, does in rows
+    )
     return area_under(verdicts, positives)
 
 
@@ -107,5 +118,7 @@ def all_ap(official, detections, scenario):
             out[action["action_name"]] = role_ap(official, detections, number, 0, 1)
             continue
         for role, name in list(enumerate(action["role_name"]))[1:]:
-            out[f"{action['action_name']}-{name}"] = role_ap(official, detections, number, role, scenario)
+            out[f"{action['action_name']}-{name}"] = role_ap(
+                official, detections, number, role, scenario
+            )
     return out

@@ -12,7 +12,9 @@ from tests.models.conftest import tiny_detector
 from tests.models.test_hoi import IRES, IRMS, REMINE, SELECTION
 from tests.scenes import random_scene
 
-torch.compile = partial(torch.compile, backend="aot_eager")  # traced as for a GPU, but not turned into machine code
+torch.compile = partial(
+    torch.compile, backend="aot_eager"
+)  # traced as for a GPU, but not turned into machine code
 
 
 def main(remine: str, ire: str, irm: str) -> None:

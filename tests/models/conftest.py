@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from rmlr_lightning.models.detector import Detector
+from rmlr_lightning.detectors.transformers import Detector
 
 RESNET = {
     "model_type": "rt_detr_resnet",
@@ -25,7 +25,12 @@ RT_DETR = {
     "num_queries": 12,
     "num_denoising": 6,
 }
-LAYERS = {"encoder_layers": 1, "decoder_layers": 2, "encoder_attention_heads": 2, "decoder_attention_heads": 2}
+LAYERS = {
+    "encoder_layers": 1,
+    "decoder_layers": 2,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+}
 DETR = LAYERS | {
     "backbone_config": RESNET | {"out_features": ["stage4"]},
     "use_timm_backbone": False,

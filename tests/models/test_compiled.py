@@ -24,7 +24,15 @@ def test_a_compiled_model_says_the_same_in_evaluation_and_training(parts):
 
 def test_a_bucket_rounds_the_number_of_pairs_up_and_changes_no_logit():
     plain, rounded = (
-        assemble(hicodet(), tiny_detector(), SELECTION, REMINE["none"], IRES["mlp"], IRMS["linear"], bucket=bucket)
+        assemble(
+            hicodet(),
+            tiny_detector(),
+            SELECTION,
+            REMINE["none"],
+            IRES["mlp"],
+            IRMS["linear"],
+            bucket=bucket,
+        )
         for bucket in (1, 8)
     )
     rounded.load_state_dict(plain.state_dict())

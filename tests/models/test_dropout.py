@@ -13,7 +13,9 @@ def test_so_many_are_dropped_and_the_mean_stays(p):
     seen = kept(p)
     assert abs((seen == 0).float().mean() - p) < 5 * (p * (1 - p) / seen.numel()) ** 0.5 + 2**-16
     torch.testing.assert_close(seen.unique(), torch.tensor([0, 1 / (1 - p)]), atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(seen.mean(), torch.tensor(1.0), atol=5 * (p / (1 - p)) ** 0.5 / 1000, rtol=0)
+    torch.testing.assert_close(
+        seen.mean(), torch.tensor(1.0), atol=5 * (p / (1 - p)) ** 0.5 / 1000, rtol=0
+    )
 
 
 def test_elements_of_one_draw_are_independent():

@@ -6,23 +6,27 @@ import pytest
 import torch
 
 from rmlr_lightning.models.assemble import assemble
-from rmlr_lightning.models.evidence import Evidence
 from rmlr_lightning.models.ire import IRE, PairMLP
 from rmlr_lightning.models.irm import IRM, LinearIRM
 from rmlr_lightning.models.irm_text import TextIRM
-from rmlr_lightning.models.remine import Backbone, Neck, Nothing
+from rmlr_lightning.models.pair_features import PairFeatures
+from rmlr_lightning.models.remine import Backbone, Neck, NoFeatures
 from rmlr_lightning.models.upt import Competitive, UnaryPairwise
 from rmlr_lightning.ops.selection import Selection
-from rmlr_lightning.types import Entities, Inputs, TextBank
+from rmlr_lightning.types import Entities, Inputs, TextEmbeddings
 from rmlr_lightning.vocabulary import hicodet
 from tests.models.conftest import tiny_detector
 from tests.scenes import random_images, random_scene
 
-EVIDENCE = partial(Evidence, region_size=3)
-REMINE = {"none": Nothing, "neck": partial(Neck, dim=16), "backbone": partial(Backbone, name="resnet10t", dim=16)}
+EVIDENCE = partial(PairFeatures, region_size=3)
+REMINE = {
+    "none": NoFeatures,
+    "neck": partial(Neck, dim=16),
+    "backbone": partial(Backbone, name="resnet10t", dim=16),
+}
 IRES = {
-    "mlp": partial(PairMLP, evidence=EVIDENCE, dim=32, hidden=32, grid=(3, 4)),
-    "transformer": partial(IRE, evidence=EVIDENCE, dim=32, heads=4, hidden=32, grid=(3, 4)),
+    "mlp": partial(PairMLP, pair_features=EVIDENCE, dim=32, hidden=32, grid=(3, 4)),
+    "transformer": partial(IRE, pair_features=EVIDENCE, dim=32, heads=4, hidden=32, grid=(3, 4)),
     "upt": partial(UnaryPairwise, dim=32, representation=16, heads=4),
 }
 IRMS = {
@@ -38,18 +42,20 @@ MODELS = [
     ("none", "upt", "upt"),
     ("neck", "mlp", "text"),
 ]
-SELECTION = Selection(score=0.0, least=4, most=6)
+SELECTION = Selection(score_threshold=0.0, min_instances=4, max_instances=6)
 
 
-def bank() -> TextBank:
+def bank() -> TextEmbeddings:
     g = torch.Generator().manual_seed(2)
     words, real = torch.zeros(600, 1, 12), torch.ones(600, 1, dtype=torch.bool)
-    return TextBank(torch.randn(600, 12, generator=g), words, real, real)
+    return TextEmbeddings(torch.randn(600, 12, generator=g), words, real, real)
 
 
 def model_of(remine: str, ire: str, irm: str):
     torch.manual_seed(1)
-    return assemble(hicodet(), tiny_detector(), SELECTION, REMINE[remine], IRES[ire], IRMS[irm], bank=bank).eval()
+    return assemble(
+        hicodet(), tiny_detector(), SELECTION, REMINE[remine], IRES[ire], IRMS[irm], bank=bank
+    ).eval()
 
 
 def one(scene, image):
@@ -69,7 +75,9 @@ def test_one_image_alone_equals_the_same_image_in_a_batch(parts):
     for image in range(3):
         alone = model(
             Inputs(
-                images._replace(pixels=images.pixels[image : image + 1], mask=images.mask[image : image + 1]),
+                images._replace(
+                    pixels=images.pixels[image : image + 1], mask=images.mask[image : image + 1]
+                ),
                 one(scene, image),
             )
         )
@@ -112,9 +120,14 @@ def test_from_images_the_detector_speaks():
 def test_what_the_map_shows_matters_only_with_remining():
     scene, images = random_scene(1, 8), random_images(1)
     other = scene._replace(memory=scene.memory.flip(2))
-    for parts, differs in ((("none", "mlp", "linear"), False), (("neck", "transformer", "linear"), True)):
+    for parts, differs in (
+        (("none", "mlp", "linear"), False),
+        (("neck", "transformer", "linear"), True),
+    ):
         model = model_of(*parts)
-        same = torch.allclose(model(Inputs(images, scene)).logits, model(Inputs(images, other)).logits)
+        same = torch.allclose(
+            model(Inputs(images, scene)).logits, model(Inputs(images, other)).logits
+        )
         assert same is not differs
 
 
@@ -122,7 +135,11 @@ def test_given_boxes_take_the_place_of_the_detectors():
     model, scene = model_of("neck", "mlp", "linear"), random_scene(1, 8, width=16)
     boxes = torch.tensor([[[0.1, 0.1, 0.4, 0.9], [0.3, 0.4, 0.6, 0.8]]])
     given = Entities(
-        boxes, torch.ones(1, 2), torch.tensor([[0, 1]]), torch.zeros(1, 2, 0), torch.ones(1, 2, dtype=torch.bool)
+        boxes,
+        torch.ones(1, 2),
+        torch.tensor([[0, 1]]),
+        torch.zeros(1, 2, 0),
+        torch.ones(1, 2, dtype=torch.bool),
     )
     prediction = model(Inputs(random_images(1), scene, given))
     assert torch.equal(prediction.scene.entities.boxes, boxes)

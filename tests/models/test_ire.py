@@ -6,18 +6,22 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from rmlr_lightning.models.evidence import Evidence
 from rmlr_lightning.models.ire import IRE, PairMLP, coarse_map
+from rmlr_lightning.models.pair_features import PairFeatures
 from rmlr_lightning.models.remine import Backbone, Neck
 from rmlr_lightning.types import Pairs
 from tests.scenes import random_images, random_scene
 
-EVIDENCE = partial(Evidence, region_size=3, reduced=8)
+EVIDENCE = partial(PairFeatures, region_size=3, reduced=8)
 IRES = {
     "mlp": partial(PairMLP, 16, 16, 16, EVIDENCE, dim=16, hidden=16, grid=(3, 4)),
     "transformer": partial(IRE, 16, 16, 16, EVIDENCE, dim=16, heads=2, hidden=16, grid=(3, 4)),
 }
-PAIRS = Pairs(torch.tensor([[0, 2, 1]] * 2), torch.tensor([[3, 1, 4]] * 2), torch.tensor([[True, True, False]] * 2))
+PAIRS = Pairs(
+    torch.tensor([[0, 2, 1]] * 2),
+    torch.tensor([[3, 1, 4]] * 2),
+    torch.tensor([[True, True, False]] * 2),
+)
 
 
 def made(what):
@@ -93,7 +97,11 @@ def test_pairs_see_one_another_with_attention_only():
 
 @pytest.mark.parametrize("ire", IRES.values(), ids=IRES)
 def test_an_image_without_anything_real_stays_finite(ire):
-    scene, ire, features = random_scene(2, 5), made(ire), torch.randn(2, 16, 6, 8, requires_grad=True)
+    scene, ire, features = (
+        random_scene(2, 5),
+        made(ire),
+        torch.randn(2, 16, 6, 8, requires_grad=True),
+    )
     scene = scene._replace(memory_mask=torch.zeros_like(scene.memory_mask))
     nothing = PAIRS._replace(mask=torch.zeros_like(PAIRS.mask))
     tokens = ire(scene, nothing, features)

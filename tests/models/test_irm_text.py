@@ -22,7 +22,11 @@ def some_pairs(images=2, count=6):
     human, thing = torch.randint(0, 5, (2, images, count), generator=g)
     mask = torch.ones(images, count, dtype=torch.bool)
     mask[:, -2:] = False
-    return torch.randn(images, count, 16, generator=g), random_scene(images, 5), Pairs(human, thing, mask)
+    return (
+        torch.randn(images, count, 16, generator=g),
+        random_scene(images, 5),
+        Pairs(human, thing, mask),
+    )
 
 
 def test_logits_are_scaled_cosines_with_the_phrase_of_verb_and_object():
@@ -36,7 +40,9 @@ def test_logits_are_scaled_cosines_with_the_phrase_of_verb_and_object():
             for hoi, (verb, other) in enumerate(VOCABULARY.hois):
                 if other == thing:
                     near = cosine_similarity(irm.project(tokens[image, pair]), phrases[hoi], dim=0)
-                    torch.testing.assert_close(logits[image, pair, verb], 7 * near - 1.5, atol=1e-5, rtol=1e-5)
+                    torch.testing.assert_close(
+                        logits[image, pair, verb], 7 * near - 1.5, atol=1e-5, rtol=1e-5
+                    )
                     checked += 1
     assert checked > 20
 

@@ -17,12 +17,16 @@ def test_every_possible_verb_of_every_pair_once_by_falling_score():
         assert (found[image].scores.diff() <= 0).all()
     best = torch.nonzero(scores[1] == scores[1].max())[0]
     human = pairs.human[1, best[0]]
-    torch.testing.assert_close(found[1].boxes_h[0], entities.boxes[1, human] * torch.tensor([80.0, 60.0, 80.0, 60.0]))
+    torch.testing.assert_close(
+        found[1].boxes_h[0], entities.boxes[1, human] * torch.tensor([80.0, 60.0, 80.0, 60.0])
+    )
     assert found[1].verbs[0] == best[1]
 
 
 def test_most_caps_an_image():
     entities, allowed = random_entities(1, 6), hicodet().allowed()
     pairs = pair(entities, allowed)
-    (found,) = detections(torch.rand(*pairs.mask.shape, 117), entities, pairs, torch.tensor([[10, 10]]), most=4)
+    (found,) = detections(
+        torch.rand(*pairs.mask.shape, 117), entities, pairs, torch.tensor([[10, 10]]), most=4
+    )
     assert all(len(field) == 4 for field in found)

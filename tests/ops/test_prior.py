@@ -1,7 +1,7 @@
 import torch
 
 from rmlr_lightning.ops.pairing import pair
-from rmlr_lightning.ops.prior import log_prior, scored
+from rmlr_lightning.ops.prior import log_prior, verb_scores
 from rmlr_lightning.vocabulary import hicodet
 from tests.scenes import random_entities
 
@@ -10,13 +10,16 @@ def test_scores_are_sigmoid_times_powers_of_detection_scores():
     entities, allowed = random_entities(2, 7), hicodet().allowed()
     pairs = pair(entities, allowed)
     logits = torch.randn(*pairs.mask.shape, 117)
-    scores = scored(logits, log_prior(entities, pairs, allowed, power=2.8))
+    scores = verb_scores(logits, log_prior(entities, pairs, allowed, power=2.8))
     for image in range(2):
         for p in range(pairs.mask.shape[1]):
             h, o = pairs.human[image, p], pairs.object[image, p]
             both = (entities.scores[image, h] * entities.scores[image, o]) ** 2.8
             expected = (
-                torch.sigmoid(logits[image, p]) * both * allowed[entities.labels[image, o]] * pairs.mask[image, p]
+                torch.sigmoid(logits[image, p])
+                * both
+                * allowed[entities.labels[image, o]]
+                * pairs.mask[image, p]
             )
             torch.testing.assert_close(scores[image, p], expected)
 
@@ -24,6 +27,8 @@ def test_scores_are_sigmoid_times_powers_of_detection_scores():
 def test_impossible_verbs_and_padding_score_nothing():
     entities, allowed = random_entities(3, 7, seed=4), hicodet().allowed()
     pairs = pair(entities, allowed)
-    scores = scored(torch.full((*pairs.mask.shape, 117), 9.0), log_prior(entities, pairs, allowed))
+    scores = verb_scores(
+        torch.full((*pairs.mask.shape, 117), 9.0), log_prior(entities, pairs, allowed)
+    )
     assert scores[~pairs.mask].sum() == 0
     assert scores[pairs.mask][:, 0].sum() == 0  # "adjust" goes with ski, snowboard and tie alone

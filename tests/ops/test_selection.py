@@ -16,7 +16,8 @@ def slow_selection(entities: Entities, image: int, selection: Selection) -> list
     for i in order:
         doubles = (
             entities.labels[image, i] == entities.labels[image, j]
-            and box_iou(entities.boxes[image, i][None], entities.boxes[image, j][None]).item() > selection.nms
+            and box_iou(entities.boxes[image, i][None], entities.boxes[image, j][None]).item()
+            > selection.nms_iou
             for j in alive
         )
         if not any(doubles):
@@ -24,20 +25,26 @@ def slow_selection(entities: Entities, image: int, selection: Selection) -> list
     chosen = []
     for people in (True, False):
         group = [i for i in alive if (entities.labels[image, i] == PERSON).item() is people]
-        sure = [i for i in group if entities.scores[image, i] >= selection.score]
-        chosen += (sure if len(sure) >= selection.least else group[: selection.least])[: selection.most]
+        sure = [i for i in group if entities.scores[image, i] >= selection.score_threshold]
+        chosen += (sure if len(sure) >= selection.min_instances else group[: selection.min_instances])[
+            : selection.max_instances
+        ]
     return chosen
 
 
 def test_agrees_with_selection_by_hand():
-    selection = Selection(score=0.5, nms=0.3, least=2, most=4)
+    selection = Selection(score_threshold=0.5, nms_iou=0.3, min_instances=2, max_instances=4)
     for seed in range(20):
         scene = random_scene(3, 24, seed)
         picked = select(scene, selection).entities
         for image in range(3):
             expected = slow_selection(scene.entities, image, selection)
-            assert torch.equal(picked.boxes[image][picked.mask[image]], scene.entities.boxes[image][expected])
-            assert torch.equal(picked.tokens[image][picked.mask[image]], scene.entities.tokens[image][expected])
+            assert torch.equal(
+                picked.boxes[image][picked.mask[image]], scene.entities.boxes[image][expected]
+            )
+            assert torch.equal(
+                picked.tokens[image][picked.mask[image]], scene.entities.tokens[image][expected]
+            )
 
 
 def test_equal_boxes_of_other_images_and_classes_are_no_doubles():
@@ -48,7 +55,11 @@ def test_equal_boxes_of_other_images_and_classes_are_no_doubles():
         scores=torch.linspace(0.9, 0.5, 6).expand(3, 6),
         mask=torch.ones(3, 6, dtype=torch.bool),
     )
-    assert select(scene._replace(entities=entities), Selection()).entities.mask.sum(1).tolist() == [6, 6, 6]
+    assert select(scene._replace(entities=entities), Selection()).entities.mask.sum(1).tolist() == [
+        6,
+        6,
+        6,
+    ]
 
 
 def test_real_entities_come_first_and_padding_is_zero():
@@ -60,7 +71,9 @@ def test_real_entities_come_first_and_padding_is_zero():
 
 def test_an_image_without_entities_selects_none():
     scene = random_scene(2, 6)
-    nothing = scene._replace(entities=scene.entities._replace(mask=torch.zeros(2, 6, dtype=torch.bool)))
+    nothing = scene._replace(
+        entities=scene.entities._replace(mask=torch.zeros(2, 6, dtype=torch.bool))
+    )
     assert not select(nothing, Selection()).entities.mask.any()
 
 

@@ -14,17 +14,42 @@ def by_hand(human, thing, size, eps=1e-6):
     xh, yh, xo, yo = (h[0] + h[2]) / 2, (h[1] + h[3]) / 2, (o[0] + o[2]) / 2, (o[1] + o[3]) / 2
     cross = max(0, min(h[2], o[2]) - max(h[0], o[0])) * max(0, min(h[3], o[3]) - max(h[1], o[1]))
     dx, dy = (xo - xh) / wh, (yo - yh) / hh
-    values = [xh / width, yh / height, xo / width, yo / height, wh / width, hh / height, wo / width, ho / height]
-    values += [wh * hh / (width * height), wo * ho / (width * height), wo * ho / (wh * hh), wh / hh, wo / ho]
-    values += [cross / (wh * hh + wo * ho - cross), max(dx, 0), max(-dx, 0), max(dy, 0), max(-dy, 0)]
+    values = [
+        xh / width,
+        yh / height,
+        xo / width,
+        yo / height,
+        wh / width,
+        hh / height,
+        wo / width,
+        ho / height,
+    ]
+    values += [
+        wh * hh / (width * height),
+        wo * ho / (width * height),
+        wo * ho / (wh * hh),
+        wh / hh,
+        wo / ho,
+    ]
+    values += [
+        cross / (wh * hh + wo * ho - cross),
+        max(dx, 0),
+        max(-dx, 0),
+        max(dy, 0),
+        max(-dy, 0),
+    ]
     return values + [math.log(v + eps) for v in values]
 
 
 def test_agrees_with_the_formula_in_pixels():
     human, thing = [0.1, 0.2, 0.5, 0.9], [0.4, 0.1, 0.8, 0.6]
-    got = spatial_encoding(torch.tensor([[human]]), torch.tensor([[thing]]), torch.tensor([[120, 160]]))
+    got = spatial_encoding(
+        torch.tensor([[human]]), torch.tensor([[thing]]), torch.tensor([[120, 160]])
+    )
     assert got.shape == (1, 1, SPATIAL_DIM)
-    torch.testing.assert_close(got[0, 0], torch.tensor(by_hand(human, thing, (120, 160))), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        got[0, 0], torch.tensor(by_hand(human, thing, (120, 160))), atol=1e-4, rtol=1e-4
+    )
 
 
 def test_padding_boxes_stay_finite():

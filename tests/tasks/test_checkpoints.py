@@ -4,21 +4,23 @@ from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.demos.boring_classes import BoringModel
 
-from rmlr_lightning.callbacks import Checkpoints
+from rmlr_lightning.callbacks.checkpoints import Checkpoints
 
 # Lightning says so of every folder that is gone on in
 pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")
 SCORES = [0.5, 0.9, 0.3, 0.4]  # of the epochs; the second is best
 
 
-class Scored(BoringModel):
+class MatchedDetections(BoringModel):
     def validation_step(self, batch, batch_idx):
         self.log("score", SCORES[self.current_epoch])
 
 
 def run(folder, epochs, resume=None, kind=Checkpoints, every=1):
     """So many epochs, validated every so many, with checkpoints in the folder; the callback after it."""
-    keep = kind(folder, "best", monitor="score", mode="max", save_last=True, enable_version_counter=False)
+    keep = kind(
+        folder, "best", monitor="score", mode="max", save_last=True, enable_version_counter=False
+    )
     steps = {
         "check_val_every_n_epoch": every,
         "limit_train_batches": 1,
@@ -27,7 +29,7 @@ def run(folder, epochs, resume=None, kind=Checkpoints, every=1):
     }
     silent = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     trainer = Trainer(max_epochs=epochs, accelerator="cpu", callbacks=[keep], **steps, **silent)
-    trainer.fit(Scored(), ckpt_path=resume, weights_only=False)
+    trainer.fit(MatchedDetections(), ckpt_path=resume, weights_only=False)
     return keep
 
 

@@ -26,7 +26,11 @@ def test_every_trainable_parameter_is_in_one_group_with_its_rate_and_decay():
     assert found[id(module.trunk.weight)]["lr"] == 1e-5
     assert found[id(module.head[0].weight)]["lr"] == 1e-3
     assert found[id(module.head[0].weight)]["weight_decay"] == 0.1
-    assert found[id(module.head[0].bias)]["weight_decay"] == found[id(module.head[1].weight)]["weight_decay"] == 0
+    assert (
+        found[id(module.head[0].bias)]["weight_decay"]
+        == found[id(module.head[1].weight)]["weight_decay"]
+        == 0
+    )
 
 
 def test_the_rate_rises_and_follows_its_schedule():

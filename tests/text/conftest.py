@@ -10,7 +10,16 @@ from transformers import BertConfig, BertModel, BertTokenizerFast
 # "riding" and "bicycle" are whole; "straddling", "umbrella" and most others fall into pieces of one to three letters
 WHOLE = "a photo of person riding bicycle , bi ##cy strad ##dling um ##bre ##lla".split()
 LETTERS = [chr(code) for code in range(ord("a"), ord("z") + 1)]
-TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WHOLE, *LETTERS[1:], *(f"##{letter}" for letter in LETTERS)]
+TOKENS = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    *WHOLE,
+    *LETTERS[1:],
+    *(f"##{letter}" for letter in LETTERS),
+]
 
 
 def write_bert(folder: Path, seed: int = 0) -> Path:
@@ -18,7 +27,9 @@ def write_bert(folder: Path, seed: int = 0) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.txt").write_text("\n".join(TOKENS), encoding="utf-8")
     pieces = BertWordPieceTokenizer(str(folder / "vocab.txt"), lowercase=True)
-    BertTokenizerFast(tokenizer_object=pieces._tokenizer, model_max_length=256).save_pretrained(folder)
+    BertTokenizerFast(tokenizer_object=pieces._tokenizer, model_max_length=256).save_pretrained(
+        folder
+    )
     config = BertConfig(
         vocab_size=len(TOKENS),
         hidden_size=16,

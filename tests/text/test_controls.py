@@ -5,10 +5,16 @@ import torch
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.text.bank import Source
-from rmlr_lightning.text.controls import compositional, derangement, permuted_verbs, random, shuffled
+from rmlr_lightning.text.controls import (
+    compositional,
+    derangement,
+    permuted_verbs,
+    random,
+    shuffled,
+)
+from rmlr_lightning.text.encoder import TextEncoder
 from rmlr_lightning.text.prompts import phrases
 from rmlr_lightning.text.similarity import phrase_similarity
-from rmlr_lightning.text.teacher import Teacher
 from rmlr_lightning.vocabulary import Vocabulary, hicodet
 
 SMALL = hicodet()._replace(hois=hicodet().hois[:60])
@@ -17,7 +23,7 @@ ALL = [shuffled, permuted_verbs, random, compositional]
 
 @pytest.fixture(scope="module")
 def source(bert) -> Source:
-    return Source(Teacher.from_hub(bert))
+    return Source(TextEncoder.from_hub(bert))
 
 
 @pytest.mark.parametrize("control", ALL)
@@ -62,25 +68,32 @@ def test_permuted_verbs_say_another_verb_of_the_same_object(source):
     for row in (0, 17, 42):
         verb, obj = SMALL.hois[row]
         alone = Vocabulary(SMALL.verbs, ((other[verb], obj),), frozenset())
-        torch.testing.assert_close(control.sentences[row], source(alone).sentences[0], atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(
+            control.sentences[row], source(alone).sentences[0], atol=1e-5, rtol=1e-5
+        )
 
 
 @pytest.mark.parametrize("control", [random, compositional])
 def test_random_vectors_have_the_scale_of_the_real_ones(control, source):
     real, made = source(SMALL), control(SMALL, source, 0)
-    for a, b in ((real.sentences, made.sentences), (real.words[real.words_mask], made.words[made.words_mask])):
+    for a, b in (
+        (real.sentences, made.sentences),
+        (real.words[real.words_mask], made.words[made.words_mask]),
+    ):
         torch.testing.assert_close(b.mean(0), a.mean(0), atol=1e-4, rtol=1e-4)
-        torch.testing.assert_close(b.square().sum(-1).mean(), a.square().sum(-1).mean(), atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(
+            b.square().sum(-1).mean(), a.square().sum(-1).mean(), atol=1e-3, rtol=1e-3
+        )
 
 
 def test_random_vectors_know_nothing_of_each_other():
     def wide(vocabulary):
         count, generator = len(vocabulary.hois), torch.Generator().manual_seed(9)
-        from rmlr_lightning.types import TextBank
+        from rmlr_lightning.types import TextEmbeddings
 
         mask = torch.ones(count, 3, dtype=torch.bool)
         draw = torch.randn(count, 4, 2048, generator=generator)
-        return TextBank(draw[:, 0], draw[:, 1:], mask, mask)
+        return TextEmbeddings(draw[:, 0], draw[:, 1:], mask, mask)
 
     near = phrase_similarity(random(SMALL, wide, 0).sentences)
     assert (near - torch.eye(60)).abs().max() < 0.15
@@ -91,12 +104,16 @@ def test_compositional_phrases_share_the_vectors_of_shared_words(source):
     seen: dict[str, torch.Tensor] = {}
     for row, (one,) in enumerate(phrases(SMALL)):
         for place, word in enumerate(one.words):
-            torch.testing.assert_close(bank.words[row, place], seen.setdefault(word, bank.words[row, place]))
+            torch.testing.assert_close(
+                bank.words[row, place], seen.setdefault(word, bank.words[row, place])
+            )
 
 
 def test_a_compositional_sentence_is_made_of_its_content_words(source):
     """Up to one shift and one scale for all: the distance of two sentences is that of the means of their words."""
     bank = compositional(SMALL, source, 0)
-    means = torch.stack([words[flags].mean(0) for words, flags in zip(bank.words, bank.content, strict=True)])
+    means = torch.stack(
+        [words[flags].mean(0) for words, flags in zip(bank.words, bank.content, strict=True)]
+    )
     ratio = torch.pdist(bank.sentences) / torch.pdist(means)
     torch.testing.assert_close(ratio, ratio[:1].expand_as(ratio), atol=1e-3, rtol=1e-3)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.text.details import clause
+from rmlr_lightning.text.lexicon_details import clause
 from rmlr_lightning.text.prompts import detailed, fill, gerund, main, phrases, plain
 from rmlr_lightning.vocabulary import COCO_OBJECTS, hicodet, vcoco
 
@@ -60,7 +60,9 @@ def test_content_is_verb_particle_and_object(vocabulary):
     for (verb, obj), (one,) in zip(vocabulary.hois, phrases(vocabulary), strict=True):
         content = [word for word, flag in zip(one.words, one.content, strict=True) if flag]
         assert content == [w for w in one.words[5:] if w not in FUNCTION]
-        shown = {"tv": "TV", "hair drier": "dryer", "carrot": "carrot"}.get(COCO_OBJECTS[obj], COCO_OBJECTS[obj])
+        shown = {"tv": "TV", "hair drier": "dryer", "carrot": "carrot"}.get(
+            COCO_OBJECTS[obj], COCO_OBJECTS[obj]
+        )
         assert any(shown.split()[-1] in word for word in content), one.text
         assert len(content) >= 2, vocabulary.verbs[verb]
 
@@ -78,7 +80,14 @@ def test_the_object_person_is_content_and_the_subject_is_not():
 
 
 def test_punctuation_is_no_word():
-    assert plain("no_interaction", "apple").words == ("and", "an", "apple", "without", "any", "interaction")
+    assert plain("no_interaction", "apple").words == (
+        "and",
+        "an",
+        "apple",
+        "without",
+        "any",
+        "interaction",
+    )
 
 
 @BOTH
@@ -106,11 +115,15 @@ def test_things_that_english_counts_in_pairs_are_them():
 
 def test_each_template_in_turn():
     row = phrases(hicodet(), ["{interaction}", "someone {interaction} outdoors"])[0]
-    assert [one.text for one in row] == ["boarding an airplane", "someone boarding an airplane outdoors"]
+    assert [one.text for one in row] == [
+        "boarding an airplane",
+        "someone boarding an airplane outdoors",
+    ]
 
 
 @pytest.mark.parametrize(
-    "templates", [["a photo of a person"], [], "a photo {interaction}", ["{interaction} {interaction}"]]
+    "templates",
+    [["a photo of a person"], [], "a photo {interaction}", ["{interaction} {interaction}"]],
 )
 def test_a_wrong_template_is_one_clear_line(templates):
     with pytest.raises(UserError, match="interaction"):

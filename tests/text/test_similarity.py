@@ -17,4 +17,6 @@ def test_it_is_the_cosine_after_centring():
 
 def test_what_all_share_changes_nothing():
     sentences = torch.randn(7, 5, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(phrase_similarity(sentences), phrase_similarity(sentences + 10), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        phrase_similarity(sentences), phrase_similarity(sentences + 10), atol=1e-4, rtol=1e-4
+    )

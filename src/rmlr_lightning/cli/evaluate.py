@@ -8,12 +8,15 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Trainer, seed_everything
 
-from rmlr_lightning.cli.command import command
-from rmlr_lightning.cli.restore import recipe_of, restore
-from rmlr_lightning.cli.source import merged_source, read_from
-from rmlr_lightning.cli.table import print_results
+from rmlr_lightning.cache.open import merged_features, read_from
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.metrics.export import (
+from rmlr_lightning.files import write_atomic
+from rmlr_lightning.metrics.vcoco_metric import role_detections
+from rmlr_lightning.models.checkpoint import check_vocabulary
+from rmlr_lightning.runs.hydra_program import command
+from rmlr_lightning.runs.restore import recipe_of, restore
+from rmlr_lightning.runs.results_table import print_results
+from rmlr_lightning.scoring.export import (
     pair_columns,
     role_columns,
     write_hicodet_matlab,
@@ -21,9 +24,6 @@ from rmlr_lightning.metrics.export import (
     write_npz,
     write_vcoco_pickle,
 )
-from rmlr_lightning.metrics.vcoco_metric import role_detections
-from rmlr_lightning.metrics.whole_file import write_whole
-from rmlr_lightning.models.checkpoint import check_vocabulary
 from rmlr_lightning.tasks.hoi import HOITask
 from rmlr_lightning.vocabulary import vcoco
 
@@ -43,7 +43,7 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
     torch.set_float32_matmul_precision("high")
     there = datamodule.without_source(cfg.split).vocabulary
     check_vocabulary(there, task.vocabulary, f"the {cfg.split} split's data", str(cfg.checkpoint))
-    source = merged_source(cfg.get("source"), recipe.get("source"))
+    source = merged_features(cfg.get("features"), recipe.get("features"))
     read_from(source, datamodule, task.model, [cfg.split])
     trainer = instantiate(
         cfg.trainer,
@@ -77,7 +77,9 @@ def export(path: Path, kept: list, task: HOITask) -> None:
     """
     targets, found = zip(*kept, strict=True)
     if _has_roles(task):
-        columns = role_columns([role_detections(t.image_id, f) for t, f in zip(targets, found, strict=True)])
+        columns = role_columns(
+            [role_detections(t.image_id, f) for t, f in zip(targets, found, strict=True)]
+        )
     else:
         columns = pair_columns([target.file_name for target in targets], found)
     if path.suffix == ".npz":
@@ -98,8 +100,12 @@ def _check_outputs(cfg: DictConfig, task: HOITask) -> None:
     """Before the work is done: can what is asked for be written?"""
     endings = (".npz", ".json", ".pkl") if _has_roles(task) else (".npz", ".json", "")
     if cfg.export and Path(cfg.export).suffix not in endings:
-        formats = ", ".join(endings[:2]) + (" or .pkl" if _has_roles(task) else " or a folder without ending")
-        raise UserError(f"export={cfg.export}: this data set's detections can be written as {formats}")
+        formats = ", ".join(endings[:2]) + (
+            " or .pkl" if _has_roles(task) else " or a folder without ending"
+        )
+        raise UserError(
+            f"export={cfg.export}: this data set's detections can be written as {formats}"
+        )
     for option in ("export", "out"):
         path = Path(cfg[option] or ".")
         if cfg[option] and path.is_dir() and (path.suffix or option == "out"):
@@ -107,7 +113,9 @@ def _check_outputs(cfg: DictConfig, task: HOITask) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(f"{option}={path}: its folder cannot be made ({error.strerror})") from None
+            raise UserError(
+                f"{option}={path}: its folder cannot be made ({error.strerror})"
+            ) from None
 
 
 @command("evaluate")
@@ -116,7 +124,7 @@ def main(cfg: DictConfig) -> None:
     metrics = evaluate(cfg)
     print_results(metrics, cfg.split, f"{cfg.checkpoint} on {cfg.split}")
     if cfg.out:
-        write_whole(cfg.out, json.dumps(metrics, indent=1).encode())
+        write_atomic(cfg.out, json.dumps(metrics, indent=1).encode())
 
 
 if __name__ == "__main__":

@@ -7,13 +7,13 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from rmlr_lightning.cli.command import command
-from rmlr_lightning.cli.scenes import Work, fill, readable, size_of
-from rmlr_lightning.cli.source import dotted, merged_source, work_of
-from rmlr_lightning.data.scenes.claim import sweep
-from rmlr_lightning.data.scenes.storage import storage_of
+from rmlr_lightning.cache.build import Work, fill, readable, size_of
+from rmlr_lightning.cache.claim import sweep
+from rmlr_lightning.cache.open import dotted, merged_features, work_of
+from rmlr_lightning.cache.options import cache_options
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.checkpoint import read_checkpoint
+from rmlr_lightning.runs.hydra_program import command
 
 SPLITS = ("train", "val", "test")
 
@@ -26,7 +26,7 @@ def of_checkpoint(cfg: DictConfig) -> DictConfig:
     cfg = cfg.copy()
     cfg.data = OmegaConf.merge(recipe.data, dotted("data").get("data", {}))
     cfg.model = recipe.model
-    cfg.source = merged_source(cfg.source, recipe.get("source"))
+    cfg.features = merged_features(cfg.features, recipe.get("features"))
     return cfg
 
 
@@ -40,15 +40,17 @@ def extract(cfg: DictConfig) -> list[Work]:
         raise UserError(f"splits={list(cfg.splits)}: choose from {', '.join(SPLITS)}")
     if "detector" not in (cfg.get("model") or {}):
         raise UserError("no frozen detector in this configuration; choose model=rmlr")
-    if cfg.source.kind == "pixels":
-        raise UserError("source=pixels has nothing to store; leave it out, or choose source=cache with its options")
+    if cfg.features.kind == "online":
+        raise UserError(
+            "features=online has nothing to store; leave it out, or choose features=cached with its options"
+        )
     torch.set_float32_matmul_precision("high")
     datamodule = instantiate(cfg.data)
     datamodule.prepare_data()
     detector = instantiate(cfg.model.detector)
     selection = instantiate(cfg.model.selection)
-    source = cfg.source
-    storage = storage_of(source.dtype, source.memory, source.entities, selection)
+    source = cfg.features
+    storage = cache_options(features.dtype, features.memory, features.entities, selection)
     work = work_of(source, datamodule, detector, storage, cfg.splits)
     if cfg.verify:
         verify(work)
@@ -57,11 +59,13 @@ def extract(cfg: DictConfig) -> list[Work]:
         sweep(folder.path)
     missing = [part for part in work if part.folder.missing()]
     if missing:
-        print(f"about {readable(size_of(missing, detector, storage))} to write below {source.path}")
-        fill(missing, detector, storage, source.batch_size, source.num_workers, source.device)
+        print(
+            f"about {readable(size_of(missing, detector, storage))} to write below {features.path}"
+        )
+        fill(missing, detector, storage, features.batch_size, features.num_workers, features.device)
     for split, _, folder in work:
         size = sum(folder.file(number).stat().st_size for number in range(folder.count))
-        view = f", view {folder.view.number}" if source.views > 1 and split == "train" else ""
+        view = f", view {folder.view.number}" if features.views > 1 and split == "train" else ""
         print(f"{split}{view}: {len(folder.names)} images, {readable(size)} in {folder.path}")
     return work
 

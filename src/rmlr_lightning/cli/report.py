@@ -11,14 +11,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rmlr_lightning.cli.config import one_line_errors
-from rmlr_lightning.cli.report_csv import comparisons_csv, rows_csv, runs_csv
-from rmlr_lightning.cli.report_plot import report_png
-from rmlr_lightning.cli.report_rows import make_report
-from rmlr_lightning.cli.report_runs import find_runs
-from rmlr_lightning.cli.report_text import markdown, tables
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.metrics.whole_file import write_whole
+from rmlr_lightning.files import write_atomic
+from rmlr_lightning.report.csv_files import comparisons_csv, rows_csv, runs_csv
+from rmlr_lightning.report.plot import report_png
+from rmlr_lightning.report.rows import make_report
+from rmlr_lightning.report.runs import find_runs
+from rmlr_lightning.report.text import markdown, tables
+from rmlr_lightning.runs.config import one_line_errors
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,8 +31,12 @@ def parser() -> argparse.ArgumentParser:
         "name differ: 'rmlr optim.lr=0.001'.",
         allow_abbrev=False,
     )  # fmt: skip
-    out.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="looked through at any depth")
-    out.add_argument("--rows", type=_names, default=[], metavar="A,B,C", help="show these, in this order (all)")
+    out.add_argument(
+        "folders", nargs="+", type=Path, metavar="FOLDER", help="looked through at any depth"
+    )
+    out.add_argument(
+        "--rows", type=_names, default=[], metavar="A,B,C", help="show these, in this order (all)"
+    )
     out.add_argument("--baseline", metavar="NAME", help="the row that all others are compared with")
     out.add_argument(
         "--compare",
@@ -43,9 +47,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="A:B",
         help="also A - B, paired by seed",
     )
-    out.add_argument("--split", choices=("test", "val"), default="test", help="whose figures (test)")
+    out.add_argument(
+        "--split", choices=("test", "val"), default="test", help="whose figures (test)"
+    )
     out.add_argument("--title", help="heading of report.md")
-    out.add_argument("--out", type=Path, metavar="DIR", help="write there; without it nothing is written")
+    out.add_argument(
+        "--out", type=Path, metavar="DIR", help="write there; without it nothing is written"
+    )
     return out
 
 
@@ -56,7 +64,9 @@ def report(args: argparse.Namespace, command: str) -> None:
     if found.unfinished:
         notes.append(f"Not counted, unfinished: {', '.join(map(str, found.unfinished))}")
     if found.without:
-        notes.append(f"Not counted, without {args.split}/map_full: {', '.join(map(str, found.without))}")
+        notes.append(
+            f"Not counted, without {args.split}/map_full: {', '.join(map(str, found.without))}"
+        )
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     result = make_report(found.runs, args.split, args.rows, args.baseline, args.compare)
@@ -80,9 +90,11 @@ def report(args: argparse.Namespace, command: str) -> None:
     try:
         args.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"--out {args.out}: cannot be made ({error.strerror}); choose another folder") from None
+        raise UserError(
+            f"--out {args.out}: cannot be made ({error.strerror}); choose another folder"
+        ) from None
     for name, content in files.items():
-        write_whole(args.out / name, content)
+        write_atomic(args.out / name, content)
     print(f"report: {args.out / 'report.md'}")
 
 

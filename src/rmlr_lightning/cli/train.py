@@ -9,15 +9,15 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer, seed_everything
 
-from rmlr_lightning.callbacks import Cost
-from rmlr_lightning.cli.command import command
-from rmlr_lightning.cli.source import read_from
-from rmlr_lightning.cli.sweep import alone, kept_figures, turn
-from rmlr_lightning.cli.table import print_results
+from rmlr_lightning.cache.open import read_from
+from rmlr_lightning.callbacks.cost import Cost
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.metrics.whole_file import write_whole
+from rmlr_lightning.files import write_atomic
 from rmlr_lightning.models.checkpoint import check_vocabulary, load_checkpoint
-from rmlr_lightning.models.evidence import without_biases
+from rmlr_lightning.models.pair_features import without_biases
+from rmlr_lightning.runs.claim import alone, kept_figures, turn
+from rmlr_lightning.runs.hydra_program import command
+from rmlr_lightning.runs.results_table import print_results
 
 
 def task_of(cfg: DictConfig, datamodule: LightningDataModule) -> LightningModule:
@@ -33,10 +33,14 @@ def resume_from(cfg: DictConfig) -> str | None:
         return None
     path = last if cfg.resume in ("last", "auto") else Path(cfg.resume)
     if not path.is_file():
-        raise UserError(f"resume={cfg.resume}: {path} is no checkpoint; leave `resume` out to start anew")
+        raise UserError(
+            f"resume={cfg.resume}: {path} is no checkpoint; leave `resume` out to start anew"
+        )
     checkpoint = load_checkpoint(path)
     if not {"optimizer_states", "loops"} <= checkpoint.keys():
-        raise UserError(f"resume={cfg.resume}: {path} holds no state of a training; leave `resume` out to start anew")
+        raise UserError(
+            f"resume={cfg.resume}: {path} holds no state of a training; leave `resume` out to start anew"
+        )
     if without_biases(checkpoint["state_dict"]).keys() != checkpoint["state_dict"].keys():
         raise UserError(
             f"resume={cfg.resume}: {path} is of an older version, whose training cannot go on here; it can be "
@@ -51,7 +55,9 @@ def _check(cfg: DictConfig) -> None:
         raise UserError(f"seed={cfg.seed}: expected a whole number from 0 to 2**32 - 1")
     for key in ("max_epochs", "max_steps"):
         if not isinstance(cfg.trainer.get(key) or -1, int):
-            raise UserError(f"trainer.{key}={cfg.trainer[key]}: expected a whole number, -1 for no limit")
+            raise UserError(
+                f"trainer.{key}={cfg.trainer[key]}: expected a whole number, -1 for no limit"
+            )
 
 
 def _check_vocabularies(datamodule: LightningDataModule, splits: list[str]) -> None:
@@ -59,7 +65,12 @@ def _check_vocabularies(datamodule: LightningDataModule, splits: list[str]) -> N
     ours = datamodule.vocabulary
     for split in splits[1:] if ours is not None else []:
         there = datamodule.without_source(split).vocabulary
-        check_vocabulary(there, ours, f"the {split} split's data (data.{split})", "the train split's (data.train)")
+        check_vocabulary(
+            there,
+            ours,
+            f"the {split} split's data (data.{split})",
+            "the train split's (data.train)",
+        )
 
 
 def _parts(group: DictConfig | None) -> list:
@@ -69,9 +80,17 @@ def _parts(group: DictConfig | None) -> list:
 
 def _advise(cfg: DictConfig) -> None:
     """Say what makes a run needlessly slow."""
-    on_cpu = cfg.trainer.accelerator == "cpu" or (cfg.trainer.accelerator == "auto" and not torch.cuda.is_available())
-    if on_cpu and "bf16" in str(cfg.trainer.precision) and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        print("note: this processor has no bfloat16, emulation is many times slower; use trainer.precision=32-true")
+    on_cpu = cfg.trainer.accelerator == "cpu" or (
+        cfg.trainer.accelerator == "auto" and not torch.cuda.is_available()
+    )
+    if (
+        on_cpu
+        and "bf16" in str(cfg.trainer.precision)
+        and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    ):
+        print(
+            "note: this processor has no bfloat16, emulation is many times slower; use trainer.precision=32-true"
+        )
 
 
 def train(cfg: DictConfig) -> dict[str, float]:
@@ -90,8 +109,10 @@ def train(cfg: DictConfig) -> dict[str, float]:
     _check_vocabularies(datamodule, splits)
     task = task_of(cfg, datamodule)
     if cfg.export and not hasattr(task, "export"):
-        raise UserError(f"export={cfg.export}: only a detector can be exported; train one with experiment=detector")
-    read_from(cfg.get("source"), datamodule, getattr(task, "model", None), splits)
+        raise UserError(
+            f"export={cfg.export}: only a detector can be exported; train one with experiment=detector"
+        )
+    read_from(cfg.get("features"), datamodule, getattr(task, "model", None), splits)
     task.recipe = OmegaConf.to_container(cfg, resolve=False)
     trainer: Trainer = instantiate(
         cfg.trainer,
@@ -99,10 +120,14 @@ def train(cfg: DictConfig) -> dict[str, float]:
         callbacks=[*_parts(cfg.get("callbacks")), cost := Cost()],
     )
     if trainer.is_global_zero:
-        Path(cfg.paths.output, "figures.json").unlink(missing_ok=True)  # of an earlier run in this folder
+        Path(cfg.paths.output, "metrics.json").unlink(
+            missing_ok=True
+        )  # of an earlier run in this folder
         OmegaConf.save(cfg, Path(cfg.paths.output, "config.yaml"), resolve=True)
     trainer.fit(task, datamodule, ckpt_path=checkpoint, weights_only=False)
-    if checkpoint is not None and cfg.task.monitor not in trainer.callback_metrics:  # there was nothing left to do
+    if (
+        checkpoint is not None and cfg.task.monitor not in trainer.callback_metrics
+    ):  # there was nothing left to do
         trainer.validate(task, datamodule, verbose=False)
     metrics = dict(trainer.callback_metrics)
     if cfg.test:
@@ -110,12 +135,14 @@ def train(cfg: DictConfig) -> dict[str, float]:
         trainer.test(task, datamodule, ckpt_path=best or None, verbose=False, weights_only=False)
         metrics |= trainer.callback_metrics
     if cfg.export and trainer.is_global_zero:
-        figures = {name: float(value) for name, value in metrics.items() if name.startswith("test/")}
+        figures = {
+            name: float(value) for name, value in metrics.items() if name.startswith("test/")
+        }
         height_width = [cfg.data.val.resize.height, cfg.data.val.resize.width]
         task.export(Path(cfg.export), {"size": height_width, "seed": cfg.seed, "test": figures})
     figures = {name: float(value) for name, value in metrics.items()} | cost.spent
     if trainer.is_global_zero:
-        write_whole(Path(cfg.paths.output, "figures.json"), json.dumps(figures, indent=1).encode())
+        write_atomic(Path(cfg.paths.output, "metrics.json"), json.dumps(figures, indent=1).encode())
         _tell(cfg, trainer, metrics)
     return figures
 
@@ -125,11 +152,13 @@ def _tell(cfg: DictConfig, trainer: Trainer, metrics: dict) -> None:
     if "test/map_full" in metrics:
         print_results(metrics, "test", f"{cfg.name}, seed {cfg.seed}, test split")
     output = Path(cfg.paths.output)
-    print(f"checkpoint: {getattr(trainer.checkpoint_callback, 'best_model_path', '') or 'none was written'}")
+    print(
+        f"checkpoint: {getattr(trainer.checkpoint_callback, 'best_model_path', '') or 'none was written'}"
+    )
     for what, where in (
         ("curves", "curves.png"),
         ("panels", "panels"),
-        ("figures", "figures.json"),
+        ("figures", "metrics.json"),
         ("metrics", "metrics"),
         ("configuration", "config.yaml"),
     ):

@@ -39,7 +39,10 @@ def collate_scenes(scenes: list[Scene]) -> Scene:
     """Scenes of single images in any precision -> a padded one in float32, labels and sizes as integers."""
     entities = [scene.entities for scene in scenes]
     count = max(len(e.scores) for e in entities)
-    fields = [_padded([e[place] for e in entities], (count, *entities[0][place].shape[1:])) for place in range(5)]
+    fields = [
+        _padded([e[place] for e in entities], (count, *entities[0][place].shape[1:]))
+        for place in range(5)
+    ]
     height = max(scene.memory.shape[1] for scene in scenes)
     width = max(scene.memory.shape[2] for scene in scenes)
     memory = _padded([scene.memory for scene in scenes], (scenes[0].memory.shape[0], height, width))
@@ -65,7 +68,11 @@ def single_scenes(scene: Scene) -> list[Scene]:
 def collate(items: list[tuple]) -> Batch:
     """`Item`s of several images -> Batch. Sizes are those of the files."""
     pixels, targets, given, scenes = zip(*(Item(*item) for item in items), strict=True)
-    images = None if pixels[0] is None else collate_images(list(pixels), [target.size for target in targets])
+    images = (
+        None
+        if pixels[0] is None
+        else collate_images(list(pixels), [target.size for target in targets])
+    )
     scene = None if scenes[0] is None else collate_scenes(list(scenes))
     entities = None if given[0] is None else collate_entities(list(given))
     return Batch(Inputs(images, scene, entities), list(targets))
@@ -74,7 +81,13 @@ def collate(items: list[tuple]) -> Batch:
 def _padded(values: list[Tensor], shape: tuple[int, ...]) -> Tensor:
     """Zeros where a value ends before the shape does. Numbers become float32 or int64."""
     kind = values[0].dtype
-    dtype = torch.float32 if kind.is_floating_point else torch.bool if kind == torch.bool else torch.int64
+    dtype = (
+        torch.float32
+        if kind.is_floating_point
+        else torch.bool
+        if kind == torch.bool
+        else torch.int64
+    )
     whole = all(value.shape == shape for value in values)
     batch = (torch.empty if whole else torch.zeros)(len(values), *shape, dtype=dtype)
     for row, value in zip(batch, values, strict=True):

@@ -6,7 +6,7 @@ from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from rmlr_lightning.data.collate import collate
-from rmlr_lightning.data.sampler import AlikeTogether, EveryItemOnce
+from rmlr_lightning.data.sampler import EveryItemOnce, GroupBySize
 from rmlr_lightning.errors import UserError
 
 
@@ -20,7 +20,7 @@ class DataModule(LightningDataModule):
         train, val, test: make the data sets when they are needed.
         batch_size, eval_batch_size: images a process and step.
         num_workers: loading processes a loader.
-        alike: in training, put images of similar cost (canvas, pairs) into one batch, so that little is padded.
+        group_by_size: in training, put images of similar cost (canvas, pairs) into one batch, so that little is padded.
         prepare: makes or checks the files on disk, once a machine, before anything is read.
     """
 
@@ -32,7 +32,7 @@ class DataModule(LightningDataModule):
         batch_size: int = 16,
         eval_batch_size: int = 32,
         num_workers: int = 1,
-        alike: bool = False,
+        group_by_size: bool = False,
         prepare: Callable[[], object] | None = None,
     ) -> None:
         super().__init__()
@@ -42,8 +42,12 @@ class DataModule(LightningDataModule):
             if not isinstance(value, int) or value < least:
                 raise UserError(f"data.{name}={value}: expected a whole number from {least}")
         self.make = {"train": train, "val": val, "test": test}
-        self.batch_size, self.eval_batch_size, self.num_workers = batch_size, eval_batch_size, num_workers
-        self.alike = alike
+        self.batch_size, self.eval_batch_size, self.num_workers = (
+            batch_size,
+            eval_batch_size,
+            num_workers,
+        )
+        self.group_by_size = group_by_size
         self.prepare = prepare
         self.source: Callable[[str, Dataset], Dataset] | None = None
         self.plain: dict[str, Dataset] = {}
@@ -79,8 +83,8 @@ class DataModule(LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         dataset = self.dataset("train")
         sampler = None
-        if self.alike:
-            sampler = AlikeTogether(dataset.costs(), self.batch_size, self._rank, self._world)
+        if self.group_by_size:
+            sampler = GroupBySize(dataset.costs(), self.batch_size, self._rank, self._world)
         elif self._world > 1:
             sampler = DistributedSampler(dataset, self._world, self._rank, shuffle=True)
         return self._loader(
@@ -104,7 +108,11 @@ class DataModule(LightningDataModule):
                 f"trainer.devices: {self._world} processes for the {len(dataset)} images of the {split} split; "
                 "a process without an image cannot take part, use fewer"
             )
-        return self._loader(dataset, self.eval_batch_size, sampler=EveryItemOnce(len(dataset), self._rank, self._world))
+        return self._loader(
+            dataset,
+            self.eval_batch_size,
+            sampler=EveryItemOnce(len(dataset), self._rank, self._world),
+        )
 
     def _loader(self, dataset: Dataset, batch_size: int, **options: object) -> DataLoader:
         return DataLoader(
@@ -113,7 +121,8 @@ class DataModule(LightningDataModule):
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
             collate_fn=collate,
-            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
+            pin_memory=self.trainer is not None
+            and self.trainer.strategy.root_device.type == "cuda",
             **options,
         )
 

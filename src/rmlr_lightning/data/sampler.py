@@ -22,7 +22,7 @@ class EveryItemOnce(Sampler[int]):
         return len(self.items)
 
 
-class AlikeTogether(Sampler[int]):
+class GroupBySize(Sampler[int]):
     """A random order for training in which the items of a batch cost about the same.
 
     Every epoch all items are shuffled, sorted by cost within pools of some batches, cut into batches, and the batches
@@ -34,8 +34,16 @@ class AlikeTogether(Sampler[int]):
         pool: batches whose items are sorted together; more is more alike and less random.
     """
 
-    def __init__(self, costs: Sequence, batch_size: int, rank: int = 0, world: int = 1, pool: int = 20) -> None:
-        self.costs, self.batch_size, self.rank, self.world, self.pool = costs, batch_size, rank, world, pool
+    def __init__(
+        self, costs: Sequence, batch_size: int, rank: int = 0, world: int = 1, pool: int = 20
+    ) -> None:
+        self.costs, self.batch_size, self.rank, self.world, self.pool = (
+            costs,
+            batch_size,
+            rank,
+            world,
+            pool,
+        )
         self.epoch = 0
         self.seed = torch.initial_seed()
 
@@ -47,10 +55,15 @@ class AlikeTogether(Sampler[int]):
         generator = torch.Generator().manual_seed((self.seed + self.epoch) % 2**63)
         order = torch.randperm(len(self.costs), generator=generator).tolist()
         mine = order[self.rank :: self.world][: len(self)]
-        whole = len(mine) // self.batch_size * self.batch_size  # what is left over must not be the dearest
+        whole = (
+            len(mine) // self.batch_size * self.batch_size
+        )  # what is left over must not be the dearest
         batches = []
         for start in range(0, whole, self.pool * self.batch_size):
-            pool = sorted(mine[start : min(start + self.pool * self.batch_size, whole)], key=self.costs.__getitem__)
+            pool = sorted(
+                mine[start : min(start + self.pool * self.batch_size, whole)],
+                key=self.costs.__getitem__,
+            )
             batches += [pool[i : i + self.batch_size] for i in range(0, len(pool), self.batch_size)]
         shuffled = torch.randperm(len(batches), generator=generator).tolist()
         return iter([item for place in shuffled for item in batches[place]] + mine[whole:])

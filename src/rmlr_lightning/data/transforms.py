@@ -52,7 +52,9 @@ def transform(
     """
     width, height = image.size
     groups = [
-        tv_tensors.BoundingBoxes(group.reshape(-1, 4), format="XYXY", canvas_size=(height, width), clamping_mode=None)
+        tv_tensors.BoundingBoxes(
+            group.reshape(-1, 4), format="XYXY", canvas_size=(height, width), clamping_mode=None
+        )
         for group in boxes
     ]
     image = F.resize(image, list(resize.canvas(height, width)), antialias=True)
@@ -63,4 +65,6 @@ def transform(
         pixels, groups = augment(pixels, groups)
         scale = torch.tensor([width / canvas[1], height / canvas[0]] * 2)
         groups = [group * scale for group in groups]
-    return F.to_dtype(pixels, torch.float32, scale=True).as_subclass(Tensor), [g.as_subclass(Tensor) for g in groups]
+    return F.to_dtype(pixels, torch.float32, scale=True).as_subclass(Tensor), [
+        g.as_subclass(Tensor) for g in groups
+    ]

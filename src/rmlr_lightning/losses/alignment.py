@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.ops.masked import gather_rows
-from rmlr_lightning.types import Prediction, TextBank
+from rmlr_lightning.types import Prediction, TextEmbeddings
 from rmlr_lightning.vocabulary import Vocabulary
 
 SITES = {"ire": "ire_tokens", "irm": "irm_tokens"}
@@ -61,7 +61,7 @@ class Alignment(nn.Module, ABC):
         self,
         dim: int,
         vocabulary: Vocabulary,
-        bank: Callable[[], TextBank],
+        bank: Callable[[], TextEmbeddings],
         site: str = "ire",
         weight: float = 0.1,
         balance: float = 0.0,
@@ -75,8 +75,12 @@ class Alignment(nn.Module, ABC):
         vectors = bank()
         self.project = nn.Linear(dim, vectors.sentences.shape[-1])
         self.register_buffer("allowed", vocabulary.allowed(), persistent=False)
-        self.register_buffer("verb_of", torch.tensor([verb for verb, _ in vocabulary.hois]), persistent=False)
-        self.register_buffer("object_of", torch.tensor([thing for _, thing in vocabulary.hois]), persistent=False)
+        self.register_buffer(
+            "verb_of", torch.tensor([verb for verb, _ in vocabulary.hois]), persistent=False
+        )
+        self.register_buffer(
+            "object_of", torch.tensor([thing for _, thing in vocabulary.hois]), persistent=False
+        )
         self.register_buffer("seen", torch.zeros(len(vocabulary.hois)))
 
     def positives(self, prediction: Prediction, labels: Bool[Tensor, "B P V"]) -> Positives:
@@ -85,8 +89,12 @@ class Alignment(nn.Module, ABC):
         On a CPU as many rows an image as the fullest needs; elsewhere always `most`, so that nothing waits for a count.
         """
         objects = gather_rows(prediction.scene.entities.labels, prediction.pairs.object)
-        labels = labels & self.allowed[objects]  # a verb unknown for the detected object has no phrase
-        real = labels.view(torch.uint8).amax(-1).bool() & prediction.pairs.mask  # `any` takes thrice as long on a CPU
+        labels = (
+            labels & self.allowed[objects]
+        )  # a verb unknown for the detected object has no phrase
+        real = (
+            labels.view(torch.uint8).amax(-1).bool() & prediction.pairs.mask
+        )  # `any` takes thrice as long on a CPU
         most = self.most
         if real.device.type == "cpu" and real.numel():
             most = min(most, max(1, int(real.sum(1).max())))
@@ -103,14 +111,20 @@ class Alignment(nn.Module, ABC):
     ) -> Float[Tensor, ""]:
         """The weighted mean over interacting pairs; 0, with gradients of 0, where there is none."""
         rows = self.positives(prediction, labels)
-        with torch.autocast(rows.tokens.device.type, enabled=False):  # cosines need more than eight bits
+        with torch.autocast(
+            rows.tokens.device.type, enabled=False
+        ):  # cosines need more than eight bits
             loss = self.rows(rows, self.project(rows.tokens.float()))
         share = self.shares(rows)
         return self.weight * self.left() * (loss * share).sum() / share.sum().clamp_min(1e-6)
 
     def left(self) -> float:
         """What `decay` has left of the weight."""
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, self.progress / self.decay))) if self.decay else 1.0
+        return (
+            0.5 * (1 + math.cos(math.pi * min(1.0, self.progress / self.decay)))
+            if self.decay
+            else 1.0
+        )
 
     @abstractmethod
     def rows(self, rows: Positives, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R"]:
@@ -127,7 +141,9 @@ class Alignment(nn.Module, ABC):
         return share / share.sum().clamp_min(1e-6) * rows.mask.sum()
 
 
-def centred(vectors: Float[Tensor, "*n E"], mask: Bool[Tensor, "*n"] | None = None) -> Float[Tensor, "*n E"]:
+def centred(
+    vectors: Float[Tensor, "*n E"], mask: Bool[Tensor, "*n"] | None = None
+) -> Float[Tensor, "*n E"]:
     """Unit vectors after the mean over the vocabulary (over what is real) is taken away.
 
     Phrases of one template are much alike: without centring all cosines are near 1.

@@ -6,8 +6,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from rmlr_lightning.losses.alignment import SITES, chosen
-from rmlr_lightning.losses.interaction import FocalInteraction
-from rmlr_lightning.types import Prediction, TextBank
+from rmlr_lightning.losses.focal import FocalLoss
+from rmlr_lightning.types import Prediction, TextEmbeddings
 from rmlr_lightning.vocabulary import Vocabulary
 
 
@@ -25,7 +25,7 @@ class AuxiliaryVerbs(nn.Module):
         self,
         dim: int,
         vocabulary: Vocabulary,
-        bank: Callable[[], TextBank] | None = None,
+        bank: Callable[[], TextEmbeddings] | None = None,
         site: str = "ire",
         weight: float = 0.1,
         alpha: float = 0.5,
@@ -34,7 +34,7 @@ class AuxiliaryVerbs(nn.Module):
         super().__init__()
         self.tokens = chosen("site", site, SITES)
         self.classify = nn.Linear(dim, len(vocabulary.verbs))
-        self.focal = FocalInteraction(weight, alpha, gamma)
+        self.focal = FocalLoss(weight, alpha, gamma)
 
     def forward(
         self, prediction: Prediction, labels: Bool[Tensor, "B P V"], prior: Float[Tensor, "B P V"]

@@ -42,7 +42,9 @@ class DenseSupervision(nn.Module):
         labels: list[Int[Tensor, "_"]],
     ) -> Float[Tensor, ""]:
         """Loss of a batch; boxes are xyxy in [0, 1], ragged."""
-        if not any(len(label) for label in labels):  # one row of padding, so that there is something to assign from
+        if not any(
+            len(label) for label in labels
+        ):  # one row of padding, so that there is something to assign from
             boxes = [box.new_zeros(1, 4) for box in boxes]
             labels, real = (
                 [label.new_zeros(1) for label in labels],
@@ -54,14 +56,21 @@ class DenseSupervision(nn.Module):
         true = pad_sequence(boxes, batch_first=True)
         classes = pad_sequence(labels, batch_first=True)
         real = pad_sequence(real, batch_first=True)
-        goal, weight, owner = self._assign(logits.detach(), predicted.detach(), centres, true, classes, real)
+        goal, weight, owner = self._assign(
+            logits.detach(), predicted.detach(), centres, true, classes, real
+        )
         count = goal.sum().clamp_min(1)
         score = logits.sigmoid().detach()
         focus = torch.where(goal > 0, 1.0, 0.75 * score**2)
-        classification = (F.binary_cross_entropy_with_logits(logits, goal, reduction="none") * focus).sum()
+        classification = (
+            F.binary_cross_entropy_with_logits(logits, goal, reduction="none") * focus
+        ).sum()
         picked = weight > 0
         matched = torch.gather(true, 1, owner[..., None].expand(-1, -1, 4))
-        regression = generalized_box_iou_loss(predicted[picked], matched[picked], reduction="none") * weight[picked]
+        regression = (
+            generalized_box_iou_loss(predicted[picked], matched[picked], reduction="none")
+            * weight[picked]
+        )
         return (classification + self.box_weight * regression.sum()) / count
 
     def _predict(self, maps):
@@ -72,9 +81,13 @@ class DenseSupervision(nn.Module):
             y = (torch.arange(height, device=level.device) + 0.5) / height
             x = (torch.arange(width, device=level.device) + 0.5) / width
             centre = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).flatten(0, 1)
-            reach = F.softplus(self.regress(level).flatten(2).transpose(1, 2).float() + 0.5)  # in cells of this level
+            reach = F.softplus(
+                self.regress(level).flatten(2).transpose(1, 2).float() + 0.5
+            )  # in cells of this level
             cell = reach.new_tensor([1 / width, 1 / height])
-            boxes.append(torch.cat([centre - reach[..., :2] * cell, centre + reach[..., 2:] * cell], -1))
+            boxes.append(
+                torch.cat([centre - reach[..., :2] * cell, centre + reach[..., 2:] * cell], -1)
+            )
             logits.append(self.classify(level).flatten(2).transpose(1, 2).float())
             centres.append(centre)
         return torch.cat(logits, 1), torch.cat(boxes, 1), torch.cat(centres)
@@ -82,8 +95,12 @@ class DenseSupervision(nn.Module):
     def _assign(self, logits, predicted, centres, true, classes, real):
         """Soft class goals (B S V), box weights (B S) and the object each cell belongs to (B S)."""
         overlap = batched_iou(true, predicted)
-        score = torch.gather(logits.sigmoid().transpose(1, 2), 1, classes[..., None].expand(-1, -1, logits.shape[1]))
-        inside = ((centres > true[:, :, None, :2]) & (centres < true[:, :, None, 2:])).all(-1) & real[..., None]
+        score = torch.gather(
+            logits.sigmoid().transpose(1, 2), 1, classes[..., None].expand(-1, -1, logits.shape[1])
+        )
+        inside = ((centres > true[:, :, None, :2]) & (centres < true[:, :, None, 2:])).all(
+            -1
+        ) & real[..., None]
         alignment = (score.clamp_min(1e-3) * overlap.clamp_min(1e-3) ** 4) * inside
         best = alignment.topk(min(self.cells, alignment.shape[-1]), -1)
         chosen = torch.zeros_like(inside).scatter(-1, best.indices, best.values > 0)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rmlr_lightning.losses.alignment import Alignment, Positives, centred, chosen
-from rmlr_lightning.types import TextBank
+from rmlr_lightning.types import TextEmbeddings
 from rmlr_lightning.vocabulary import Vocabulary
 
 
@@ -34,7 +34,7 @@ class SentenceAlignment(Alignment):
         self,
         dim: int,
         vocabulary: Vocabulary,
-        bank: Callable[[], TextBank],
+        bank: Callable[[], TextEmbeddings],
         form: str = "infonce",
         negatives: str = "object",
         temperature: float = 0.1,
@@ -45,9 +45,13 @@ class SentenceAlignment(Alignment):
         super().__init__(dim, vocabulary, bank, **options)
         forms = {"infonce": self.infonce, "soft": self.soft, "cosine": self.cosine, "l1": self.l1}
         self.form = chosen("form", form, forms)
-        self.negatives = chosen("negatives", negatives, {name: name for name in ("batch", "object", "all")})
+        self.negatives = chosen(
+            "negatives", negatives, {name: name for name in ("batch", "object", "all")}
+        )
         self.softness = softness
-        self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)), requires_grad=learned)
+        self.log_temperature = nn.Parameter(
+            torch.tensor(math.log(temperature)), requires_grad=learned
+        )
         self.register_buffer("phrases", centred(bank().sentences), persistent=False)
 
     def rows(self, rows: Positives, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R"]:
@@ -69,14 +73,18 @@ class SentenceAlignment(Alignment):
     def infonce(self, rows: Positives, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R"]:
         logits = self.similarities(projected)
         others = torch.where(self.rivals(rows) & ~rows.phrases, logits, -torch.inf)
-        against = others.logsumexp(1).nan_to_num(neginf=-1e4)  # no rival at all: nothing to be told apart from
+        against = others.logsumexp(1).nan_to_num(
+            neginf=-1e4
+        )  # no rival at all: nothing to be told apart from
         each = torch.logaddexp(logits, against[:, None]) - logits
         return torch.where(rows.phrases, each, 0.0).sum(1) / rows.phrases.sum(1).clamp_min(1)
 
     def soft(self, rows: Positives, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R"]:
         allowed = self.rivals(rows) | ~rows.mask[:, None]
         shares = rows.phrases.sum(1, keepdim=True).clamp_min(1)
-        alike = ((self.phrases @ self.phrases.T - 1) / self.softness).exp()  # T T, 1 where a phrase meets itself
+        alike = (
+            (self.phrases @ self.phrases.T - 1) / self.softness
+        ).exp()  # T T, 1 where a phrase meets itself
         # each true phrase shares its mass out among the row's rivals; in this order no R x T x T is needed
         mass = rows.phrases / (allowed.to(alike.dtype) @ alike).clamp_min(1e-12) / shares
         target = allowed * (mass @ alike)

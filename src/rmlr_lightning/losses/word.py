@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rmlr_lightning.losses.alignment import Alignment, Positives, centred, chosen
-from rmlr_lightning.types import TextBank
+from rmlr_lightning.types import TextEmbeddings
 from rmlr_lightning.vocabulary import Vocabulary
 
 
@@ -30,7 +30,7 @@ class WordAlignment(Alignment):
         self,
         dim: int,
         vocabulary: Vocabulary,
-        bank: Callable[[], TextBank],
+        bank: Callable[[], TextEmbeddings],
         form: str = "cosine",
         temperature: float = 0.1,
         content: bool = True,
@@ -38,12 +38,16 @@ class WordAlignment(Alignment):
         **options: object,
     ) -> None:
         super().__init__(dim, vocabulary, bank, **options)
-        self.form = chosen("form", form, {"cosine": self.cosine, "l1": self.l1, "infonce": self.infonce})
+        self.form = chosen(
+            "form", form, {"cosine": self.cosine, "l1": self.l1, "infonce": self.infonce}
+        )
         self.temperature, self.detach = temperature, detach
         vectors = bank()
         read = vectors.words_mask & (vectors.content if content else vectors.words_mask)
         phrase, place = torch.nonzero(read, as_tuple=True)
-        self.register_buffer("words", centred(vectors.words, read)[phrase, place], persistent=False)  # (words, E)
+        self.register_buffer(
+            "words", centred(vectors.words, read)[phrase, place], persistent=False
+        )  # (words, E)
         self.register_buffer("phrase_of", phrase, persistent=False)
 
     def read(self, rows: Positives, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R E"]:
@@ -66,7 +70,9 @@ class WordAlignment(Alignment):
     def infonce(self, rows: Positives, projected: Tensor, target: Tensor) -> Float[Tensor, "R"]:
         logits = projected @ target.T / self.temperature
         share = rows.phrases.float()
-        alike = share @ share.T == torch.maximum(share.sum(1)[:, None], share.sum(1))  # the same set of phrases
+        alike = share @ share.T == torch.maximum(
+            share.sum(1)[:, None], share.sum(1)
+        )  # the same set of phrases
         itself = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
         rivals = itself | (~alike & rows.mask)
         return -(logits.diagonal() - torch.where(rivals, logits, -torch.inf).logsumexp(1))

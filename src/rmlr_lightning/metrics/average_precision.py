@@ -35,7 +35,9 @@ def ranking(classes: np.ndarray, scores: np.ndarray) -> np.ndarray:
     single = scores.astype(np.float32, copy=False)
     if len(scores) and (single is scores or np.array_equal(single, scores)):
         # (class, score, row) in one 64-bit integer where it fits: sorting numbers is much faster than sorting indices.
-        bits = (single + np.float32(0)).view(np.uint32)  # + 0 turns -0.0 into 0.0, which is equal to it
+        bits = (single + np.float32(0)).view(
+            np.uint32
+        )  # + 0 turns -0.0 into 0.0, which is equal to it
         falling = np.where(bits >> 31, bits, np.uint32(0x7FFFFFFF) - bits)
         falling -= falling.min()
         row_bits = (len(scores) - 1).bit_length()
@@ -53,7 +55,11 @@ def ranking(classes: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 
 def curves(
-    classes: np.ndarray, scores: np.ndarray, true: np.ndarray, num_classes: int, subset: np.ndarray | None = None
+    classes: np.ndarray,
+    scores: np.ndarray,
+    true: np.ndarray,
+    num_classes: int,
+    subset: np.ndarray | None = None,
 ) -> list[Curve]:
     """Rank the detections of every class: all of them, and those of a subset.
 
@@ -70,7 +76,9 @@ def curves(
     keep = may_precede_true(classes, scores, true, num_classes)
     classes, scores, true = classes[keep], scores[keep], true[keep]
     order = ranking(classes, scores)
-    starts = np.cumsum(np.bincount(classes, minlength=num_classes)) - np.bincount(classes, minlength=num_classes)
+    starts = np.cumsum(np.bincount(classes, minlength=num_classes)) - np.bincount(
+        classes, minlength=num_classes
+    )
     hits = np.flatnonzero(true[order])
     of, hit_scores = classes[order[hits]].astype(np.int64), scores[order[hits]]
     out = [_curve(of, hits + 1 - starts[of], hit_scores, num_classes)]
@@ -83,12 +91,16 @@ def curves(
     return out
 
 
-def may_precede_true(classes: np.ndarray, scores: np.ndarray, true: np.ndarray, num_classes: int) -> np.ndarray:
+def may_precede_true(
+    classes: np.ndarray, scores: np.ndarray, true: np.ndarray, num_classes: int
+) -> np.ndarray:
     """Indices, ascending, of the rows with at least the score of some true positive of their class."""
     lowest = np.full(num_classes, np.inf, dtype=scores.dtype)
     np.minimum.at(lowest, classes[true], scores[true])
     keep = scores >= lowest[classes]
-    if np.isinf(scores[keep].max(initial=0)):  # a class without true positives has the bound inf: none of its rows
+    if np.isinf(
+        scores[keep].max(initial=0)
+    ):  # a class without true positives has the bound inf: none of its rows
         keep &= (np.bincount(classes[true], minlength=num_classes) > 0)[classes]
     return np.flatnonzero(keep)
 
@@ -135,5 +147,7 @@ def per_class(points: Curve, positives: np.ndarray, area) -> np.ndarray:
     bounds = np.searchsorted(points.classes, np.arange(len(positives) + 1))
     for index in np.flatnonzero(np.diff(bounds)):
         part = slice(bounds[index], bounds[index + 1])
-        ap[index] = area(points.true[part] / positives[index], points.true[part] / points.ranked[part])
+        ap[index] = area(
+            points.true[part] / positives[index], points.true[part] / points.ranked[part]
+        )
     return ap

@@ -87,7 +87,9 @@ def match_pairs(
         # What the human boxes deny no object box can grant, and below one half nobody asks how much it is.
         values = pixel_iou(boxes_h[row], true_h[annotation])
         near = np.flatnonzero(values >= MIN_OVERLAP)
-        values[near] = np.minimum(values[near], pixel_iou(boxes_o[row[near]], true_o[annotation[near]]))
+        values[near] = np.minimum(
+            values[near], pixel_iou(boxes_o[row[near]], true_o[annotation[near]])
+        )
         return values
 
     annotations, overlaps = best_match(groups, which[rows], overlap)
@@ -129,10 +131,15 @@ def score_settings(
         counts["known_object"] = np.bincount(hois[known_object], minlength=classes)
     # Matching stays within an image, so the true positives of the images that Known Object keeps are the same.
     points = curves(hois, scores, true, classes, known_object)
-    return {name: _result(p, positives, counts[name], vocabulary) for name, p in zip(counts, points, strict=True)}
+    return {
+        name: _result(p, positives, counts[name], vocabulary)
+        for name, p in zip(counts, points, strict=True)
+    }
 
 
-def known_object_rows(images: np.ndarray, objects: np.ndarray, labels: list, vocabulary: Vocabulary) -> np.ndarray:
+def known_object_rows(
+    images: np.ndarray, objects: np.ndarray, labels: list, vocabulary: Vocabulary
+) -> np.ndarray:
     """The detections that Known Object keeps.
 
     Args:
@@ -181,11 +188,15 @@ def score_hicodet(
     inside = None
     if image_hois is not None:
         objects = np.array([obj for _, obj in vocabulary.hois], dtype=np.int64)
-        inside = known_object_rows(detections.images, objects[detections.hois], image_hois, vocabulary)
+        inside = known_object_rows(
+            detections.images, objects[detections.hois], image_hois, vocabulary
+        )
     return score_settings(detections.hois, scores, true, positives, vocabulary, inside)
 
 
-def _result(points: Curve, positives: np.ndarray, detections: np.ndarray, vocabulary: Vocabulary) -> HICODetResult:
+def _result(
+    points: Curve, positives: np.ndarray, detections: np.ndarray, vocabulary: Vocabulary
+) -> HICODetResult:
     classes = len(positives)
     ap = per_class(points, positives, eleven_points)
     recall = np.bincount(points.classes, minlength=classes) / np.maximum(positives, 1)
@@ -195,4 +206,6 @@ def _result(points: Curve, positives: np.ndarray, detections: np.ndarray, vocabu
     def mean(values: np.ndarray) -> float:
         return float(values.mean()) if len(values) else float("nan")
 
-    return HICODetResult(ap, recall, positives, detections, points, mean(ap), mean(ap[rare]), mean(ap[~rare]))
+    return HICODetResult(
+        ap, recall, positives, detections, points, mean(ap), mean(ap[rare]), mean(ap[~rare])
+    )

@@ -14,12 +14,12 @@ from rmlr_lightning.metrics.hicodet import (
     match_pairs,
     score_settings,
 )
-from rmlr_lightning.metrics.image_states import ImageStates, column
+from rmlr_lightning.metrics.per_image import PerImageMetric, column
 from rmlr_lightning.types import Detections, Target
 from rmlr_lightning.vocabulary import Vocabulary, hicodet
 
 
-class HICODetMeanAP(ImageStates):
+class HICODetMeanAP(PerImageMetric):
     """mAP over HOI classes, Default and Known Object, equal on any batches, order and number of processes.
 
     `Target.image_id` identifies an image and orders ties between images; within an image ties keep the order of the
@@ -58,7 +58,11 @@ class HICODetMeanAP(ImageStates):
         **kwargs,
     ) -> None:
         # Integers count exactly, and doubles hold scores of any precision without making new ties.
-        rows = {"scores": (torch.float64, 0), "codes": (torch.int32, 0), "true_hois": (torch.int32, 1)}
+        rows = {
+            "scores": (torch.float64, 0),
+            "codes": (torch.int32, 0),
+            "true_hois": (torch.int32, 1),
+        }
         super().__init__(rows, image_order, **kwargs)
         self.vocabulary = hicodet() if vocabulary is None else vocabulary
         self.known_object = known_object
@@ -67,7 +71,10 @@ class HICODetMeanAP(ImageStates):
         self._hoi_of = hoi_table(self.vocabulary)
 
     def update(
-        self, detections: list[Detections], targets: list[Target], image_hois: list[frozenset] | None = None
+        self,
+        detections: list[Detections],
+        targets: list[Target],
+        image_hois: list[frozenset] | None = None,
     ) -> None:
         """Match a batch.
 
@@ -79,11 +86,18 @@ class HICODetMeanAP(ImageStates):
         Raises:
             ValueError: lists of different lengths, a NaN score, or a verb, object or HOI outside the vocabulary.
         """
-        if len(detections) != len(targets) or (image_hois is not None and len(image_hois) != len(targets)):
-            raise ValueError(f"{len(detections)} detections for {len(targets)} targets: give one item an image")
+        if len(detections) != len(targets) or (
+            image_hois is not None and len(image_hois) != len(targets)
+        ):
+            raise ValueError(
+                f"{len(detections)} detections for {len(targets)} targets: give one item an image"
+            )
         if not targets:
             return
-        found, pairs = [len(item.scores) for item in detections], [len(item.hois) for item in targets]
+        found, pairs = (
+            [len(item.scores) for item in detections],
+            [len(item.hois) for item in targets],
+        )
         verbs, objects = column(detections, "verbs"), column(detections, "objects")
         scores = column(detections, "scores")
         true_hois = column(targets, "hois")
@@ -92,7 +106,9 @@ class HICODetMeanAP(ImageStates):
             verbs.astype(np.uint64).max() >= self._hoi_of.shape[0]
             or objects.astype(np.uint64).max() >= self._hoi_of.shape[1]
         ):
-            raise ValueError("detections hold a verb or object outside the vocabulary of the metric")
+            raise ValueError(
+                "detections hold a verb or object outside the vocabulary of the metric"
+            )
         if np.isnan(scores.max(initial=0)):
             raise ValueError("detections hold NaN scores, which cannot be ranked")
         if true_hois.max(initial=-1) >= len(self.vocabulary.hois):
@@ -100,8 +116,15 @@ class HICODetMeanAP(ImageStates):
 
         numbers = np.arange(len(targets), dtype=np.int32)
         images, hois = np.repeat(numbers, found), self._hoi_of[verbs, objects]
-        table = PairTable(images, column(detections, "boxes_h"), column(detections, "boxes_o"), hois)
-        truth = PairTable(np.repeat(numbers, pairs), column(targets, "boxes_h"), column(targets, "boxes_o"), true_hois)
+        table = PairTable(
+            images, column(detections, "boxes_h"), column(detections, "boxes_o"), hois
+        )
+        truth = PairTable(
+            np.repeat(numbers, pairs),
+            column(targets, "boxes_h"),
+            column(targets, "boxes_o"),
+            true_hois,
+        )
         if true_hois.min(initial=0) < 0:  # an empty role is no pair
             truth = PairTable(*(values[true_hois >= 0] for values in truth))
             pairs, true_hois = np.bincount(truth.images, minlength=len(targets)), truth.hois
@@ -113,7 +136,11 @@ class HICODetMeanAP(ImageStates):
             codes += known_object_rows(images, objects, image_hois, self.vocabulary) * np.int32(2)
         keep = hois >= 0
         if not keep.all():
-            scores, codes, found = scores[keep], codes[keep], np.bincount(images[keep], minlength=len(targets))
+            scores, codes, found = (
+                scores[keep],
+                codes[keep],
+                np.bincount(images[keep], minlength=len(targets)),
+            )
         ids = [int(item.image_id) for item in targets]
         self.keep(ids, [found, pairs], scores=scores, codes=codes, true_hois=true_hois)
 
@@ -159,4 +186,6 @@ class HICODetMeanAP(ImageStates):
             scores = single  # which sorts faster
         positives = np.bincount(rows["true_hois"], minlength=len(self.vocabulary.hois))
         inside = (codes & 2).astype(bool) if self.known_object else None
-        return score_settings(codes >> 2, scores, (codes & 1).astype(bool), positives, self.vocabulary, inside)
+        return score_settings(
+            codes >> 2, scores, (codes & 1).astype(bool), positives, self.vocabulary, inside
+        )

@@ -73,7 +73,9 @@ def best_match(
     return best, largest
 
 
-def joined(groups: Groups, which: np.ndarray) -> Iterator[tuple[int, int, np.ndarray, np.ndarray, np.ndarray]]:
+def joined(
+    groups: Groups, which: np.ndarray
+) -> Iterator[tuple[int, int, np.ndarray, np.ndarray, np.ndarray]]:
     """Every row with every annotation of its group, in chunks.
 
     Args:

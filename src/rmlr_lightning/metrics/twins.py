@@ -31,13 +31,19 @@ def read_twins(path: str | Path, split: str, vocabulary: Vocabulary) -> dict[str
     The file is the embedded world's `world.json`.
     """
     try:
-        rows = [row for row in json.loads(Path(path).read_text(encoding="utf-8"))["twins"] if row["split"] == split]
+        rows = [
+            row
+            for row in json.loads(Path(path).read_text(encoding="utf-8"))["twins"]
+            if row["split"] == split
+        ]
     except FileNotFoundError as error:
         raise UserError(
             f"{path}: no such file; twins come with the embedded world (`rmlr-prepare synthetic`)"
         ) from error
     except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: not a world.json of the embedded world ({type(error).__name__}: {error})") from error
+        raise UserError(
+            f"{path}: not a world.json of the embedded world ({type(error).__name__}: {error})"
+        ) from error
     index = {verb: number for number, verb in enumerate(vocabulary.verbs)}
     twins: dict[str, list[Twin]] = {}
     for row in rows:
@@ -88,7 +94,9 @@ class TwinAccuracy(Metric):
 
     @staticmethod
     def _judge(twin: Twin, detections: Detections) -> float | None:
-        overlap = torch.minimum(paired_iou(detections.boxes_h, twin.box_h), paired_iou(detections.boxes_o, twin.box_o))
+        overlap = torch.minimum(
+            paired_iou(detections.boxes_h, twin.box_h), paired_iou(detections.boxes_o, twin.box_o)
+        )
         overlap = torch.where(detections.objects == twin.object, overlap, 0.0)
         if not len(overlap) or overlap.max() < 0.5:
             return None

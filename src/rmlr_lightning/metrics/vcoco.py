@@ -68,7 +68,11 @@ def match_roles(truth: VCOCOTruth, rows: RoleTable) -> RoleMatches:
     true_1, true_2 = np.zeros(total, dtype=bool), np.zeros(total, dtype=bool)
     near = np.flatnonzero(met & (overlap >= MIN_OVERLAP))
     near = near[truth.labels[person[near], rows.actions[near]]]
-    who, action, role = person[near], rows.actions[near].astype(np.int64), rows.roles[near].astype(np.int64)
+    who, action, role = (
+        person[near],
+        rows.actions[near].astype(np.int64),
+        rows.roles[near].astype(np.int64),
+    )
     right_1, right_2 = _right_role(truth, who, action, role, rows.boxes_o[near])
     who_does_what = (who * len(truth.actions) + action) * (truth.objects.shape[2] + 1) + role
     for right, true in ((right_1, true_1), (right_2, true_2)):
@@ -85,7 +89,9 @@ def class_table(truth: VCOCOTruth) -> np.ndarray:
     return table
 
 
-def score_roles(truth: VCOCOTruth, classes: np.ndarray, scores: np.ndarray, true: np.ndarray) -> VCOCOResult:
+def score_roles(
+    truth: VCOCOTruth, classes: np.ndarray, scores: np.ndarray, true: np.ndarray
+) -> VCOCOResult:
     """Rank matched detections of one scenario and average.
 
     Args:
@@ -131,11 +137,17 @@ def score_vcoco(truth: VCOCOTruth, rows: RoleTable) -> dict[str, VCOCOResult]:
     matches = match_roles(truth, rows)
     classes = class_table(truth)[rows.actions, rows.roles]
     keep = matches.counted
-    return score_evaluations(truth, classes[keep], rows.scores[keep], matches.true_1[keep], matches.true_2[keep])
+    return score_evaluations(
+        truth, classes[keep], rows.scores[keep], matches.true_1[keep], matches.true_2[keep]
+    )
 
 
 def score_evaluations(
-    truth: VCOCOTruth, classes: np.ndarray, scores: np.ndarray, true_1: np.ndarray, true_2: np.ndarray
+    truth: VCOCOTruth,
+    classes: np.ndarray,
+    scores: np.ndarray,
+    true_1: np.ndarray,
+    true_2: np.ndarray,
 ) -> dict[str, VCOCOResult]:
     """`score_vcoco` of detections that are matched, in the order of images, without the dropped ones."""
     roles = len(truth.role_classes)
@@ -162,7 +174,9 @@ def _persons(truth: VCOCOTruth, rows: RoleTable) -> tuple[np.ndarray, np.ndarray
     met = np.flatnonzero(which >= 0)
     person, overlap = np.full(len(first), -1, dtype=np.int64), np.zeros(len(first))
     person[met], overlap[met] = best_match(
-        groups, which[met], lambda row, annotation: pixel_iou(boxes[met[row]], truth.boxes[annotation])
+        groups,
+        which[met],
+        lambda row, annotation: pixel_iou(boxes[met[row]], truth.boxes[annotation]),
     )
     run = np.cumsum(changes) - 1
     return person[run], overlap[run]
@@ -176,7 +190,9 @@ def _right_role(
     obj[~agent] = truth.objects[person[~agent], action[~agent], role[~agent] - 1]
     there = obj >= 0
     hit = np.zeros(len(person), dtype=bool)
-    hit[there] = pixel_iou(boxes_o[there].astype(np.float64), truth.object_boxes[obj[there]]) >= MIN_OVERLAP
+    hit[there] = (
+        pixel_iou(boxes_o[there].astype(np.float64), truth.object_boxes[obj[there]]) >= MIN_OVERLAP
+    )
     empty = np.isnan(boxes_o).all(axis=1) | (boxes_o == 0).all(axis=1)
     return agent | hit | (~there & empty), agent | hit | ~there
 

@@ -8,15 +8,21 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rmlr_lightning.metrics.image_states import ImageStates, column
-from rmlr_lightning.metrics.vcoco import RoleTable, VCOCOResult, class_table, match_roles, score_evaluations
+from rmlr_lightning.metrics.per_image import PerImageMetric, column
+from rmlr_lightning.metrics.vcoco import (
+    RoleTable,
+    VCOCOResult,
+    class_table,
+    match_roles,
+    score_evaluations,
+)
 from rmlr_lightning.metrics.vcoco_truth import VCOCOTruth
 from rmlr_lightning.types import Detections
 from rmlr_lightning.vocabulary import vcoco_action_roles
 
 
 class RoleDetections(NamedTuple):
-    """Scored actions and roles of one image, in the order of ties."""
+    """MatchedDetections actions and roles of one image, in the order of ties."""
 
     image_id: int  # COCO's
     boxes_h: Float[Tensor, "K 4"]  # xyxy in pixels
@@ -26,7 +32,7 @@ class RoleDetections(NamedTuple):
     scores: Float[Tensor, "K"]
 
 
-class VCOCORoleAP(ImageStates):
+class VCOCORoleAP(PerImageMetric):
     """Role AP of Scenario 1 and 2 and agent AP, equal on any batches, order and number of processes.
 
     The truth is given at once, because it holds what no batch does: persons without annotations, and images that are
@@ -48,7 +54,9 @@ class VCOCORoleAP(ImageStates):
         self.truth = truth
         self.prefix = prefix
         self._class_of = class_table(truth)
-        self._image_of = {image_id: index for index, image_id in enumerate(truth.image_ids.tolist())}
+        self._image_of = {
+            image_id: index for index, image_id in enumerate(truth.image_ids.tolist())
+        }
 
     def update(self, detections: list[RoleDetections]) -> None:
         """Match a batch, one item an image.
@@ -72,10 +80,16 @@ class VCOCORoleAP(ImageStates):
         shape = self._class_of.shape
         inside = (actions >= 0) & (actions < shape[0]) & (roles >= 0) & (roles < shape[1])
         if not inside.all() or (self._class_of[actions, roles] < 0).any():
-            raise ValueError("detections hold an action, or a role of an action, that V-COCO does not have")
-        images = np.repeat(np.array([self._image_of[image_id] for image_id in ids], dtype=np.int64), found)
+            raise ValueError(
+                "detections hold an action, or a role of an action, that V-COCO does not have"
+            )
+        images = np.repeat(
+            np.array([self._image_of[image_id] for image_id in ids], dtype=np.int64), found
+        )
         boxes_h, boxes_o = column(detections, "boxes_h"), column(detections, "boxes_o")
-        matches = match_roles(self.truth, RoleTable(images, boxes_h, boxes_o, actions, roles, scores))
+        matches = match_roles(
+            self.truth, RoleTable(images, boxes_h, boxes_o, actions, roles, scores)
+        )
         codes = 4 * self._class_of[actions, roles] + 2 * matches.true_2 + matches.true_1
         image = np.repeat(np.arange(len(ids)), found)
         counts = np.bincount(image[matches.counted], minlength=len(ids))
@@ -86,7 +100,9 @@ class VCOCORoleAP(ImageStates):
         `agent_ap` over 26; in [0, 1]. `per_class` tells the rest.
         """
         self._results = self.results()
-        first, second, agent = (self._results[name] for name in ("scenario_1", "scenario_2", "agent"))
+        first, second, agent = (
+            self._results[name] for name in ("scenario_1", "scenario_2", "agent")
+        )
         values = {
             "role_ap_s1": first.mean24,
             "role_ap_s2": second.mean24,
@@ -130,7 +146,9 @@ def role_detections(
         detections: verbs index `action_roles`.
         action_roles: (action, role) of each verb; those of `vocabulary.vcoco()` if None.
     """
-    pairs = np.array(vcoco_action_roles() if action_roles is None else action_roles, dtype=np.int64).reshape(-1, 2)
+    pairs = np.array(
+        vcoco_action_roles() if action_roles is None else action_roles, dtype=np.int64
+    ).reshape(-1, 2)
     actions, roles = pairs[column([detections], "verbs")].T
     boxes_h, scores = column([detections], "boxes_h"), column([detections], "scores")
     _, person = np.unique(boxes_h, axis=0, return_inverse=True)

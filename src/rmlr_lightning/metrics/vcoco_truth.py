@@ -25,7 +25,9 @@ class VCOCOTruth(NamedTuple):
     boxes: np.ndarray  # (P, 4) float64 xyxy, both corners inclusive
     annotated: np.ndarray  # (P,) bool; detections of the others are dropped
     labels: np.ndarray  # (P, A) bool
-    objects: np.ndarray  # (P, A, R) int64 index into object_boxes, -1 = the person has no such object
+    objects: (
+        np.ndarray
+    )  # (P, A, R) int64 index into object_boxes, -1 = the person has no such object
     object_boxes: np.ndarray  # (E, 4) float64
 
     @property
@@ -39,7 +41,9 @@ class VCOCOTruth(NamedTuple):
         return [f"{self.actions[a]}-{self.roles[a][r]}" for a, r in self.role_classes]
 
 
-def vcoco_truth(coco: dict[str, Any], actions: Sequence[dict[str, Any]], ids: Sequence[int]) -> VCOCOTruth:
+def vcoco_truth(
+    coco: dict[str, Any], actions: Sequence[dict[str, Any]], ids: Sequence[int]
+) -> VCOCOTruth:
     """From the official files.
 
     Args:
@@ -53,15 +57,23 @@ def vcoco_truth(coco: dict[str, Any], actions: Sequence[dict[str, Any]], ids: Se
     size_of = {image["id"]: (image["height"], image["width"]) for image in coco["images"]}
     place = {int(image_id): index for index, image_id in enumerate(ids)}
     sizes = np.array([size_of[image_id] for image_id in place], dtype=np.float64).reshape(-1, 2)
-    entities = [entity for entity in coco["annotations"] if entity["image_id"] in place and not entity.get("ignore")]
+    entities = [
+        entity
+        for entity in coco["annotations"]
+        if entity["image_id"] in place and not entity.get("ignore")
+    ]
     image = np.array([place[entity["image_id"]] for entity in entities], dtype=np.int64)
     xywh = np.array([entity["bbox"] for entity in entities], dtype=np.float64).reshape(-1, 4)
     boxes = _clipped(xywh, sizes[image])
-    area = np.array([entity.get("area", entity["bbox"][2] * entity["bbox"][3]) for entity in entities])
+    area = np.array(
+        [entity.get("area", entity["bbox"][2] * entity["bbox"][3]) for entity in entities]
+    )
     valid = (area > 0) & (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
     box_of = {entities[row]["id"]: row for row in np.flatnonzero(valid).tolist()}
 
-    person = valid & (np.array([entity["category_id"] for entity in entities], dtype=np.int64) == PERSON)
+    person = valid & (
+        np.array([entity["category_id"] for entity in entities], dtype=np.int64) == PERSON
+    )
     rows = np.flatnonzero(person)
     rows = rows[np.argsort(image[rows], kind="stable")]
     person_of = {entities[row]["id"]: index for index, row in enumerate(rows.tolist())}
@@ -69,7 +81,11 @@ def vcoco_truth(coco: dict[str, Any], actions: Sequence[dict[str, Any]], ids: Se
     names = tuple(action["action_name"] for action in actions)
     roles = tuple(tuple(action["role_name"]) for action in actions)
     labels = np.zeros((len(rows), len(actions)), dtype=bool)
-    objects = np.full((len(rows), len(actions), max(len(r) for r in roles) - 1 if roles else 0), -1, dtype=np.int64)
+    objects = np.full(
+        (len(rows), len(actions), max(len(r) for r in roles) - 1 if roles else 0),
+        -1,
+        dtype=np.int64,
+    )
     for a, action in enumerate(actions):
         found = np.array([person_of.get(entity, -1) for entity in action["ann_id"]], dtype=np.int64)
         if a == 0:
@@ -78,12 +94,18 @@ def vcoco_truth(coco: dict[str, Any], actions: Sequence[dict[str, Any]], ids: Se
         labels[found[does], a] = True
         linked = np.array(action["role_object_id"], dtype=np.int64).reshape(len(roles[a]), -1)
         for r in range(1, len(roles[a])):
-            objects[found[does], a, r - 1] = [box_of.get(entity, -1) for entity in linked[r, does].tolist()]
+            objects[found[does], a, r - 1] = [
+                box_of.get(entity, -1) for entity in linked[r, does].tolist()
+            ]
     image_ids = np.array(list(place), dtype=np.int64)
-    return VCOCOTruth(names, roles, image_ids, image[rows], boxes[rows], annotated, labels, objects, boxes)
+    return VCOCOTruth(
+        names, roles, image_ids, image[rows], boxes[rows], annotated, labels, objects, boxes
+    )
 
 
 def _clipped(xywh: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     x1, y1, width, height = xywh.T
-    corners = np.stack((x1, y1, x1 + np.maximum(0.0, width - 1.0), y1 + np.maximum(0.0, height - 1.0)), axis=1)
+    corners = np.stack(
+        (x1, y1, x1 + np.maximum(0.0, width - 1.0), y1 + np.maximum(0.0, height - 1.0)), axis=1
+    )
     return np.minimum(np.maximum(corners, 0.0), sizes[:, [1, 0, 1, 0]] - 1.0)

@@ -17,10 +17,14 @@ class Attention(nn.Module):
         head_dim: width of a head; the heads share the queries' width if not given.
     """
 
-    def __init__(self, dim: int, heads: int, key_dim: int | None = None, head_dim: int | None = None) -> None:
+    def __init__(
+        self, dim: int, heads: int, key_dim: int | None = None, head_dim: int | None = None
+    ) -> None:
         super().__init__()
         if heads < 1 or (head_dim is None and dim % heads):
-            raise UserError(f"heads={heads}: must divide the width of the tokens, {dim}, or head_dim be given")
+            raise UserError(
+                f"heads={heads}: must divide the width of the tokens, {dim}, or head_dim be given"
+            )
         if head_dim is not None and head_dim < 1:
             raise UserError(f"head_dim={head_dim}: must be positive")
         inner = dim if head_dim is None else heads * head_dim
@@ -43,7 +47,9 @@ class FeedForward(nn.Sequential):
     """Two linear layers with GELU between."""
 
     def __init__(self, dim: int, hidden: int, out: int | None = None, dropout: float = 0.0) -> None:
-        super().__init__(nn.Linear(dim, hidden), nn.GELU(), Dropout(dropout), nn.Linear(hidden, out or dim))
+        super().__init__(
+            nn.Linear(dim, hidden), nn.GELU(), Dropout(dropout), nn.Linear(hidden, out or dim)
+        )
 
 
 class Block(nn.Module):
@@ -65,9 +71,15 @@ class Block(nn.Module):
         head_dim: int | None = None,
     ) -> None:
         super().__init__()
-        self.norm_self, self.attend_self = nn.LayerNorm(dim), Attention(dim, heads, head_dim=head_dim)
+        self.norm_self, self.attend_self = (
+            nn.LayerNorm(dim),
+            Attention(dim, heads, head_dim=head_dim),
+        )
         if memory_dim:
-            self.norm_cross, self.attend_cross = nn.LayerNorm(dim), Attention(dim, heads, memory_dim, head_dim)
+            self.norm_cross, self.attend_cross = (
+                nn.LayerNorm(dim),
+                Attention(dim, heads, memory_dim, head_dim),
+            )
         self.norm_feed, self.feed = nn.LayerNorm(dim), FeedForward(dim, hidden, dropout=dropout)
         self.memory_dim = memory_dim
 
@@ -86,7 +98,9 @@ class Block(nn.Module):
         return tokens + self.feed(self.norm_feed(tokens))
 
 
-def sine_position(mask: Bool[Tensor, "B h w"], dim: int, temperature: float = 20.0) -> Float[Tensor, "B h w D"]:
+def sine_position(
+    mask: Bool[Tensor, "B h w"], dim: int, temperature: float = 20.0
+) -> Float[Tensor, "B h w D"]:
     """Sines and cosines of the place of each cell, relative to the real part of the map (dim divisible by 4)."""
     y, x = mask.cumsum(1).float(), mask.cumsum(2).float()
     y, x = y / y[:, -1:].clamp_min(1), x / x[:, :, -1:].clamp_min(1)

@@ -28,12 +28,16 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     except (zipfile.BadZipFile, OSError, EOFError, ValueError):
         raise UserError(f"{path}: not a checkpoint, or a truncated one") from None
     if damaged is not None:
-        raise UserError(f"{path}: damaged ({damaged} in it is not what was written); train or copy it again")
+        raise UserError(
+            f"{path}: damaged ({damaged} in it is not what was written); train or copy it again"
+        )
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
         reason = str(error).partition("(1)")[0].partition("\n")[0].strip()  # without torch's advice
-        raise UserError(f"{path}: not a readable checkpoint ({reason or type(error).__name__})") from error
+        raise UserError(
+            f"{path}: not a readable checkpoint ({reason or type(error).__name__})"
+        ) from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise UserError(f"{path}: not a checkpoint of Lightning's (no state_dict)")
     return checkpoint
@@ -49,7 +53,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     recipe, vocabulary = checkpoint.get("recipe"), checkpoint.get("vocabulary")
     plain = isinstance(vocabulary, dict) and {"verbs", "hois", "rare"} <= vocabulary.keys()
     if not plain or not isinstance(recipe, dict) or not {"task", "data", "model"} <= recipe.keys():
-        raise UserError(f"{path}: not a checkpoint of an interaction run; train one with `rmlr-train`")
+        raise UserError(
+            f"{path}: not a checkpoint of an interaction run; train one with `rmlr-train`"
+        )
     return checkpoint
 
 
@@ -65,7 +71,9 @@ def plain_vocabulary(vocabulary: Vocabulary) -> dict[str, list]:
 def read_vocabulary(plain: dict[str, list]) -> Vocabulary:
     """The reverse of `plain_vocabulary`."""
     return Vocabulary(
-        tuple(plain["verbs"]), tuple((verb, thing) for verb, thing in plain["hois"]), frozenset(plain["rare"])
+        tuple(plain["verbs"]),
+        tuple((verb, thing) for verb, thing in plain["hois"]),
+        frozenset(plain["rare"]),
     )
 
 

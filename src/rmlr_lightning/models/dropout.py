@@ -16,7 +16,11 @@ class Dropout(nn.Dropout):
 
     def forward(self, input: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         dropped = round(self.p * STEPS)
-        ours = input.device.type == "cpu" and input.is_floating_point() and not torch.compiler.is_compiling()
+        ours = (
+            input.device.type == "cpu"
+            and input.is_floating_point()
+            and not torch.compiler.is_compiling()
+        )
         if not (self.training and ours and 0 < dropped < STEPS):
             return super().forward(input)
         drawn = torch.empty(-(-input.numel() // 4), dtype=torch.int64).random_(-(2**63), None)

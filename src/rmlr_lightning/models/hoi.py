@@ -4,9 +4,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from rmlr_lightning.detectors.external import with_external_detections
+from rmlr_lightning.detectors.transformers import Detector
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.models.detector import Detector
-from rmlr_lightning.models.given import with_given
 from rmlr_lightning.ops.pairing import pair
 from rmlr_lightning.ops.prior import log_prior
 from rmlr_lightning.ops.selection import Selection, select
@@ -57,7 +57,7 @@ class HOIModel(nn.Module):
         """One return type, in training and in evaluation."""
         scene = inputs.scene if inputs.scene is not None else self.detector(inputs.images)
         if inputs.given is not None:
-            scene = with_given(scene, inputs.given)
+            scene = with_external_detections(scene, inputs.given)
         scene = select(scene, self.selection, self.bucket)
         pairs = pair(scene.entities, self.allowed, self.bucket)
         features = self.remine(scene, inputs.images)

@@ -8,9 +8,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rmlr_lightning.models.attention import Block, FeedForward, sine_position
-from rmlr_lightning.models.evidence import Evidence
+from rmlr_lightning.models.pair_features import PairFeatures
 from rmlr_lightning.ops.masked import gather_rows, masked_mean
-from rmlr_lightning.ops.regions import extents, resample
+from rmlr_lightning.ops.roi import extents, resample
 from rmlr_lightning.ops.spatial import SPATIAL_DIM, spatial_encoding
 from rmlr_lightning.types import Pairs, Scene
 
@@ -22,7 +22,9 @@ def pair_layout(scene: Scene, pairs: Pairs) -> Float[Tensor, "B P 36"]:
     return spatial_encoding(human, thing, scene.sizes).clamp(-14, 14)
 
 
-def coarse_map(scene: Scene, features: Float[Tensor, "B C h w"], grid: tuple[int, int]) -> Float[Tensor, "B C gh gw"]:
+def coarse_map(
+    scene: Scene, features: Float[Tensor, "B C h w"], grid: tuple[int, int]
+) -> Float[Tensor, "B C gh gw"]:
     """The real part of the map, averaged to a grid."""
     return resample(features, grid, extents(scene.memory_mask, features))
 
@@ -35,7 +37,7 @@ class PairMLP(nn.Module):
         token_dim: int,
         map_dim: int,
         memory_dim: int,
-        evidence: partial[Evidence],
+        pair_features: partial[PairFeatures],
         dim: int = 128,
         hidden: int = 256,
         grid: Sequence[int] = (10, 14),
@@ -43,12 +45,14 @@ class PairMLP(nn.Module):
         super().__init__()
         self.dim = dim
         self.grid = tuple(grid)
-        self.evidence = evidence(token_dim=token_dim, map_dim=map_dim, dim=dim)
+        self.pair_features = pair_features(token_dim=token_dim, map_dim=map_dim, dim=dim)
         self.mlp = nn.Sequential(nn.LayerNorm(dim), FeedForward(dim, hidden))
 
-    def forward(self, scene: Scene, pairs: Pairs, features: Float[Tensor, "B C h w"]) -> Float[Tensor, "B P D"]:
+    def forward(
+        self, scene: Scene, pairs: Pairs, features: Float[Tensor, "B C h w"]
+    ) -> Float[Tensor, "B P D"]:
         coarse = coarse_map(scene, features, self.grid)
-        tokens = self.evidence(scene, pairs, pair_layout(scene, pairs), features, coarse)
+        tokens = self.pair_features(scene, pairs, pair_layout(scene, pairs), features, coarse)
         return tokens + self.mlp(tokens)
 
 
@@ -61,7 +65,7 @@ class IRE(nn.Module):
     Args:
         token_dim, map_dim, memory_dim: widths of the detector's tokens, the re-mined map and the detector's memory;
             a map_dim of 0 leaves cross-attention and global context out.
-        evidence: makes the first pair tokens.
+        pair_features: makes the first pair tokens.
         head_dim: width of a head of attention; the heads share `dim` if not given.
         grid: (rows, columns) the map is averaged to before it is attended to, so that the cost does not grow with
             the picture; details come from the regions.
@@ -72,7 +76,7 @@ class IRE(nn.Module):
         token_dim: int,
         map_dim: int,
         memory_dim: int,
-        evidence: partial[Evidence],
+        pair_features: partial[PairFeatures],
         dim: int = 128,
         heads: int = 4,
         hidden: int = 256,
@@ -83,19 +87,23 @@ class IRE(nn.Module):
     ) -> None:
         super().__init__()
         self.dim = dim
-        self.evidence = evidence(token_dim=token_dim, map_dim=map_dim, dim=dim)
+        self.pair_features = pair_features(token_dim=token_dim, map_dim=map_dim, dim=dim)
         self.grid = tuple(grid)
         self.map_dim = map_dim
-        self.blocks = nn.ModuleList(Block(dim, heads, hidden, map_dim, dropout, head_dim) for _ in range(layers))
+        self.blocks = nn.ModuleList(
+            Block(dim, heads, hidden, map_dim, dropout, head_dim) for _ in range(layers)
+        )
         self.norm = nn.LayerNorm(dim)
         self.spatial = nn.Linear(SPATIAL_DIM, dim)
         self.context = nn.Linear(map_dim, dim) if map_dim else None
         self.fuse = FeedForward(dim, hidden)
 
-    def forward(self, scene: Scene, pairs: Pairs, features: Float[Tensor, "B C h w"]) -> Float[Tensor, "B P D"]:
+    def forward(
+        self, scene: Scene, pairs: Pairs, features: Float[Tensor, "B C h w"]
+    ) -> Float[Tensor, "B P D"]:
         layout = pair_layout(scene, pairs)
         coarse = coarse_map(scene, features, self.grid)
-        tokens = self.evidence(scene, pairs, layout, features, coarse)
+        tokens = self.pair_features(scene, pairs, layout, features, coarse)
         memory = mask = None
         if self.map_dim:
             mask = torch.ones(len(coarse), *self.grid, dtype=torch.bool, device=coarse.device)
@@ -105,7 +113,9 @@ class IRE(nn.Module):
             tokens = block(tokens, pairs.mask, memory, mask)
         return tokens + self.fuse(self._situated(self.norm(tokens), layout, memory, mask))
 
-    def _situated(self, tokens: Tensor, layout: Tensor, memory: Tensor | None, mask: Tensor | None) -> Tensor:
+    def _situated(
+        self, tokens: Tensor, layout: Tensor, memory: Tensor | None, mask: Tensor | None
+    ) -> Tensor:
         """Tokens gated by where the two boxes lie, plus what the whole image is like."""
         tokens = tokens * (1 + self.spatial(layout.to(tokens.dtype)))
         if self.context is not None:

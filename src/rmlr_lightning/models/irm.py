@@ -7,10 +7,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rmlr_lightning.models.attention import Block
-from rmlr_lightning.types import Pairs, Scene, TextBank
+from rmlr_lightning.types import Pairs, Scene, TextEmbeddings
 from rmlr_lightning.vocabulary import Vocabulary
 
-Bank = Callable[[], TextBank]  # all IRMs may ask for the phrases' vectors when they are made; only `text` does
+Bank = Callable[
+    [], TextEmbeddings
+]  # all IRMs may ask for the phrases' vectors when they are made; only `text` does
 RATE = 0.01  # a classifier starts by saying "rarely" (focal loss, arXiv 1708.02002)
 
 
@@ -51,7 +53,9 @@ class IRM(nn.Module):
         head_dim: int | None = None,
     ) -> None:
         super().__init__()
-        blocks = (Block(dim, heads, hidden, dropout=dropout, head_dim=head_dim) for _ in range(layers))
+        blocks = (
+            Block(dim, heads, hidden, dropout=dropout, head_dim=head_dim) for _ in range(layers)
+        )
         self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(dim)
         self.classify = verb_classifier(dim, len(vocabulary.verbs))

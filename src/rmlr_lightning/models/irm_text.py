@@ -41,7 +41,9 @@ class TextIRM(nn.Module):
         scale: float = 10.0,
     ) -> None:
         super().__init__()
-        blocks = (Block(dim, heads, hidden, dropout=dropout, head_dim=head_dim) for _ in range(layers))
+        blocks = (
+            Block(dim, heads, hidden, dropout=dropout, head_dim=head_dim) for _ in range(layers)
+        )
         self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(dim)
         self.project = nn.Linear(dim, text_dim)
@@ -51,10 +53,14 @@ class TextIRM(nn.Module):
         if bank is not None:
             vectors = bank().sentences
             if vectors.shape[1] != text_dim:
-                raise UserError(f"model.irm.text_dim={text_dim}: the language model's width is {vectors.shape[1]}")
+                raise UserError(
+                    f"model.irm.text_dim={text_dim}: the language model's width is {vectors.shape[1]}"
+                )
             phrases = F.normalize(vectors - vectors.mean(0), dim=-1)
         self.register_buffer("phrases", phrases)
-        place = torch.full(vocabulary.allowed().shape, len(vocabulary.hois))  # the last row stands for "no such HOI"
+        place = torch.full(
+            vocabulary.allowed().shape, len(vocabulary.hois)
+        )  # the last row stands for "no such HOI"
         for hoi, (verb, thing) in enumerate(vocabulary.hois):
             place[thing, verb] = hoi
         self.register_buffer("place", place, persistent=False)

@@ -10,12 +10,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rmlr_lightning.detectors.transformers import IMAGENET_MEAN, IMAGENET_STD
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.models.detector import IMAGENET_MEAN, IMAGENET_STD
 from rmlr_lightning.types import Images, Scene
 
 
-class Nothing(nn.Module):
+class NoFeatures(nn.Module):
     """No re-mining: an image map without channels; pairs know the detector's tokens alone."""
 
     def __init__(self, memory_dim: int) -> None:
@@ -83,14 +83,18 @@ class Backbone(nn.Module):
         super().__init__()
         try:
             chosen = {key: value for key, value in options.items() if value is not None}
-            self.trunk = timm.create_model(name, features_only=True, pretrained=pretrained, **chosen)
+            self.trunk = timm.create_model(
+                name, features_only=True, pretrained=pretrained, **chosen
+            )
         except (RuntimeError, TypeError) as error:
             raise UserError(
                 f"model.remine.name={name!r}: timm knows no such network with features_only ({error})"
             ) from error
         reductions = self.trunk.feature_info.reduction()
         if stride not in reductions:
-            raise UserError(f"model.remine.stride={stride}: {name} has maps of strides {reductions}")
+            raise UserError(
+                f"model.remine.stride={stride}: {name} has maps of strides {reductions}"
+            )
         self.dim = dim
         self.first = reductions.index(stride)
         channels = self.trunk.feature_info.channels()[self.first :]
@@ -110,7 +114,9 @@ class Backbone(nn.Module):
         size = levels[0].shape[-2:]
         fused = self.lateral[0](levels[0])
         for lateral, level in zip(self.lateral[1:], levels[1:], strict=True):
-            fused = fused + F.interpolate(lateral(level), size, mode="bilinear", align_corners=False)
+            fused = fused + F.interpolate(
+                lateral(level), size, mode="bilinear", align_corners=False
+            )
         memory = self.memory(scene.memory * scene.memory_mask[:, None])
         fused = fused + F.interpolate(memory, size, mode="bilinear", align_corners=False)
         return self.smooth(fused)

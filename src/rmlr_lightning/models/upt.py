@@ -30,7 +30,9 @@ class Cooperative(nn.Module):
         self.weigh = nn.Linear(dim // heads * 3, 1)
         self.message, self.out = nn.Linear(dim // heads, dim // heads), nn.Linear(dim, dim)
         self.norm_attend, self.norm_feed = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.feed = nn.Sequential(nn.Linear(dim, 4 * dim), nn.ReLU(), Dropout(dropout), nn.Linear(4 * dim, dim))
+        self.feed = nn.Sequential(
+            nn.Linear(dim, 4 * dim), nn.ReLU(), Dropout(dropout), nn.Linear(4 * dim, dim)
+        )
         self.dropout = Dropout(dropout)
 
     def forward(
@@ -40,7 +42,9 @@ class Cooperative(nn.Module):
         y = F.relu(self.pairwise(places)).unflatten(-1, (self.heads, -1))  # B N N k c
         left, right, between = self.weigh.weight[0].chunk(3)
         weight = (x @ left)[:, :, None] + (x @ right)[:, None] + y @ between + self.weigh.bias
-        weight = weight.masked_fill(~mask[:, None, :, None], torch.finfo(weight.dtype).min).softmax(2)
+        weight = weight.masked_fill(~mask[:, None, :, None], torch.finfo(weight.dtype).min).softmax(
+            2
+        )
         read = torch.einsum("bijk,bijkc->bikc", weight, self.message(x[:, None] * y))
         tokens = self.norm_attend(tokens + self.dropout(self.out(F.relu(read).flatten(2))))
         return self.norm_feed(tokens + self.dropout(self.feed(tokens)))
@@ -95,7 +99,9 @@ class UnaryPairwise(nn.Module):
         self.fuse = MultiBranchFusion(2 * dim, representation, representation)
         self.context = MultiBranchFusion(memory_dim, representation, representation)
 
-    def forward(self, scene: Scene, pairs: Pairs, features: Float[Tensor, "B C h w"]) -> Float[Tensor, "B P D"]:
+    def forward(
+        self, scene: Scene, pairs: Pairs, features: Float[Tensor, "B C h w"]
+    ) -> Float[Tensor, "B P D"]:
         entities = scene.entities
         places = self._all_places(entities, scene.sizes)
         tokens = self.unary(entities.tokens)

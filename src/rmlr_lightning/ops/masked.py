@@ -7,7 +7,9 @@ from torch import Tensor
 
 def gather_rows(values: Tensor, index: Int[Tensor, "B K"]) -> Tensor:
     """values (B, N, ...) at index (B, K) -> (B, K, ...)."""
-    expanded = index.reshape(*index.shape, *[1] * (values.ndim - 2)).expand(*index.shape, *values.shape[2:])
+    expanded = index.reshape(*index.shape, *[1] * (values.ndim - 2)).expand(
+        *index.shape, *values.shape[2:]
+    )
     return torch.gather(values, 1, expanded)
 
 
@@ -17,7 +19,9 @@ def masked_mean(values: Float[Tensor, "B N D"], mask: Bool[Tensor, "B N"]) -> Fl
     return (values * weights).sum(1) / weights.sum(1).clamp_min(1)
 
 
-def compact(mask: Bool[Tensor, "B N"], multiple: int = 1) -> tuple[Int[Tensor, "B K"], Bool[Tensor, "B K"]]:
+def compact(
+    mask: Bool[Tensor, "B N"], multiple: int = 1
+) -> tuple[Int[Tensor, "B K"], Bool[Tensor, "B K"]]:
     """Bring the real rows of each image to the front, in order, and drop columns that no image needs.
 
     Returns:

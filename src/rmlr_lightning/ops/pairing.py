@@ -18,7 +18,11 @@ def pair(entities: Entities, allowed: Bool[Tensor, "80 V"], multiple: int = 1) -
     batch, count = entities.mask.shape
     human = entities.mask & (entities.labels == PERSON)
     thing = entities.mask & allowed.any(1)[entities.labels]
-    legal = human[:, :, None] & thing[:, None, :] & ~torch.eye(count, dtype=torch.bool, device=human.device)
+    legal = (
+        human[:, :, None]
+        & thing[:, None, :]
+        & ~torch.eye(count, dtype=torch.bool, device=human.device)
+    )
     index, mask = compact(legal.reshape(batch, count * count), multiple)
     index = torch.where(mask, index, 0)
     return Pairs(index // max(count, 1), index % max(count, 1), mask)

@@ -8,7 +8,11 @@ from rmlr_lightning.types import Detections, Entities, Pairs
 
 
 def detections(
-    scores: Float[Tensor, "B P V"], entities: Entities, pairs: Pairs, sizes: Tensor, most: int | None = None
+    scores: Float[Tensor, "B P V"],
+    entities: Entities,
+    pairs: Pairs,
+    sizes: Tensor,
+    most: int | None = None,
 ) -> list[Detections]:
     """All scored interactions of each image, by falling score, boxes in pixels of the file.
 
@@ -25,5 +29,7 @@ def detections(
         human, thing = pairs.human[image, pair], pairs.object[image, pair]
         scale = sizes[image].flip(0).repeat(2)
         boxes = entities.boxes[image].float() * scale
-        found.append(Detections(boxes[human], boxes[thing], entities.labels[image, thing], verb, score))
+        found.append(
+            Detections(boxes[human], boxes[thing], entities.labels[image, thing], verb, score)
+        )
     return found

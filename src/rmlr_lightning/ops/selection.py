@@ -16,10 +16,10 @@ PADDING = 80  # a class of its own, after COCO's
 class Selection(NamedTuple):
     """Thresholds of UPT (its `prepare_region_proposals`): confident entities, within bounds for people and objects."""
 
-    score: float = 0.2  # keep what is at least this sure ...
-    nms: float = 0.5  # ... and no double, of the same class
-    least: int = 3  # but so many people and so many objects, if there are any
-    most: int = 15  # and no more than so many of each
+    score_threshold: float = 0.2  # keep what is at least this sure ...
+    nms_iou: float = 0.5  # ... and no double, of the same class
+    min_instances: int = 3  # but so many people and so many objects, if there are any
+    max_instances: int = 15  # and no more than so many of each
 
 
 def select(scene: Scene, selection: Selection, multiple: int = 1) -> Scene:
@@ -28,15 +28,15 @@ def select(scene: Scene, selection: Selection, multiple: int = 1) -> Scene:
     The number of columns is what the fullest image of the batch needs, rounded up to `multiple`.
     """
     entities = scene.entities
-    keep = _without_doubles(entities, selection.nms)
+    keep = _without_doubles(entities, selection.nms_iou)
     person = entities.labels == PERSON
     rows = []
     for group in (keep & person, keep & ~person):
         score = torch.where(group, entities.scores, -1.0)
         score, order = score.sort(dim=1, descending=True, stable=True)
-        score, order = score[:, : selection.most], order[:, : selection.most]
-        early = torch.arange(score.shape[1], device=score.device) < selection.least
-        rows.append((order, (score >= 0) & ((score >= selection.score) | early)))
+        score, order = score[:, : selection.max_instances], order[:, : selection.max_instances]
+        early = torch.arange(score.shape[1], device=score.device) < selection.min_instances
+        rows.append((order, (score >= 0) & ((score >= selection.score_threshold) | early)))
     order = torch.cat([order for order, _ in rows], 1)
     front, mask = compact(torch.cat([real for _, real in rows], 1), multiple)
     order = torch.gather(order, 1, front)
@@ -66,4 +66,7 @@ def _without_doubles(entities: Entities, threshold: float) -> Tensor:
 def _blank(entities: Entities) -> Entities:
     """Zeros on the padding, so that nothing downstream depends on what happened to stand there."""
     mask = entities.mask
-    return Entities(*(torch.where(mask.reshape(*mask.shape, *[1] * (f.ndim - 2)), f, 0) for f in entities[:4]), mask)
+    return Entities(
+        *(torch.where(mask.reshape(*mask.shape, *[1] * (f.ndim - 2)), f, 0) for f in entities[:4]),
+        mask,
+    )

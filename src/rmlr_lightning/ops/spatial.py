@@ -10,7 +10,10 @@ SPATIAL_DIM = 36
 
 
 def spatial_encoding(
-    boxes_h: Float[Tensor, "B P 4"], boxes_o: Float[Tensor, "B P 4"], sizes: Int[Tensor, "B 2"], eps: float = 1e-6
+    boxes_h: Float[Tensor, "B P 4"],
+    boxes_o: Float[Tensor, "B P 4"],
+    sizes: Int[Tensor, "B 2"],
+    eps: float = 1e-6,
 ) -> Float[Tensor, "B P 36"]:
     """Centres, widths, heights, areas, aspects, overlap and directed distances, and the logarithms of all 18.
 
@@ -18,7 +21,9 @@ def spatial_encoding(
     [0, 1]); `sizes` (height, width) gives widths and heights a common unit where they are compared.
     """
     boxes_h, boxes_o = boxes_h.float(), boxes_o.float()
-    aspect = (sizes[:, 1] / sizes[:, 0].clamp_min(1)).to(boxes_h.dtype)[:, None]  # width of the image in heights
+    aspect = (sizes[:, 1] / sizes[:, 0].clamp_min(1)).to(boxes_h.dtype)[
+        :, None
+    ]  # width of the image in heights
     (xh, yh, wh, hh), (xo, yo, wo, ho) = _centre(boxes_h), _centre(boxes_o)
     dx, dy = (xo - xh) / (wh + eps), (yo - yh) / (hh + eps)
     features = torch.stack(

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torchmetrics.detection import MeanAveragePrecision
 from torchvision.ops import box_convert
 
-from rmlr_lightning.models.detector import Detector
-from rmlr_lightning.models.network import save_network
-from rmlr_lightning.ops.regions import to_canvas
+from rmlr_lightning.detectors.transformers import Detector
+from rmlr_lightning.detectors.weights import save_network
+from rmlr_lightning.ops.roi import to_canvas
 from rmlr_lightning.tasks.optim import AdamWRecipe
 from rmlr_lightning.types import Batch, BoxTarget
 from rmlr_lightning.vocabulary import COCO_OBJECTS
@@ -28,7 +28,11 @@ class DetectionTask(LightningModule):
     """
 
     def __init__(
-        self, detector: Detector, optim: AdamWRecipe, dense: nn.Module | None = None, dense_weight: float = 1.0
+        self,
+        detector: Detector,
+        optim: AdamWRecipe,
+        dense: nn.Module | None = None,
+        dense_weight: float = 1.0,
     ) -> None:
         super().__init__()
         self.detector = detector.to(memory_format=torch.channels_last)
@@ -39,7 +43,9 @@ class DetectionTask(LightningModule):
         self.average_precision = MeanAveragePrecision(class_metrics=True, extended_summary=True)
         self.average_precision.warn_on_many_detections = False
         class_of = torch.full((len(COCO_OBJECTS),), -1)
-        class_of[detector.labels[detector.labels >= 0]] = torch.nonzero(detector.labels >= 0).flatten()
+        class_of[detector.labels[detector.labels >= 0]] = torch.nonzero(
+            detector.labels >= 0
+        ).flatten()
         self.register_buffer("class_of", class_of, persistent=False)
 
     def labels(self, targets: list[BoxTarget]) -> list[dict[str, Tensor]]:
@@ -48,7 +54,9 @@ class DetectionTask(LightningModule):
         for target in targets:
             classes = self.class_of[target.labels]
             keep = (classes >= 0) & ~target.crowd
-            boxes = box_convert(target.boxes[keep] / target.size.flip(0).repeat(2), "xyxy", "cxcywh")
+            boxes = box_convert(
+                target.boxes[keep] / target.size.flip(0).repeat(2), "xyxy", "cxcywh"
+            )
             labels.append({"class_labels": classes[keep], "boxes": boxes})
         return labels
 
@@ -60,7 +68,10 @@ class DetectionTask(LightningModule):
         self.log("train/loss_set", loss.detach(), batch_size=len(labels), prog_bar=True)
         if self.dense is not None:
             scales = to_canvas(images.mask)  # the cells of the maps are those of the canvas
-            boxes = [box_convert(t["boxes"], "cxcywh", "xyxy") * s for t, s in zip(labels, scales, strict=True)]
+            boxes = [
+                box_convert(t["boxes"], "cxcywh", "xyxy") * s
+                for t, s in zip(labels, scales, strict=True)
+            ]
             maps = self.detector.maps(outputs.encoder_last_hidden_state, images.mask.shape[-2:])
             dense = self.dense(maps, boxes, [label["class_labels"] for label in labels])
             self.log("train/loss_dense", dense.detach(), batch_size=len(labels), prog_bar=True)
@@ -80,7 +91,9 @@ class DetectionTask(LightningModule):
                     "labels": entities.labels[image],
                 }
             )
-            true.append({"boxes": target.boxes, "labels": target.labels, "iscrowd": target.crowd.long()})
+            true.append(
+                {"boxes": target.boxes, "labels": target.labels, "iscrowd": target.crowd.long()}
+            )
         self.average_precision.update(found, true)
 
     test_step = validation_step
@@ -95,7 +108,11 @@ class DetectionTask(LightningModule):
         values = self.average_precision.compute()
         self.average_precision.reset()
         self.log_dict(
-            {f"{split}/ap": values["map"], f"{split}/ap50": values["map_50"], f"{split}/ap_small": values["map_small"]},
+            {
+                f"{split}/ap": values["map"],
+                f"{split}/ap50": values["map_50"],
+                f"{split}/ap_small": values["map_small"],
+            },
             prog_bar=True,
         )
         for index, label in enumerate(values["classes"].reshape(-1).tolist()):

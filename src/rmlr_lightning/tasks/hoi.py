@@ -11,15 +11,15 @@ from torch import Tensor, nn
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.losses.alignment import Alignment
 from rmlr_lightning.models.checkpoint import check_vocabulary, plain_vocabulary, read_vocabulary
-from rmlr_lightning.models.evidence import without_biases
 from rmlr_lightning.models.hoi import HOIModel
-from rmlr_lightning.ops.associate import associate
+from rmlr_lightning.models.pair_features import without_biases
 from rmlr_lightning.ops.masked import gather_rows
+from rmlr_lightning.ops.matching import match_pairs
 from rmlr_lightning.ops.postprocess import detections
-from rmlr_lightning.ops.prior import scored
+from rmlr_lightning.ops.prior import verb_scores
+from rmlr_lightning.tasks.metrics import SplitScores
 from rmlr_lightning.tasks.optim import AdamWRecipe
-from rmlr_lightning.tasks.scores import SplitScores
-from rmlr_lightning.types import Batch, Detections, Inputs, Prediction, Target, TextBank
+from rmlr_lightning.types import Batch, Detections, Inputs, Prediction, Target, TextEmbeddings
 from rmlr_lightning.vocabulary import Vocabulary
 
 DETECTOR = "model.detector."
@@ -41,7 +41,7 @@ class HOITask(LightningModule):
         vocabulary: of the data.
         text: makes the bank of the vocabulary's phrases, if a loss or the classifier asks for it. The model's forward
             never sees text.
-        same_object: see `ops.associate`.
+        same_object: see `ops.match_pairs`.
         twins: a world.json of the embedded world, to report the accuracy on its test split's twins; None for none.
         unseen: which HOIs training must not see (`ops.unseen`): they are neither positives nor negatives of
             any loss, and evaluation reports them apart. None: all are seen.
@@ -54,7 +54,7 @@ class HOITask(LightningModule):
         losses: Mapping[str, nn.Module | Callable[..., nn.Module]],
         optim: AdamWRecipe,
         vocabulary: Vocabulary,
-        text: Callable[[Vocabulary], TextBank] | None = None,
+        text: Callable[[Vocabulary], TextEmbeddings] | None = None,
         same_object: bool = True,
         twins: str | None = None,
         role_truth: Mapping[str, Any] | None = None,
@@ -76,8 +76,12 @@ class HOITask(LightningModule):
         )
         self.optim = optim
         self.same_object = same_object
-        self.kept: list[tuple[Target, Detections]] | None = None  # set to [] to keep what evaluation finds
-        self.recipe: dict[str, Any] = {}  # the configuration, kept in checkpoints so that they can be used alone
+        self.kept: list[tuple[Target, Detections]] | None = (
+            None  # set to [] to keep what evaluation finds
+        )
+        self.recipe: dict[
+            str, Any
+        ] = {}  # the configuration, kept in checkpoints so that they can be used alone
         self.register_buffer("finite", torch.tensor(True), persistent=False)  # all losses so far
         role_truth = role_truth or {}
         self.scores = nn.ModuleDict(
@@ -93,8 +97,10 @@ class HOITask(LightningModule):
 
     def detect(self, prediction: Prediction, most: int | None = None) -> list[Detections]:
         """HOI detections of a batch, boxes in pixels of the files."""
-        scores = scored(prediction.logits, self.model.prior(prediction))
-        found = detections(scores, prediction.scene.entities, prediction.pairs, prediction.scene.sizes, most)
+        scores = verb_scores(prediction.logits, self.model.prior(prediction))
+        found = detections(
+            scores, prediction.scene.entities, prediction.pairs, prediction.scene.sizes, most
+        )
         return [Detections(*(field.cpu() for field in image)) for image in found]
 
     def on_train_batch_start(self, batch: Batch, index: int) -> None:
@@ -103,7 +109,7 @@ class HOITask(LightningModule):
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         prediction = self.model(batch.inputs)
-        labels = associate(
+        labels = match_pairs(
             prediction.scene.entities,
             prediction.pairs,
             batch.targets,
@@ -116,8 +122,12 @@ class HOITask(LightningModule):
         terms = {name: loss(prediction, labels, prior) for name, loss in self.losses.items()}
         total = torch.stack(list(terms.values())).sum()
         self.finite = self.finite & total.detach().isfinite()
-        logged = {f"train/loss_{name}": term.detach() for name, term in terms.items()} | {"train/loss": total.detach()}
-        self.log_dict(logged, batch_size=len(batch.targets), prog_bar=True, on_step=False, on_epoch=True)
+        logged = {f"train/loss_{name}": term.detach() for name, term in terms.items()} | {
+            "train/loss": total.detach()
+        }
+        self.log_dict(
+            logged, batch_size=len(batch.targets), prog_bar=True, on_step=False, on_epoch=True
+        )
         return total
 
     def on_train_epoch_end(self) -> None:
@@ -149,7 +159,9 @@ class HOITask(LightningModule):
             self.kept += zip(batch.targets, found, strict=True)
 
     def on_validation_epoch_end(self) -> None:
-        self.log_dict(self.scores["val"].compute(), prog_bar=True, sync_dist=True)  # equal on all processes already
+        self.log_dict(
+            self.scores["val"].compute(), prog_bar=True, sync_dist=True
+        )  # equal on all processes already
 
     def on_test_epoch_end(self) -> None:
         self.log_dict(self.scores["test"].compute(), sync_dist=True)
@@ -158,9 +170,14 @@ class HOITask(LightningModule):
         return self.optim(self, int(self.trainer.estimated_stepping_batches))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        for key in {"state_dict", "current_model_state"} & checkpoint.keys():  # the latter with callbacks=ema
+        for key in {
+            "state_dict",
+            "current_model_state",
+        } & checkpoint.keys():  # the latter with callbacks=ema
             state = checkpoint[key]
-            checkpoint[key] = {name: value for name, value in state.items() if not name.startswith(DETECTOR)}
+            checkpoint[key] = {
+                name: value for name, value in state.items() if not name.startswith(DETECTOR)
+            }
         checkpoint["detector_hash"] = self.model.detector.hash
         checkpoint["vocabulary"] = plain_vocabulary(self.vocabulary)
         checkpoint["recipe"] = self.recipe
@@ -169,9 +186,13 @@ class HOITask(LightningModule):
         check_checkpoint(self, checkpoint)
 
 
-def _bank(text: Callable[[Vocabulary], TextBank] | None, vocabulary: Vocabulary) -> TextBank:
+def _bank(
+    text: Callable[[Vocabulary], TextEmbeddings] | None, vocabulary: Vocabulary
+) -> TextEmbeddings:
     if text is None:
-        raise UserError("the losses or the classifier need text; add text=minilm, or another of conf/text")
+        raise UserError(
+            "the losses or the classifier need text; add text=minilm, or another of conf/text"
+        )
     return text(vocabulary)
 
 
@@ -182,17 +203,25 @@ def check_checkpoint(task: HOITask, checkpoint: dict[str, Any], path: str = "che
     """
     for key in {"state_dict", "current_model_state"} & checkpoint.keys():
         checkpoint[key] = without_biases(checkpoint[key])
-    ours = {name: value.shape for name, value in task.state_dict().items() if not name.startswith(DETECTOR)}
+    ours = {
+        name: value.shape
+        for name, value in task.state_dict().items()
+        if not name.startswith(DETECTOR)
+    }
     theirs = {
         name: value.shape
         for name, value in checkpoint["state_dict"].items()
         if task.losses or not name.startswith(LOSSES)
     }
     if ours != theirs:
-        odd = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+        odd = sorted(
+            name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)
+        )
         raise UserError(
             f"{path}: made by another model ({len(odd)} parts differ, such as {odd[0]}); use its own recipe"
         )
     if checkpoint.get("detector_hash") != task.model.detector.hash:
-        raise UserError(f"{path}: trained on top of another detector; give the detector weights it was trained with")
+        raise UserError(
+            f"{path}: trained on top of another detector; give the detector weights it was trained with"
+        )
     check_vocabulary(read_vocabulary(checkpoint["vocabulary"]), task.vocabulary, path, "the data")

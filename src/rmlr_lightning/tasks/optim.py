@@ -45,7 +45,12 @@ class AdamWRecipe:
         warmup: float = 0.0,
         betas: tuple[float, float] = (0.9, 0.999),
     ) -> None:
-        for name, value in {"lr": lr, "weight_decay": weight_decay, "warmup": warmup, **dict(lr_of or {})}.items():
+        for name, value in {
+            "lr": lr,
+            "weight_decay": weight_decay,
+            "warmup": warmup,
+            **dict(lr_of or {}),
+        }.items():
             if not isinstance(value, (int, float)) or not 0 <= value < math.inf:
                 raise UserError(f"optim.{name}={value}: expected a number from 0")
         self.lr, self.weight_decay, self.warmup, self.schedule = lr, weight_decay, warmup, schedule
@@ -60,7 +65,10 @@ class AdamWRecipe:
                 lr = next((rate for part, rate in self.lr_of.items() if part in name), self.lr)
                 decay = self.weight_decay if parameter.ndim > 1 else 0.0
                 groups.setdefault((lr, decay), []).append(parameter)
-        return [{"params": group, "lr": lr, "weight_decay": decay} for (lr, decay), group in groups.items()]
+        return [
+            {"params": group, "lr": lr, "weight_decay": decay}
+            for (lr, decay), group in groups.items()
+        ]
 
     def factor(self, done: int, total: int) -> float:
         """What the learning rates are multiplied by after `done` of `total` steps."""
@@ -73,4 +81,7 @@ class AdamWRecipe:
         # Lightning refuses to clip gradients of an optimiser that unscales them itself; without this it does both
         optimizer._step_supports_amp_scaling = False
         scheduler = LambdaLR(optimizer, lambda done: self.factor(done, total_steps))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }

@@ -16,12 +16,14 @@ from safetensors.torch import load_file, save
 from torch.nn.utils.rnn import pad_sequence
 
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.text.encoder import TextEncoder
 from rmlr_lightning.text.prompts import TEMPLATE, Phrase, Say, phrases, plain
-from rmlr_lightning.text.teacher import Teacher
-from rmlr_lightning.types import TextBank
+from rmlr_lightning.types import TextEmbeddings
 from rmlr_lightning.vocabulary import Vocabulary
 
-LAYOUT = 1  # of the file and of what goes into its name; change it when `encode` gives other vectors
+LAYOUT = (
+    1  # of the file and of what goes into its name; change it when `encode` gives other vectors
+)
 
 
 class Source:
@@ -36,7 +38,7 @@ class Source:
 
     def __init__(
         self,
-        teacher: Teacher,
+        teacher: TextEncoder,
         templates: Sequence[str] = (TEMPLATE,),
         say: Say = plain,
         folder: str | Path | None = None,
@@ -52,10 +54,19 @@ class Source:
         """Where the bank of this vocabulary is kept."""
         if self.folder is None:
             return None
-        facts = [LAYOUT, self.teacher.fingerprint(), vocabulary.verbs, vocabulary.hois, self.phrases(vocabulary)]
-        return self.folder / f"{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]}.safetensors"
+        facts = [
+            LAYOUT,
+            self.teacher.fingerprint(),
+            vocabulary.verbs,
+            vocabulary.hois,
+            self.phrases(vocabulary),
+        ]
+        return (
+            self.folder
+            / f"{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]}.safetensors"
+        )
 
-    def __call__(self, vocabulary: Vocabulary) -> TextBank:
+    def __call__(self, vocabulary: Vocabulary) -> TextEmbeddings:
         """From disk, or encoded now and kept."""
         file = self.file(vocabulary)
         if file is not None and file.is_file():
@@ -66,39 +77,45 @@ class Source:
         return bank
 
 
-def encode(said: Sequence[Sequence[Phrase]], teacher: Teacher) -> TextBank:
+def encode(said: Sequence[Sequence[Phrase]], teacher: TextEncoder) -> TextEmbeddings:
     """The bank of phrases: one row an HOI, with its phrase in each template."""
     encoded = iter(teacher.encode([phrase for row in said for phrase in row]))
     rows = [[next(encoded) for _ in row] for row in said]
     content = [torch.tensor([flag for phrase in row for flag in phrase.content]) for row in said]
-    return TextBank(
+    return TextEmbeddings(
         sentences=torch.stack([torch.stack([one.sentence for one in row]).mean(0) for row in rows]),
-        words=pad_sequence([torch.cat([one.words for one in row]) for row in rows], batch_first=True),
+        words=pad_sequence(
+            [torch.cat([one.words for one in row]) for row in rows], batch_first=True
+        ),
         words_mask=pad_sequence([torch.ones_like(flags) for flags in content], batch_first=True),
         content=pad_sequence(content, batch_first=True),
     )
 
 
-def read(file: Path) -> TextBank:
+def read(file: Path) -> TextEmbeddings:
     """What `write` wrote."""
     try:
-        return TextBank(**load_file(file))
+        return TextEmbeddings(**load_file(file))
     except (SafetensorError, TypeError, OSError) as error:
         raise UserError(f"{file}: not a text bank that can be read ({error}); delete it") from error
 
 
-def write(bank: TextBank, file: Path) -> None:
+def write(bank: TextEmbeddings, file: Path) -> None:
     """All at once: other processes see the whole file or none. Two that write the same name write the same bank."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         handle, scratch = tempfile.mkstemp(dir=file.parent, suffix=".part")
         try:
             with os.fdopen(handle, "wb") as out:
-                out.write(save({name: value.contiguous() for name, value in bank._asdict().items()}))
+                out.write(
+                    save({name: value.contiguous() for name, value in bank._asdict().items()})
+                )
             os.chmod(scratch, 0o644)  # mkstemp makes it the owner's alone
             os.replace(scratch, file)
         except BaseException:
             Path(scratch).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise UserError(f"text.folder={file.parent}: cannot be written ({error.strerror}); choose another") from error
+        raise UserError(
+            f"text.folder={file.parent}: cannot be written ({error.strerror}); choose another"
+        ) from error

@@ -19,26 +19,47 @@ class LanguageModel:
     def __init__(self, name: str, model: nn.Module, tokenizer) -> None:
         self.name, self.tokenizer = name, tokenizer
         self.projection = getattr(model, "text_projection", None)  # CLIP and its kin
-        encoder = model.get_encoder() if getattr(model.config, "is_encoder_decoder", False) else model
+        encoder = (
+            model.get_encoder() if getattr(model.config, "is_encoder_decoder", False) else model
+        )
         self.encoder = getattr(encoder, "text_model", encoder).eval().requires_grad_(False)
 
     def __call__(
         self, texts: list[str]
-    ) -> tuple[Float[Tensor, "B L E"], Bool[Tensor, "B L"], Int[Tensor, "B L 2"], Float[Tensor, "B E"] | None]:
+    ) -> tuple[
+        Float[Tensor, "B L E"],
+        Bool[Tensor, "B L"],
+        Int[Tensor, "B L 2"],
+        Float[Tensor, "B E"] | None,
+    ]:
         """Last hidden states, their mask, the characters of each token, and what the model pools by itself."""
-        limit = min(self.tokenizer.model_max_length, getattr(self.encoder.config, "max_position_embeddings", 10**9))
-        tokens = self.tokenizer(texts, padding=True, return_offsets_mapping=True, return_tensors="pt")
+        limit = min(
+            self.tokenizer.model_max_length,
+            getattr(self.encoder.config, "max_position_embeddings", 10**9),
+        )
+        tokens = self.tokenizer(
+            texts, padding=True, return_offsets_mapping=True, return_tensors="pt"
+        )
         offsets, mask = tokens.pop("offset_mapping"), tokens["attention_mask"]
         if mask.shape[1] > limit:
             longest = max(texts, key=len)
-            raise UserError(f"{self.name} reads at most {limit} tokens; shorten the text template of {longest!r}")
+            raise UserError(
+                f"{self.name} reads at most {limit} tokens; shorten the text template of {longest!r}"
+            )
         out = self.encoder(**tokens)
-        return out.last_hidden_state.float(), mask.bool(), offsets, getattr(out, "pooler_output", None)
+        return (
+            out.last_hidden_state.float(),
+            mask.bool(),
+            offsets,
+            getattr(out, "pooler_output", None),
+        )
 
     def first(self, states: Float[Tensor, "B L E"]) -> Float[Tensor, "B E"]:
         """The state of the first token."""
         if self.projection is not None:
-            raise UserError(f"{self.name}: its first token sees no text; take text.teacher.pooling=pooled")
+            raise UserError(
+                f"{self.name}: its first token sees no text; take text.teacher.pooling=pooled"
+            )
         return states[:, 0]
 
     def pooled(
@@ -77,5 +98,7 @@ def load(name: str, revision: str | None) -> LanguageModel:
             "set text.teacher.name=FOLDER or take text=minilm"
         ) from error
     if not getattr(tokenizer, "is_fast", False):
-        raise UserError(f"language model {name!r} has no fast tokenizer, which aligns tokens to words; choose another")
+        raise UserError(
+            f"language model {name!r} has no fast tokenizer, which aligns tokens to words; choose another"
+        )
     return LanguageModel(name, model, tokenizer)

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from lemminflect import getInflection
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.text.details import clause
-from rmlr_lightning.text.wording import CLAUSE_FUNCTION_WORDS, FUNCTION_WORDS, NOUNS, VERBS, WHOLE
+from rmlr_lightning.text.lexicon import CLAUSE_FUNCTION_WORDS, FUNCTION_WORDS, NOUNS, VERBS, WHOLE
+from rmlr_lightning.text.lexicon_details import clause
 from rmlr_lightning.vocabulary import COCO_OBJECTS, NO_INTERACTION, Vocabulary, hicodet, vcoco
 
 SLOT = "{interaction}"
@@ -39,7 +39,11 @@ Say = Callable[[str, str], Phrase]  # (verb name, object name) -> what goes into
 def phrase(text: str, function_words: frozenset[str]) -> Phrase:
     """All words are content but the function words."""
     found = list(WORD.finditer(text))
-    return Phrase(text, tuple(m.span() for m in found), tuple(m[0].lower() not in function_words for m in found))
+    return Phrase(
+        text,
+        tuple(m.span() for m in found),
+        tuple(m[0].lower() not in function_words for m in found),
+    )
 
 
 def noun(obj: str) -> str:
@@ -82,7 +86,9 @@ def fill(template: str, interaction: Phrase) -> Phrase:
     if template.count(SLOT) != 1:
         raise UserError(f"text template {template!r} must have one {SLOT}, as in {TEMPLATE!r}")
     before, after = (
-        Phrase(part, tuple(m.span() for m in WORD.finditer(part)), (False,) * len(WORD.findall(part)))
+        Phrase(
+            part, tuple(m.span() for m in WORD.finditer(part)), (False,) * len(WORD.findall(part))
+        )
         for part in template.split(SLOT)
     )
     return join(join(before, interaction), after)
@@ -93,14 +99,21 @@ def phrases(
 ) -> tuple[tuple[Phrase, ...], ...]:
     """For each HOI, in the vocabulary's order, its phrase in each template."""
     if isinstance(templates, str) or not templates:
-        raise UserError(f"text templates={templates!r}: give a list with at least one, as in [{TEMPLATE!r}]")
+        raise UserError(
+            f"text templates={templates!r}: give a list with at least one, as in [{TEMPLATE!r}]"
+        )
     said = (say(vocabulary.verbs[verb], COCO_OBJECTS[obj]) for verb, obj in vocabulary.hois)
-    return tuple(tuple(fill(template, interaction) for template in templates) for interaction in said)
+    return tuple(
+        tuple(fill(template, interaction) for template in templates) for interaction in said
+    )
 
 
 def main(which: str = "hicodet", how: str = "plain") -> None:
     """Print a vocabulary's phrases, one a line."""
-    vocabularies, ways = {"hicodet": hicodet, "vcoco": vcoco}, {"plain": plain, "detailed": detailed}
+    vocabularies, ways = (
+        {"hicodet": hicodet, "vcoco": vcoco},
+        {"plain": plain, "detailed": detailed},
+    )
     if which not in vocabularies or how not in ways:
         sys.exit(f"error: {which} {how}: give hicodet or vcoco, then plain or detailed")
     for (one,) in phrases(vocabularies[which](), say=ways[how]):

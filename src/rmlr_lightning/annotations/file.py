@@ -1,0 +1,96 @@
+"""Opening an annotation file, and saying in one line what is wrong with it."""
+
+import gzip
+import json
+import zlib
+from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rmlr_lightning.errors import UserError
+
+_NOUNS = {dict: "an object", list: "a list", str: "a string"}
+
+
+class AnnotationError(UserError, ValueError):
+    """An annotation file that is missing, broken or contradicts itself."""
+
+
+class AnnotationFile(NamedTuple):
+    """A file on disk, what it should be, and where to get it: all that a message about it needs."""
+
+    path: Path
+    expected: str
+    source: str
+
+    def error(self, problem: str) -> AnnotationError:
+        """The exception to raise; its message is one line, whatever the file holds."""
+        return AnnotationError(
+            " ".join(f"{self.path}: {problem}; expected {self.expected}; {self.source}".split())
+        )
+
+    def read(self) -> bytes:
+        """The file's bytes, decompressed where it is gzip (told by its content, not its name).
+
+        Raises:
+            AnnotationError: missing, unreadable, empty or a truncated archive.
+        """
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            raise self.error("no such file") from None
+        except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+            raise self.error(
+                f"cannot be read ({getattr(error, 'strerror', None) or error})"
+            ) from error
+        if content[:2] == b"\x1f\x8b":
+            try:
+                content = gzip.decompress(content)
+            except (OSError, EOFError, zlib.error) as error:
+                raise self.error(f"broken or truncated gzip archive ({error})") from error
+        if not content.strip():
+            raise self.error("the file is empty")
+        return content
+
+    def json(self, content: bytes | None = None) -> Any:
+        """The file parsed as JSON; `content` when it has been read already."""
+        content = self.read() if content is None else content
+        try:
+            return json.loads(content)
+        except (
+            ValueError,
+            RecursionError,
+        ) as error:  # ValueError: also bad UTF-8, and integers of 5,000 digits
+            raise self.error(f"broken or truncated JSON ({error})") from error
+
+    def member(self, record: Any, key: str, kind: type, where: str = "the file") -> Any:
+        """record[key], checked to be there and of its kind."""
+        if not isinstance(record, dict):
+            raise self.error(f"{where} is {shown(record)}, not an object")
+        if key not in record:
+            raise self.error(f"{where} has no key {key!r}")
+        if not isinstance(record[key], kind):
+            raise self.error(f"{key!r} of {where} is {shown(record[key])}, not {_NOUNS[kind]}")
+        return record[key]
+
+    def names(self, record: Any, key: str, where: str = "the file") -> list[str]:
+        """record[key], checked to be a list of different, non-empty strings."""
+        names = self.member(record, key, list, where)
+        self.check_names(names, f"{key!r} of {where}")
+        return names
+
+    def check_names(self, names: list, what: str) -> None:
+        for name in names:
+            if not isinstance(name, str) or not name:
+                raise self.error(f"{what} holds {shown(name)}, not a name")
+        if len(set(names)) < len(names):
+            twice = next(name for name, count in Counter(names).items() if count > 1)
+            raise self.error(f"{what} holds {shown(twice)} twice")
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: short, whatever the file holds."""
+    if isinstance(value, (list, tuple, dict, bytes)):
+        return f"a {type(value).__name__} of {len(value)}"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

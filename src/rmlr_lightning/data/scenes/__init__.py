@@ -1,1 +1,0 @@
-"""The scene cache: what the frozen detector says, stored once and read in every epoch of every run (docs/CACHE.md)."""

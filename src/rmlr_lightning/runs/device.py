@@ -1,0 +1,22 @@
+"""The device that a user names."""
+
+import torch
+
+from rmlr_lightning.errors import UserError
+
+
+def device_of(name: str, option: str) -> torch.device:
+    """The torch device of that name, after it was seen to work.
+
+    Raises:
+        UserError: `option` names none, or one that this machine lacks.
+    """
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(
+            f"{option} {name}: not a device of this machine ({reason}); try cpu or cuda"
+        ) from None
+    return device

@@ -1,0 +1,195 @@
+"""Opening a detection file: columns of an npz or a json, plain or gzip, with messages that name file, key and row."""
+
+import gzip
+import io
+import json
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from rmlr_lightning.errors import UserError
+
+
+def read_content(path: Path) -> Any:
+    """What a file holds: {key: array} of an npz, what a json says, or the bytes of anything else.
+
+    Raises:
+        UserError: missing, empty, broken or cut off.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(2)
+            content = b"" if start == b"PK" else start + file.read()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
+    if start == b"\x1f\x8b":
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error) as error:
+            raise UserError(
+                f"{path}: broken or truncated gzip archive ({error}); write or copy it again"
+            ) from None
+        start = content[:2]
+    if start == b"PK":
+        with io.BytesIO(content) if content else path.open("rb") as source:
+            return _arrays(path, source)
+    if not content.strip():
+        raise UserError(f"{path}: the file is empty; no detections at all are columns without rows")
+    if content.lstrip()[:1] in (b"{", b"["):
+        try:
+            return json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise UserError(
+                f"{path}: broken or truncated JSON ({error}); write or copy it again"
+            ) from None
+    return content
+
+
+class Columns:
+    """The columns of a table of detections, taken out and checked one by one.
+
+    Args:
+        path: for messages.
+        content: {key: array or list}.
+    """
+
+    def __init__(self, path: Path, content: dict) -> None:
+        self.path = path
+        self.content = content
+        self.rows: int | None = None
+        self._first = ""
+
+    def error(self, problem: str) -> UserError:
+        """One line about this file."""
+        return UserError(f"{self.path}: {' '.join(problem.split())}")
+
+    def raw(self, key: str) -> Any:
+        if key not in self.content:
+            found = ", ".join(str(k) for k in list(self.content)[:8]) or "nothing"
+            raise self.error(f"has no key {key!r}; found {found}")
+        return self.content[key]
+
+    def numbers(self, key: str, width: int | None = None, missing: bool = False) -> np.ndarray:
+        """A column of floats, (K,) or (K, width); NaN and None only where `missing` allows."""
+        values = self.raw(key)
+        if not isinstance(values, np.ndarray):
+            if not isinstance(values, list):
+                raise self.error(f"{key!r} is not {_shape(width)} of numbers")
+            empty = [None] * (width or 0) if width is None else [None] * width
+            values = (
+                [empty if missing and value is None else value for value in values]
+                if missing
+                else values
+            )
+            try:
+                values = np.array(values, dtype=np.float64)
+            except (ValueError, TypeError, OverflowError):
+                raise self.error(f"{key!r} is not {_shape(width)} of numbers") from None
+        if values.dtype.kind not in "fiu":
+            raise self.error(f"{key!r} has the type {values.dtype}, not numbers")
+        if values.dtype == np.float16 or values.dtype.kind != "f":
+            values = values.astype(np.float32 if values.dtype == np.float16 else np.float64)
+        values = self._shaped(key, values, width)
+        if not missing:
+            # A sum is finite unless a number is not (or it overflows): most files need no second look.
+            with np.errstate(over="ignore", invalid="ignore"):
+                suspicious = not np.isfinite(values.sum(dtype=np.float64))
+            if suspicious:
+                bad = np.isnan(values) if width is None else ~np.isfinite(values)
+                self._refuse(
+                    key, values, bad.reshape(len(values), -1).any(axis=1), "must be a number"
+                )
+        return values
+
+    def integers(self, key: str, limit: int | None, what: str) -> np.ndarray:
+        """A column of integers, in [0, limit) if there is a limit."""
+        values = self.raw(key)
+        if not isinstance(values, np.ndarray):
+            try:
+                values = np.array(values)
+            except (ValueError, TypeError, OverflowError):
+                raise self.error(f"{key!r} is not a list of integers") from None
+        values = self._shaped(key, values, None)
+        if not len(values):
+            return np.zeros(0, dtype=np.int64)
+        if values.dtype.kind == "f":
+            with np.errstate(invalid="ignore"):
+                whole = (values == np.floor(values)) & (np.abs(values) < 2**53)
+            self._refuse(key, values, ~whole, "must be an integer")
+            values = values.astype(np.int64)
+        if values.dtype.kind not in "iu":
+            raise self.error(f"{key!r} has the type {values.dtype}, not integers")
+        if limit is not None and (values.min() < 0 or values.max() >= limit):
+            self._refuse(
+                key,
+                values,
+                (values < 0) | (values >= limit),
+                f"is unknown: {what} are 0..{limit - 1}",
+            )
+        return values
+
+    def names(self, key: str) -> list[str]:
+        """A list of different names; not a column of the table."""
+        values = self.raw(key)
+        if isinstance(values, np.ndarray):
+            if values.dtype.kind == "S":
+                values = np.char.decode(values, "utf-8", "replace")
+            if values.ndim != 1 or (values.size and values.dtype.kind != "U"):
+                raise self.error(
+                    f"{key!r} is not a list of names but {values.dtype} of shape {values.shape}"
+                )
+            values = values.tolist()
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+            raise self.error(f"{key!r} is not a list of names")
+        if len(set(values)) < len(values):
+            twice = next(value for i, value in enumerate(values) if value in values[:i])
+            raise self.error(f"{key!r} lists {twice!r} twice; give each image one number")
+        return values
+
+    def _shaped(self, key: str, values: np.ndarray, width: int | None) -> np.ndarray:
+        if values.size == 0 and values.ndim <= 2 and len(np.atleast_1d(values)) == 0:
+            values = values.reshape((0,) if width is None else (0, width))
+        if values.ndim != (1 if width is None else 2) or (
+            width is not None and values.shape[1] != width
+        ):
+            raise self.error(f"{key!r} has the shape {values.shape}, not {_shape(width)}")
+        if self.rows is None:
+            self.rows, self._first = len(values), key
+        if len(values) != self.rows:
+            raise self.error(f"{key!r} has {len(values)} rows, but {self._first!r} has {self.rows}")
+        return values
+
+    def _refuse(self, key: str, values: np.ndarray, bad: np.ndarray, reason: str) -> None:
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            raise self.error(f"{key}[{row}] = {np.asarray(values[row]).tolist()} {reason}")
+
+
+def _arrays(path: Path, source: BinaryIO) -> dict[str, np.ndarray]:
+    try:
+        with np.load(source, allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files}
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        ValueError,
+        EOFError,
+        OSError,
+        KeyError,
+        NotImplementedError,
+    ) as error:
+        if "allow_pickle" in str(error):
+            raise UserError(
+                f"{path}: holds Python objects, which are not read; store plain numeric arrays"
+            ) from None
+        problem = " ".join(str(error).split())[:120]
+        raise UserError(
+            f"{path}: broken or truncated npz archive ({problem}); write or copy it again"
+        ) from None
+
+
+def _shape(width: int | None) -> str:
+    return "(K,)" if width is None else f"(K, {width})"

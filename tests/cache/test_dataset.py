@@ -1,0 +1,249 @@
+"""Data sets that read Scenes, batches of them, and the order they come in."""
+
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms import v2
+
+from rmlr_lightning.cache.dataset import CachedHOIDataset
+from rmlr_lightning.cache.fingerprint import fingerprint
+from rmlr_lightning.cache.options import CacheOptions
+from rmlr_lightning.cache.store import SceneStore
+from rmlr_lightning.cache.views import view_of
+from rmlr_lightning.data.collate import Item, collate, collate_scenes, single_scenes
+from rmlr_lightning.data.datamodule import DataModule
+from rmlr_lightning.data.hoi_dataset import HOIDataset
+from rmlr_lightning.data.sampler import GroupBySize
+from rmlr_lightning.data.transforms import ResizeExact, ResizeShortest, transform
+from rmlr_lightning.errors import UserError
+from rmlr_lightning.types import Entities, Scene
+from rmlr_lightning.vocabulary import hicodet
+from tests.scenes import random_scene, target_of
+
+COUNT, SIZE = 9, (120, 160)
+
+
+def first(scene: Scene) -> Scene:
+    return Scene(
+        Entities(*(field[0] for field in scene.entities)), *(field[0] for field in scene[1:])
+    )
+
+
+def scene_of(index: int, view: int = 0) -> Scene:
+    return first(single_scenes(random_scene(1, 6 + index, seed=index + 100 * view))[0])
+
+
+@pytest.fixture
+def plain(tmp_path) -> HOIDataset:
+    """Pictures of noise with one interaction each."""
+    for index in range(COUNT):
+        Image.effect_noise(SIZE[::-1], 60).convert("RGB").save(tmp_path / f"{index}.jpg")
+    targets = [
+        target_of([[10, 20, 50, 100]], [[40 + index, 60, 120, 90]], [1], [3], SIZE, image_id=index)
+        for index in range(COUNT)
+    ]
+    annotations = SimpleNamespace(vocabulary=hicodet(), targets=targets, image_hois=None)
+    augment = v2.Compose([v2.RandomHorizontalFlip(), v2.ColorJitter(0.2)])
+    return HOIDataset(annotations, tmp_path, ResizeExact(64, 96), augment)
+
+
+def folders_of(plain: HOIDataset, views: int = 1) -> list[SceneStore]:
+    names = [target.file_name for target in plain.targets]
+    folders = []
+    for number in range(views):
+        facts = {"storage": CacheOptions(dtype="fp32").facts()}
+        folders.append(SceneStore(plain.images / "scenes", facts, view_of(number), names, 4))
+        folders[-1].write(
+            lambda images, number=number: [scene_of(index, number) for index in images]
+        )
+    return folders
+
+
+def test_scenes_of_different_size_are_padded_and_masked_and_come_apart_again():
+    singles = [first(single_scenes(random_scene(1, count, seed=count))[0]) for count in (3, 9)]
+    small = singles[0]._replace(
+        memory=singles[0].memory[:, :4, :7], memory_mask=singles[0].memory_mask[:4, :7]
+    )
+    batch = collate_scenes([small, singles[1]])
+    assert batch.memory_mask.sum((1, 2)).tolist() == [28, 48]
+    assert batch.entities.mask.sum(1).tolist() == [
+        len(small.entities.scores),
+        len(singles[1].entities.scores),
+    ]
+    assert (batch.memory[0][:, ~batch.memory_mask[0]] == 0).all()
+    for wanted, found in zip([small, singles[1]], single_scenes(batch), strict=True):
+        torch.testing.assert_close(first(found), wanted)
+
+
+def test_half_precision_comes_out_as_float32():
+    scene = scene_of(0)
+    half = scene._replace(
+        memory=scene.memory.half(),
+        entities=scene.entities._replace(
+            labels=torch.zeros_like(scene.entities.labels, dtype=torch.uint8)
+        ),
+    )
+    batch = collate_scenes([half])
+    assert batch.memory.dtype == torch.float32 and batch.entities.labels.dtype == torch.int64
+    assert torch.equal(batch.memory[0], half.memory.float())
+
+
+def test_an_item_is_the_scene_of_its_image_and_no_picture(plain):
+    batch = collate([CachedHOIDataset(plain, folders_of(plain))[index] for index in (2, 5)])
+    assert batch.inputs.images is None and batch.inputs.given is None
+    assert [target.file_name for target in batch.targets] == ["2.jpg", "5.jpg"]
+    for found, index in zip(single_scenes(batch.inputs.scene), (2, 5), strict=True):
+        torch.testing.assert_close(first(found), scene_of(index))
+
+
+def test_pixels_come_beside_the_scene_without_augmentation(plain):
+    item = CachedHOIDataset(plain, folders_of(plain), pixels=True)[3]
+    wanted, _ = transform(plain.picture("3.jpg"), [], plain.resize)
+    assert torch.equal(item.pixels, wanted)
+
+
+def test_a_flipped_view_mirrors_pixels_and_boxes_as_the_pixel_pipeline_does(plain):
+    folders = folders_of(plain, 2)
+    item = CachedHOIDataset(plain, folders[1:], pixels=True)[4]
+    flipped = HOIDataset.__new__(HOIDataset)
+    flipped.__dict__ = plain.__dict__ | {"augment": v2.RandomHorizontalFlip(p=1.0)}
+    pixels, target = flipped[4]
+    assert torch.equal(item.pixels, pixels)
+    torch.testing.assert_close(item.target.boxes_h, target.boxes_h)
+    torch.testing.assert_close(item.target.boxes_o, target.boxes_o)
+    torch.testing.assert_close(item.scene.entities.boxes, scene_of(4, 1).entities.boxes)
+
+
+def test_views_are_fixed_by_their_number():
+    assert [(view_of(n).flip, view_of(n).scale) for n in range(4)] == [
+        (False, 1),
+        (True, 1),
+        (False, 0.8),
+        (True, 0.8),
+    ]
+    assert view_of(2).resize(ResizeShortest(800, 1333)).canvas(480, 640) == (640, 853)
+    assert view_of(2).resize(ResizeExact(160, 224)).canvas(480, 640) == (128, 192)
+
+
+def test_training_draws_among_views_and_repeats_under_a_seed(plain):
+    data = CachedHOIDataset(plain, folders_of(plain, 2))
+    torch.manual_seed(0)
+    drawn = [float(data[1].target.boxes_h[0, 0]) for _ in range(20)]
+    torch.manual_seed(0)
+    assert drawn == [float(data[1].target.boxes_h[0, 0]) for _ in range(20)]
+    assert set(drawn) == {10.0, 110.0}
+
+
+def test_true_boxes_of_a_flipped_view_are_flipped(plain):
+    plain.given = "truth"
+    data = CachedHOIDataset(plain, folders_of(plain, 2)[1:])
+    given = collate([data[0]]).inputs.given
+    assert given.boxes[0, 0].tolist() == pytest.approx(
+        [1 - 50 / 160, 20 / 120, 1 - 10 / 160, 100 / 120]
+    )
+
+
+def test_it_says_what_augmentation_is_lacking(plain):
+    assert CachedHOIDataset(plain, folders_of(plain)).lacks() == [
+        "RandomHorizontalFlip",
+        "ColorJitter",
+    ]
+    assert CachedHOIDataset(plain, folders_of(plain, 2)).lacks() == ["ColorJitter"]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_datamodule_reads_from_a_source_and_back(workers, plain):
+    module = DataModule(lambda: plain, lambda: plain, lambda: plain, 4, 4, workers)
+    folders = folders_of(plain)
+    module.read_from(lambda split, data: CachedHOIDataset(data, folders))
+    batches = list(module.test_dataloader())
+    assert sum(len(batch.targets) for batch in batches) == COUNT
+    assert all(batch.inputs.images is None and batch.inputs.scene is not None for batch in batches)
+    assert module.vocabulary is plain.vocabulary
+    module.read_from(None)
+    assert next(iter(module.test_dataloader())).inputs.images is not None
+
+
+def test_plain_tuples_still_make_a_batch():
+    pixels, target = torch.rand(3, 4, 5), target_of([], [], [], [])
+    assert torch.equal(
+        collate([(pixels, target)]).inputs.images.pixels,
+        collate([Item(pixels, target)]).inputs.images.pixels,
+    )
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_alike_items_come_together_and_all_processes_get_as_many(world):
+    costs = [(number * 37) % 100 for number in range(100)]
+    orders = [list(GroupBySize(costs, 5, rank, world)) for rank in range(world)]
+    seen = [item for order in orders for item in order]
+    assert len(set(seen)) == len(seen) and {len(order) for order in orders} == {100 // world}
+    batches = [order[i : i + 5] for order in orders for i in range(0, len(order) // 5 * 5, 5)]
+    spread = sum(
+        max(costs[i] for i in batch) - min(costs[i] for i in batch) for batch in batches
+    ) / len(batches)
+    assert spread < 20  # five numbers drawn from 0..99 lie 67 apart
+
+
+def test_every_epoch_has_another_order():
+    sampler = GroupBySize(list(range(40)), 4)
+    before = list(sampler)
+    assert before == list(sampler)
+    sampler.set_epoch(1)
+    assert before != list(sampler)
+
+
+def test_batches_of_alike_items_train(plain):
+    module = DataModule(lambda: plain, lambda: plain, lambda: plain, 4, 4, 0, group_by_size=True)
+    folders = folders_of(plain)
+    assert len(list(module.train_dataloader())) == 2
+    module.read_from(lambda split, data: CachedHOIDataset(data, folders))
+    assert len(list(module.train_dataloader())) == 2
+
+
+def test_the_fingerprint_follows_names_order_and_content_but_not_the_place(tmp_path):
+    def filled(folder: Path, text: str = "bb") -> Path:
+        folder.mkdir()
+        (folder / "a").write_text("aa")
+        (folder / "b").write_text(text)
+        return folder
+
+    here = filled(tmp_path / "here")
+    known = fingerprint(here, ["a", "b"])
+    assert fingerprint(filled(tmp_path / "there"), ["a", "b"]) == known
+    others = [
+        fingerprint(here, ["b", "a"]),
+        fingerprint(here, ["a"]),
+        fingerprint(filled(tmp_path / "changed", "bc"), ["a", "b"]),
+    ]
+    assert len({known, *others}) == 4
+
+
+def test_the_fingerprint_is_remembered_until_a_file_changes(tmp_path, monkeypatch):
+    (tmp_path / "a").write_text("aa")
+    known = fingerprint(tmp_path, ["a"], tmp_path / "notes")
+    with monkeypatch.context() as patch:
+        patch.setattr("hashlib.file_digest", lambda *_: pytest.fail("read again"))
+        assert fingerprint(tmp_path, ["a"], tmp_path / "notes") == known
+    (tmp_path / "a").write_text("ab")
+    os.utime(tmp_path / "a", ns=(1, 1))
+    assert fingerprint(tmp_path, ["a"], tmp_path / "notes") != known
+
+
+def test_a_missing_picture_is_named(tmp_path):
+    with pytest.raises(UserError, match="nothing: no such picture"):
+        fingerprint(tmp_path, ["nothing"])
+
+
+def test_the_manifest_is_plain_json(plain):
+    folder = folders_of(plain, 2)[1]
+    assert json.loads((folder.path / "manifest.json").read_text())["view"] == {
+        "number": 1,
+        "flip": True,
+        "scale": 1.0,
+    }

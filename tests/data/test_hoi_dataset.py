@@ -1,0 +1,142 @@
+"""Data sets and loaders on a small embedded world."""
+
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms import v2
+
+from rmlr_lightning.data.collate import collate, collate_images
+from rmlr_lightning.data.datamodule import DataModule
+from rmlr_lightning.data.hoi_dataset import (
+    HOIDataset,
+    hicodet_dataset,
+    true_entities,
+    vcoco_dataset,
+)
+from rmlr_lightning.data.sampler import EveryItemOnce
+from rmlr_lightning.data.transforms import ResizeExact, ResizeShortest, transform
+from rmlr_lightning.errors import UserError
+from tests.scenes import target_of
+
+RESIZE = ResizeExact(80, 112)
+
+
+@pytest.fixture(scope="module")
+def train(world):
+    home = world / "hico_20160224_det"
+    return hicodet_dataset(
+        str(home / "instances_train2015.json"), str(home / "images" / "train2015"), resize=RESIZE
+    )
+
+
+def test_an_item_is_a_canvas_and_a_target_in_pixels_of_the_file(train):
+    pixels, target = train[0]
+    assert pixels.shape == (3, 80, 112)
+    assert 0 <= pixels.min() < pixels.max() <= 1
+    height, width = target.size.tolist()
+    assert (
+        (target.boxes_h >= 0).all()
+        and (target.boxes_h[:, 2] <= width).all()
+        and (target.boxes_h[:, 3] <= height).all()
+    )
+
+
+def test_flipping_twice_is_nothing_and_once_mirrors_boxes(train):
+    flip = v2.RandomHorizontalFlip(p=1.0)
+    image = Image.effect_noise((40, 30), 60).convert("RGB")
+    boxes = torch.tensor([[4.0, 5.0, 14.0, 25.0]])
+    pixels, (same,) = transform(image, [boxes], ResizeExact(30, 40))
+    mirrored, (other,) = transform(image, [boxes], ResizeExact(30, 40), flip)
+    assert torch.equal(mirrored.flip(2), pixels)
+    assert other.tolist() == [[26.0, 5.0, 36.0, 25.0]]
+    assert same.tolist() == boxes.tolist()
+
+
+def test_shortest_side_keeps_the_aspect_and_the_bound():
+    assert ResizeShortest(800, 1333).canvas(480, 640) == (800, 1067)
+    assert ResizeShortest(800, 1333).canvas(300, 1000) == (400, 1333)
+
+
+def test_padding_is_masked():
+    images = collate_images(
+        [torch.ones(3, 4, 6), torch.ones(3, 5, 2)], [torch.tensor([4, 6]), torch.tensor([5, 2])]
+    )
+    assert images.pixels.shape == (2, 3, 5, 6)
+    assert images.mask.sum(dim=(1, 2)).tolist() == [24, 10]
+    assert (images.pixels[:, 0] == images.mask).all()
+
+
+def test_true_entities_are_each_box_once():
+    target = target_of([[0, 0, 80, 120], [0, 0, 80, 120]], [[80, 60, 160, 120]] * 2, [1, 1], [3, 4])
+    entities = true_entities(target)
+    assert entities.labels.tolist() == [0, 1]
+    assert entities.boxes.tolist() == [[0, 0, 0.5, 1], [0.5, 0.5, 1, 1]]
+    assert entities.mask.all() and (entities.scores == 1).all()
+
+
+def test_given_truth_reaches_the_batch(world):
+    home = world / "hico_20160224_det"
+    data = hicodet_dataset(
+        str(home / "instances_val2015.json"),
+        str(home / "images" / "val2015"),
+        resize=RESIZE,
+        given="truth",
+    )
+    batch = collate([data[0], data[1]])
+    assert batch.inputs.given.boxes.shape[:1] == (2,)
+    assert batch.inputs.given.mask.any(1).all()
+
+
+def test_held_out_images_depend_on_names_alone_and_share_nothing(train):
+    home = train.images
+    annotations = type(
+        "Annotations",
+        (),
+        {"vocabulary": train.vocabulary, "targets": train.targets, "image_hois": None},
+    )
+    kept = HOIDataset(annotations, home, RESIZE, held_out=False, share=0.4)
+    out = HOIDataset(annotations, home, RESIZE, held_out=True, share=0.4)
+    names = [{target.file_name for target in part.targets} for part in (kept, out)]
+    assert not names[0] & names[1]
+    assert len(names[0] | names[1]) == len(train)
+
+
+def test_nothing_left_is_said(train):
+    with pytest.raises(UserError, match="no image is left"):
+        HOIDataset(
+            type("A", (), {"vocabulary": train.vocabulary, "targets": [], "image_hois": None}),
+            train.images,
+            RESIZE,
+        )
+
+
+def test_the_world_reads_the_same_as_vcoco(world):
+    home = world / "vcoco"
+    data = vcoco_dataset(
+        str(home / "vcoco_val.json"),
+        str(world / "mscoco2014" / "train2014"),
+        instances=str(home / "instances_vcoco_all_2014.json"),
+        ids=str(home / "splits" / "vcoco_val.ids"),
+        resize=RESIZE,
+    )
+    pixels, _ = data[0]
+    assert pixels.shape == (3, 80, 112)
+    assert {
+        data.vocabulary.verbs[verb] for target in data.targets for verb in target.verbs.tolist()
+    } <= set(data.vocabulary.verbs)
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3, 5])
+def test_every_item_exactly_once_over_processes(world_size):
+    seen = [item for rank in range(world_size) for item in EveryItemOnce(33, rank, world_size)]
+    assert sorted(seen) == list(range(33))
+
+
+def test_loaders_give_batches(train):
+    module = DataModule(
+        lambda: train, lambda: train, lambda: train, batch_size=4, eval_batch_size=8, num_workers=0
+    )
+    assert module.vocabulary is train.vocabulary
+    assert next(iter(module.train_dataloader())).inputs.images.pixels.shape[0] == 4
+    total = sum(len(batch.targets) for batch in module.test_dataloader())
+    assert total == len(train)

@@ -1,0 +1,69 @@
+"""Notebooks run at the small size, and are kept with what they showed at full size."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:tmp|work|root|home|opt|usr|mnt|var|Users)/")
+SHOWS = re.compile(r"\bplt\.show\(|\bprint\(")
+
+
+def shown(output: nbformat.NotebookNode) -> str:
+    """All text of an output, pictures left out."""
+    data = {
+        kind: value
+        for kind, value in output.get("data", {}).items()
+        if not kind.startswith("image/")
+    }
+    return "\n".join(
+        [output.get("text", ""), *map(str, data.values()), *output.get("traceback", [])]
+    )
+
+
+def defines_only(source: str) -> bool:
+    """A cell that prints only inside functions need not have shown anything."""
+    return not any(
+        SHOWS.search(line)
+        for line in source.splitlines()
+        if not line.startswith((" ", "\t", "def "))
+    )
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def path(request) -> Path:
+    return request.param
+
+
+def test_outputs_are_kept_without_errors_and_machine_paths(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    for cell in notebook.cells:
+        assert not MACHINE_PATH.search(cell.source)
+        if cell.cell_type != "code":
+            continue
+        assert cell.outputs or defines_only(cell.source), f"without outputs:\n{cell.source}"
+        if "plt.show()" in cell.source and not defines_only(cell.source):
+            assert any("image/png" in output.get("data", {}) for output in cell.outputs)
+        for output in cell.outputs:
+            assert output.output_type != "error"
+            assert output.get("name") != "stderr", shown(output)
+            assert not MACHINE_PATH.search(shown(output))
+
+
+@pytest.mark.slow
+def test_it_runs_at_the_small_size(path, tmp_path, monkeypatch):
+    monkeypatch.setenv("RMLR_NOTEBOOKS", "small")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(tmp_path)}},
+    )
+    client.execute()  # raises CellExecutionError at the first error
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,83 @@
+"""Weighted AP against the plain metric on images that are really repeated."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rmlr_lightning.metrics.average_precision import all_points
+from rmlr_lightning.metrics.hicodet import PairTable, hoi_table
+from rmlr_lightning.scoring.bootstrap import Weighted, intervals, paired
+from rmlr_lightning.scoring.matched import MatchedDetections, matched_hicodet
+from tests.metrics import tiny_worlds as worlds
+
+
+def scored(world) -> MatchedDetections:
+    rows = [(i, row) for i, image in enumerate(world) for row in image[1]]
+    truths = [(i, row) for i, image in enumerate(world) for row in image[0]]
+    table = hoi_table(worlds.VOCABULARY)
+
+    def boxes(values):
+        return np.array(values, dtype=np.float32).reshape(-1, 4)
+
+    def whole(values):
+        return np.array(values, dtype=np.int64)
+
+    found = PairTable(
+        whole([i for i, _ in rows]),
+        boxes([row[2] for _, row in rows]),
+        boxes([row[3] for _, row in rows]),
+        whole([table[row[0], row[1]] for _, row in rows]),
+    )
+    truth = PairTable(
+        whole([i for i, _ in truths]),
+        boxes([row[1] for _, row in truths]),
+        boxes([row[2] for _, row in truths]),
+        whole([row[0] for _, row in truths]),
+    )
+    scores = np.array([row[4] for _, row in rows], dtype=np.float32)
+    return matched_hicodet(truth, found, scores, len(world), worlds.VOCABULARY)["default"]
+
+
+@pytest.mark.parametrize("area", ["eleven", "all"])
+@settings(max_examples=60, deadline=None)
+@given(world=worlds.worlds.filter(len), random=st.randoms(use_true_random=False))
+def test_weights_are_repeated_images(area, world, random):
+    weights = [random.randrange(4) for _ in world]
+    repeated = [image for image, weight in zip(world, weights, strict=True) for _ in range(weight)]
+    once, many = scored(world), scored(repeated)
+    if area == "all":
+        once, many = (s._replace(area=all_points, absent=float("nan")) for s in (once, many))
+    means = Weighted(once).means(np.array(weights, dtype=np.float64)[:, None])
+    ap, present = many.ap(), many.positives > 0
+    for name, chosen in once.means.items():
+        known = chosen & present
+        share = (chosen & (once.positives > 0)).sum() / chosen.sum() if area == "eleven" else 1.0
+        expected = ap[known].mean() * share if known.any() else np.nan
+        assert means[name][0] == pytest.approx(expected, abs=1e-12, nan_ok=True)
+
+
+def test_intervals_hold_the_value_and_repeat():
+    one = scored(worlds.random_world(1, 40))
+    first, again = intervals(one, 200, seed=3), intervals(one, 200, seed=3)
+    assert first == again != intervals(one, 200, seed=4)
+    assert first["full"].low < first["full"].value < first["full"].high
+    assert first["full"].value == pytest.approx(one.ap().mean())
+
+
+def test_a_file_equals_itself_and_a_worse_one_is_told():
+    world = worlds.random_world(2, 60)
+    one = scored(world)
+    same = paired(one, one, 100)["full"]
+    assert (same.gain, same.low, same.high, same.p) == (0, 0, 0, 1)
+    rng = np.random.default_rng(0)
+    worse = scored([(t, [(*r[:4], float(rng.random())) for r in f], w) for t, f, w in world])
+    told = paired(worse, one, 300)["full"]
+    assert told.gain == pytest.approx(told.b - told.a) and told.low > 0 and told.p < 0.05
+    back = paired(one, worse, 300)["full"]
+    assert back.gain == pytest.approx(-told.gain) and back.p == pytest.approx(told.p)
+
+
+def test_no_detections_at_all():
+    nothing = scored([(truths, [], labels) for truths, _, labels in worlds.random_world(3, 5)])
+    assert intervals(nothing, 10)["full"][:3] == (0, 0, 0)

