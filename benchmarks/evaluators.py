@@ -26,7 +26,6 @@ from rmlr_lightning.metrics import (
     score_hicodet,
     score_vcoco,
 )
-from rmlr_lightning.metrics.hicodet import hoi_table
 from rmlr_lightning.types import Detections, Target
 from rmlr_lightning.vocabulary import hicodet, vcoco_actions
 
@@ -98,10 +97,10 @@ def hicodet_run(images: int, rows: int) -> dict[str, Any]:
     truth, found, scores, labels = hicodet_data(images, rows)
     hois = np.array(vocabulary.hois)
     verbs, objects = hois[found.hois, 0].astype(np.int16), hois[found.hois, 1].astype(np.int16)
-    table = hoi_table(vocabulary)
+    table = vocabulary.hoi_table()
 
     def function() -> Any:
-        pairs = found._replace(hois=table[verbs, objects])
+        pairs = found._replace(hois=table[objects, verbs].astype(np.int32))
         return score_hicodet(truth, pairs, scores, images, vocabulary, labels)
 
     results, spent = measured(function)

@@ -44,7 +44,7 @@ def test_hicodet_is_in_the_official_order(hoi, name):
 @pytest.mark.parametrize("vocabulary", [hicodet(), vcoco()], ids=["hicodet", "vcoco"])
 def test_the_three_views_of_the_hois_agree(vocabulary):
     assert all(vocabulary.hoi_of[pair] == hoi for hoi, pair in enumerate(vocabulary.hois))
-    allowed = vocabulary.allowed()
+    allowed = vocabulary.valid_pairs()
     assert allowed.shape == (80, len(vocabulary.verbs))
     assert {(verb, obj) for obj, verb in allowed.nonzero().tolist()} == set(vocabulary.hois)
     assert allowed.any(0).all()  # no verb without an object

@@ -67,20 +67,21 @@ class Prediction(NamedTuple):
 
 
 class Target(NamedTuple):
-    """Ground truth of one image. Boxes: xyxy in continuous 0-based pixels of the original file.
+    """Annotations of one image as its file has them, exact: what evaluators read.
 
-    A row is one interaction: a pair with three verbs has three rows. V-COCO's empty roles have NaN object boxes and
-    object -1.
+    A row is one annotated interaction: a pair with three verbs has three rows. V-COCO's empty roles
+    have NaN object boxes and object -1.
     """
 
     file_name: str
     image_id: int
-    size: Int[Tensor, "2"]  # (height, width)
-    boxes_h: Float[Tensor, "G 4"]
-    boxes_o: Float[Tensor, "G 4"]
+    size: Int[Tensor, "2"]  # (height, width); (0, 0) where the file does not hold it
+    boxes_h: Float[Tensor, "G 4"]  # float64 xyxy in continuous 0-based pixels of the original file
+    boxes_o: Float[Tensor, "G 4"]  # likewise
     objects: Int[Tensor, "G"]  # COCO index 0..79
     verbs: Int[Tensor, "G"]  # index into the vocabulary's verbs
     hois: Int[Tensor, "G"]  # index into the vocabulary's hois
+    image_hois: frozenset[int] | None = None  # HICO-DET's positive image-level labels, if known
 
 
 class Detections(NamedTuple):

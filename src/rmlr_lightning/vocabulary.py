@@ -5,6 +5,7 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Bool
 from torch import Tensor
@@ -37,12 +38,17 @@ class Vocabulary(NamedTuple):
         """(verb index, COCO object index) -> hoi index."""
         return {pair: index for index, pair in enumerate(self.hois)}
 
-    def allowed(self, without: frozenset[int] = frozenset()) -> Bool[Tensor, "80 V"]:
-        """True where the verb is possible with the object class, and the HOI is none of `without`."""
-        table = torch.zeros(len(COCO_OBJECTS), len(self.verbs), dtype=torch.bool)
+    def hoi_table(self) -> np.ndarray:
+        """(80, V) int64: the hoi of an object class and a verb; -1 for an invalid object-verb pair."""
+        table = np.full((len(COCO_OBJECTS), len(self.verbs)), -1, dtype=np.int64)
         for hoi, (verb, obj) in enumerate(self.hois):
-            table[obj, verb] = hoi not in without
+            table[obj, verb] = hoi
         return table
+
+    def valid_pairs(self, without: frozenset[int] = frozenset()) -> Bool[Tensor, "80 V"]:
+        """True for a valid object-verb pair: some HOI that is not among `without`."""
+        table = self.hoi_table()
+        return torch.from_numpy((table >= 0) & ~np.isin(table, list(without)))
 
     def hoi_name(self, hoi: int) -> str:
         """For people: "ride bicycle", "talk on cell phone"."""

@@ -27,7 +27,7 @@ def test_drawn_verbs_depend_on_the_seed_alone_and_are_interactions():
 def test_what_training_may_see_is_the_rest():
     vocabulary = hicodet()
     hidden = unseen_hois(vocabulary, draw=5)
-    seen = {(verb, thing) for thing, verb in vocabulary.allowed(hidden).nonzero().tolist()}
+    seen = {(verb, thing) for thing, verb in vocabulary.valid_pairs(hidden).nonzero().tolist()}
     assert seen == {pair for hoi, pair in enumerate(vocabulary.hois) if hoi not in hidden}
 
 

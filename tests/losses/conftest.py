@@ -37,7 +37,9 @@ def random_batch(
     labels = (torch.rand(images, pairs, 5, generator=g) < 0.35) & mask[..., None]
     ire, irm = (torch.randn(images, pairs, DIM, generator=g).requires_grad_() for _ in range(2))
     logits = torch.randn(images, pairs, 5, generator=g)
-    possible = VOCABULARY.allowed()[torch.gather(scene.entities.labels, 1, thing)] & mask[..., None]
+    possible = (
+        VOCABULARY.valid_pairs()[torch.gather(scene.entities.labels, 1, thing)] & mask[..., None]
+    )
     prior = torch.where(possible, torch.rand(images, pairs, 5, generator=g).log(), -torch.inf)
     return Prediction(scene, Pairs(human, thing, mask), ire, irm, logits), labels, prior
 

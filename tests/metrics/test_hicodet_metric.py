@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rmlr_lightning.metrics import HICODetMeanAP, PairTable, score_hicodet
-from rmlr_lightning.metrics.hicodet import hoi_table
 from tests.metrics import hicodet_reference as reference
 from tests.metrics import tiny_worlds as worlds
 
@@ -81,7 +80,7 @@ def test_flat_function_takes_images_in_any_order(world):
         key=lambda entry: (entry[0] * 7919) % 11
     )  # images shuffled, rows of one image in order
     truths = [(i, row) for i, image in enumerate(world) for row in image[0]]
-    table = hoi_table(worlds.VOCABULARY)
+    table = worlds.VOCABULARY.hoi_table()
 
     def flat(values, width=4):
         return np.array(values, dtype=np.float32).reshape(-1, width)
@@ -90,7 +89,7 @@ def test_flat_function_takes_images_in_any_order(world):
         np.array([i for i, _ in images], dtype=np.int64),
         flat([row[2] for _, row in images]),
         flat([row[3] for _, row in images]),
-        np.array([table[row[0], row[1]] for _, row in images], dtype=np.int64),
+        np.array([table[row[1], row[0]] for _, row in images], dtype=np.int64),
     )
     truth = PairTable(
         np.array([i for i, _ in truths], dtype=np.int64),

@@ -49,7 +49,7 @@ def test_logits_are_scaled_cosines_with_the_phrase_of_verb_and_object():
 
 def test_impossible_verbs_know_no_phrase():
     irm, (given, scene, pairs) = made(), some_pairs()
-    possible = VOCABULARY.allowed()[torch.gather(scene.entities.labels, 1, pairs.object)]
+    possible = VOCABULARY.valid_pairs()[torch.gather(scene.entities.labels, 1, pairs.object)]
     logits = irm(given, scene, pairs)[1]
     torch.testing.assert_close(logits[~possible], torch.full_like(logits[~possible], -1.5))
 

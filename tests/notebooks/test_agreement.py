@@ -74,7 +74,7 @@ def test_a_token_at_its_phrase_agrees():
 
 def test_the_classifier_is_asked_about_the_verbs_of_the_object():
     prediction, labels, _ = random_batch()
-    allowed = VOCABULARY.allowed()
+    allowed = VOCABULARY.valid_pairs()
     sure = prediction._replace(logits=torch.where(labels, 1.0, 0.0))
     assert recognised(sure, labels, allowed).right.all()
     assert not recognised(sure, ~labels & labels.any(-1, keepdim=True), allowed).right.any()

@@ -94,7 +94,7 @@ def test_one_at_a_time_keeps_places_and_shares_everybody_out():
 
 def test_own_pairs_are_those_of_the_scenes_by_themselves():
     whole = mosaic.mosaic(SCENES, GRID)
-    allowed = hicodet().allowed()
+    allowed = hicodet().valid_pairs()
     pairs = pair(whole.entities, allowed)
     own = mosaic.own_pairs(Prediction(whole, pairs, None, None, None), GRID).pairs
     alone = sum(int(pair(scene.entities, allowed).mask.sum()) for scene in SCENES)

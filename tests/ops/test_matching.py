@@ -50,7 +50,7 @@ def slow_labels(entities, pairs, targets, verbs, same_object):
 def test_agrees_with_a_loop_over_pairs_and_targets():
     for seed in range(10):
         entities = random_entities(3, 8, seed)
-        pairs = pair(entities, hicodet().allowed())
+        pairs = pair(entities, hicodet().valid_pairs())
         targets = jittered_targets(entities, pairs, seed)
         for same_object in (True, False):
             got = match_pairs(entities, pairs, targets, 5, same_object=same_object)
@@ -60,12 +60,12 @@ def test_agrees_with_a_loop_over_pairs_and_targets():
 
 def test_images_without_interactions_have_no_label():
     entities = random_entities(2, 5)
-    pairs = pair(entities, hicodet().allowed())
+    pairs = pair(entities, hicodet().valid_pairs())
     assert not match_pairs(entities, pairs, [target_of([], [], [], [])] * 2, 5).any()
 
 
 def test_empty_roles_are_no_pairs():
     entities = random_entities(1, 5)
-    pairs = pair(entities, hicodet().allowed())
+    pairs = pair(entities, hicodet().valid_pairs())
     target = target_of([[0, 0, 160, 120]], [[float("nan")] * 4], [-1], [2])
     assert not match_pairs(entities, pairs, [target], 5).any()

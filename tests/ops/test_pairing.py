@@ -7,7 +7,7 @@ from tests.scenes import random_entities
 
 def test_every_person_with_every_other_entity_in_order():
     entities = random_entities(5, 9, seed=3)
-    allowed = hicodet().allowed()
+    allowed = hicodet().valid_pairs()
     pairs = pair(entities, allowed)
     for image in range(5):
         real = [i for i in range(9) if entities.mask[image, i]]
@@ -34,4 +34,4 @@ def test_objects_without_a_verb_are_left_out():
 
 def test_no_person_no_pair():
     entities = random_entities(2, 6)._replace(labels=torch.full((2, 6), 3))
-    assert not pair(entities, hicodet().allowed()).mask.any()
+    assert not pair(entities, hicodet().valid_pairs()).mask.any()

@@ -7,7 +7,7 @@ from tests.scenes import random_entities
 
 
 def test_every_possible_verb_of_every_pair_once_by_falling_score():
-    entities, allowed = random_entities(2, 6, seed=0), hicodet().allowed()
+    entities, allowed = random_entities(2, 6, seed=0), hicodet().valid_pairs()
     pairs = pair(entities, allowed)
     possible = allowed[torch.gather(entities.labels, 1, pairs.object)] & pairs.mask[..., None]
     scores = torch.rand(possible.shape) * possible
@@ -24,7 +24,7 @@ def test_every_possible_verb_of_every_pair_once_by_falling_score():
 
 
 def test_most_caps_an_image():
-    entities, allowed = random_entities(1, 6), hicodet().allowed()
+    entities, allowed = random_entities(1, 6), hicodet().valid_pairs()
     pairs = pair(entities, allowed)
     (found,) = detections(
         torch.rand(*pairs.mask.shape, 117), entities, pairs, torch.tensor([[10, 10]]), most=4

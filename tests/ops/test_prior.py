@@ -7,7 +7,7 @@ from tests.scenes import random_entities
 
 
 def test_scores_are_sigmoid_times_powers_of_detection_scores():
-    entities, allowed = random_entities(2, 7), hicodet().allowed()
+    entities, allowed = random_entities(2, 7), hicodet().valid_pairs()
     pairs = pair(entities, allowed)
     logits = torch.randn(*pairs.mask.shape, 117)
     scores = verb_scores(logits, log_prior(entities, pairs, allowed, power=2.8))
@@ -25,7 +25,7 @@ def test_scores_are_sigmoid_times_powers_of_detection_scores():
 
 
 def test_impossible_verbs_and_padding_score_nothing():
-    entities, allowed = random_entities(3, 7, seed=4), hicodet().allowed()
+    entities, allowed = random_entities(3, 7, seed=4), hicodet().valid_pairs()
     pairs = pair(entities, allowed)
     scores = verb_scores(
         torch.full((*pairs.mask.shape, 117), 9.0), log_prior(entities, pairs, allowed)

@@ -26,9 +26,9 @@ def slow_selection(entities: Entities, image: int, selection: Selection) -> list
     for people in (True, False):
         group = [i for i in alive if (entities.labels[image, i] == PERSON).item() is people]
         sure = [i for i in group if entities.scores[image, i] >= selection.score_threshold]
-        chosen += (sure if len(sure) >= selection.min_instances else group[: selection.min_instances])[
-            : selection.max_instances
-        ]
+        chosen += (
+            sure if len(sure) >= selection.min_instances else group[: selection.min_instances]
+        )[: selection.max_instances]
     return chosen
 
 

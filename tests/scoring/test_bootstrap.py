@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rmlr_lightning.metrics.average_precision import all_points
-from rmlr_lightning.metrics.hicodet import PairTable, hoi_table
+from rmlr_lightning.metrics.hicodet import PairTable
 from rmlr_lightning.scoring.bootstrap import Weighted, intervals, paired
 from rmlr_lightning.scoring.matched import MatchedDetections, matched_hicodet
 from tests.metrics import tiny_worlds as worlds
@@ -15,7 +15,7 @@ from tests.metrics import tiny_worlds as worlds
 def scored(world) -> MatchedDetections:
     rows = [(i, row) for i, image in enumerate(world) for row in image[1]]
     truths = [(i, row) for i, image in enumerate(world) for row in image[0]]
-    table = hoi_table(worlds.VOCABULARY)
+    table = worlds.VOCABULARY.hoi_table()
 
     def boxes(values):
         return np.array(values, dtype=np.float32).reshape(-1, 4)
@@ -27,7 +27,7 @@ def scored(world) -> MatchedDetections:
         whole([i for i, _ in rows]),
         boxes([row[2] for _, row in rows]),
         boxes([row[3] for _, row in rows]),
-        whole([table[row[0], row[1]] for _, row in rows]),
+        whole([table[row[1], row[0]] for _, row in rows]),
     )
     truth = PairTable(
         whole([i for i, _ in truths]),

@@ -11,7 +11,7 @@ import numpy as np
 
 from rmlr_lightning.annotations.columns import boxes_of, counts_of, integers_of, lists_of
 from rmlr_lightning.annotations.file import AnnotationFile, shown
-from rmlr_lightning.annotations.rows import Pictures, Rows, hoi_table, image_ids
+from rmlr_lightning.annotations.rows import Pictures, Rows, image_ids
 from rmlr_lightning.vocabulary import COCO_INDEX, Vocabulary, hicodet
 
 
@@ -49,7 +49,7 @@ def read_upt(file: AnnotationFile, document: dict) -> UPTContent:
         verbs=integers_of(file, column["verb"], names, "verb", 0, len(vocabulary.verbs)),
     )
     hois = integers_of(file, column["hoi"], names, "hoi", 0, len(vocabulary.hois))
-    wrong = np.flatnonzero(hoi_table(vocabulary)[rows.objects, rows.verbs] != hois)
+    wrong = np.flatnonzero(vocabulary.hoi_table()[rows.objects, rows.verbs] != hois)
     if len(wrong):
         row = wrong[0]
         raise file.error(

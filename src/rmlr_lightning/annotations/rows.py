@@ -29,14 +29,6 @@ class Rows(NamedTuple):
     verbs: np.ndarray  # (K,) index into the vocabulary's verbs
 
 
-def hoi_table(vocabulary: Vocabulary) -> np.ndarray:
-    """(80, V) int: the hoi of an object and a verb, -1 where they make none."""
-    table = np.full((len(COCO_OBJECTS), len(vocabulary.verbs)), -1)
-    for hoi, (verb, obj) in enumerate(vocabulary.hois):
-        table[obj, verb] = hoi
-    return table
-
-
 def targets_of(
     file: AnnotationFile, pictures: Pictures, rows: Rows, vocabulary: Vocabulary
 ) -> list[Target]:
@@ -59,7 +51,7 @@ def targets_of(
                 f"image {shown(name)} has a {what} box with NaN or infinite coordinates"
             )
     boxes_o[empty] = np.nan
-    hois = np.where(empty, -1, hoi_table(vocabulary)[rows.objects, rows.verbs])
+    hois = np.where(empty, -1, vocabulary.hoi_table()[rows.objects, rows.verbs])
     unknown = np.flatnonzero((hois < 0) & ~empty)
     if len(unknown):
         row = unknown[0]

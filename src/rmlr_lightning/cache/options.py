@@ -48,7 +48,11 @@ class CacheOptions(NamedTuple):
             "dtype": self.dtype,
             "memory": self.memory if isinstance(self.memory, str) else list(self.memory),
         }
-        few = {"entities": self.entities, "min_instances": self.min_instances, "nms_iou": self.nms_iou}
+        few = {
+            "entities": self.entities,
+            "min_instances": self.min_instances,
+            "nms_iou": self.nms_iou,
+        }
         return facts | (few if self.entities is not None else {"entities": "all"})
 
     def pack(self, scene: Scene) -> Scene:
@@ -73,7 +77,11 @@ class CacheOptions(NamedTuple):
         """Bytes of one image on disk, about; an upper bound where entities are left out."""
         height, width = self.cells or memory
         number = torch.finfo(DTYPES[self.dtype]).bits // 8
-        count = queries if self.entities is None else min(queries, self.entities + 2 * self.min_instances)
+        count = (
+            queries
+            if self.entities is None
+            else min(queries, self.entities + 2 * self.min_instances)
+        )
         return (
             count * (BOX_BYTES + token_dim * number)
             + height * width * (memory_dim * number + 1)

@@ -74,7 +74,7 @@ class Alignment(nn.Module, ABC):
         self.progress = 0.0
         vectors = bank()
         self.project = nn.Linear(dim, vectors.sentences.shape[-1])
-        self.register_buffer("allowed", vocabulary.allowed(), persistent=False)
+        self.register_buffer("allowed", vocabulary.valid_pairs(), persistent=False)
         self.register_buffer(
             "verb_of", torch.tensor([verb for verb, _ in vocabulary.hois]), persistent=False
         )

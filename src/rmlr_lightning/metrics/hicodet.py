@@ -40,14 +40,6 @@ class HICODetResult(NamedTuple):
     non_rare: float
 
 
-def hoi_table(vocabulary: Vocabulary) -> np.ndarray:
-    """(verbs, 80) int32: the HOI of a verb with an object, -1 where the vocabulary has none."""
-    table = np.full((len(vocabulary.verbs), len(COCO_OBJECTS)), -1, dtype=np.int32)
-    for index, (verb, obj) in enumerate(vocabulary.hois):
-        table[verb, obj] = index
-    return table
-
-
 def match_pairs(
     truth: PairTable, detections: PairTable, scores: np.ndarray, images: int, classes: int
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,6 @@ from torch import Tensor
 from rmlr_lightning.metrics.hicodet import (
     HICODetResult,
     PairTable,
-    hoi_table,
     known_object_rows,
     match_pairs,
     score_settings,
@@ -68,7 +67,7 @@ class HICODetMeanAP(PerImageMetric):
         self.known_object = known_object
         self.prefix = prefix
         self.unseen = np.isin(np.arange(len(self.vocabulary.hois)), sorted(unseen))
-        self._hoi_of = hoi_table(self.vocabulary)
+        self._hoi_of = self.vocabulary.hoi_table().astype(np.int32)
 
     def update(
         self,
@@ -103,8 +102,8 @@ class HICODetMeanAP(PerImageMetric):
         true_hois = column(targets, "hois")
         # As unsigned numbers negative ones are huge, so one comparison is enough.
         if len(verbs) and (
-            verbs.astype(np.uint64).max() >= self._hoi_of.shape[0]
-            or objects.astype(np.uint64).max() >= self._hoi_of.shape[1]
+            verbs.astype(np.uint64).max() >= self._hoi_of.shape[1]
+            or objects.astype(np.uint64).max() >= self._hoi_of.shape[0]
         ):
             raise ValueError(
                 "detections hold a verb or object outside the vocabulary of the metric"
@@ -115,7 +114,7 @@ class HICODetMeanAP(PerImageMetric):
             raise ValueError("targets hold a HOI outside the vocabulary of the metric")
 
         numbers = np.arange(len(targets), dtype=np.int32)
-        images, hois = np.repeat(numbers, found), self._hoi_of[verbs, objects]
+        images, hois = np.repeat(numbers, found), self._hoi_of[objects, verbs]
         table = PairTable(
             images, column(detections, "boxes_h"), column(detections, "boxes_o"), hois
         )

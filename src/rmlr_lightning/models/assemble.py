@@ -38,7 +38,7 @@ def assemble(
         map_maker,
         encoder,
         reasoner,
-        vocabulary.allowed(),
+        vocabulary.valid_pairs(),
         power,
         compiled,
         bucket,

@@ -59,7 +59,7 @@ class TextIRM(nn.Module):
             phrases = F.normalize(vectors - vectors.mean(0), dim=-1)
         self.register_buffer("phrases", phrases)
         place = torch.full(
-            vocabulary.allowed().shape, len(vocabulary.hois)
+            vocabulary.valid_pairs().shape, len(vocabulary.hois)
         )  # the last row stands for "no such HOI"
         for hoi, (verb, thing) in enumerate(vocabulary.hois):
             place[thing, verb] = hoi

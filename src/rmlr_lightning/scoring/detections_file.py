@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.metrics.hicodet import PairTable, hoi_table
+from rmlr_lightning.metrics.hicodet import PairTable
 from rmlr_lightning.metrics.vcoco import RoleTable
 from rmlr_lightning.metrics.vcoco_truth import VCOCOTruth
 from rmlr_lightning.scoring.detection_columns import Columns, read_content
@@ -91,7 +91,7 @@ def read_pair_detections(
     if not np.array_equal(places, np.arange(len(places))):
         image = places[image]
     return PairDetections(
-        PairTable(image, boxes_h, boxes_o, hoi_table(vocabulary)[verbs, objects]),
+        PairTable(image, boxes_h, boxes_o, vocabulary.hoi_table()[objects, verbs].astype(np.int32)),
         scores,
         len(names),
     )

@@ -15,7 +15,6 @@ from scipy.io import savemat
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import write_atomic
-from rmlr_lightning.metrics.hicodet import hoi_table
 from rmlr_lightning.metrics.per_image import column
 from rmlr_lightning.metrics.vcoco_metric import RoleDetections
 from rmlr_lightning.types import Detections
@@ -104,7 +103,7 @@ def write_hicodet_matlab(
         ),
         axis=1,
     )
-    hois = hoi_table(vocabulary)[columns["verbs"], columns["objects"]]
+    hois = vocabulary.hoi_table()[columns["objects"], columns["verbs"]]
     order = np.lexsort((columns["image"], hois))  # stable: rows of an image keep their order
     keys = hois[order].astype(np.int64) * images + columns["image"][order]
     files = []

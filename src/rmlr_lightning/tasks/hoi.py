@@ -63,7 +63,7 @@ class HOITask(LightningModule):
         super().__init__()
         self.vocabulary = vocabulary
         hidden = unseen(vocabulary) if unseen is not None else frozenset()
-        self.register_buffer("seen", vocabulary.allowed(hidden), persistent=False)
+        self.register_buffer("seen", vocabulary.valid_pairs(hidden), persistent=False)
         bank = cache(partial(_bank, text, vocabulary))
         self.model = model(vocabulary=vocabulary, bank=bank if text is not None or losses else None)
         parts = {"dim": self.model.ire.dim, "vocabulary": vocabulary, "bank": bank}
