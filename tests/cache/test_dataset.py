@@ -160,12 +160,12 @@ def test_it_says_what_augmentation_is_lacking(plain):
 def test_a_datamodule_reads_from_a_source_and_back(workers, plain):
     module = DataModule(lambda: plain, lambda: plain, lambda: plain, 4, 4, workers)
     folders = folders_of(plain)
-    module.read_from(lambda split, data: CachedHOIDataset(data, folders))
+    module.wrap_datasets(lambda split, data: CachedHOIDataset(data, folders))
     batches = list(module.test_dataloader())
     assert sum(len(batch.targets) for batch in batches) == COUNT
     assert all(batch.inputs.images is None and batch.inputs.scene is not None for batch in batches)
     assert module.vocabulary is plain.vocabulary
-    module.read_from(None)
+    module.wrap_datasets(None)
     assert next(iter(module.test_dataloader())).inputs.images is not None
 
 
@@ -202,7 +202,7 @@ def test_batches_of_alike_items_train(plain):
     module = DataModule(lambda: plain, lambda: plain, lambda: plain, 4, 4, 0, group_by_size=True)
     folders = folders_of(plain)
     assert len(list(module.train_dataloader())) == 2
-    module.read_from(lambda split, data: CachedHOIDataset(data, folders))
+    module.wrap_datasets(lambda split, data: CachedHOIDataset(data, folders))
     assert len(list(module.train_dataloader())) == 2
 
 

@@ -77,7 +77,7 @@ def both_ways(cfg):
     task = task_of(cfg, datamodule).eval()
     read_from(cfg.features, datamodule, task.model, ["val"])
     cached = list(datamodule.val_dataloader())
-    datamodule.read_from(None)
+    datamodule.wrap_datasets(None)
     return task, cached, list(datamodule.val_dataloader())
 
 
@@ -216,7 +216,7 @@ def test_too_little_room_is_said_before_anything_is_written(world, tmp_path, mon
 def test_room_is_estimated_from_canvases(size, world, cache, tmp_path):
     cfg = composed(world, cache, tmp_path)
     datamodule = instantiate(cfg.data)
-    data = datamodule.without_source("val")
+    data = datamodule.uncached_dataset("val")
     detector, storage = instantiate(cfg.model.detector), scenes.CacheOptions()
     data.targets = [target._replace(size=torch.tensor(size)) for target in data.targets]
     folders = build.folders_of(data, detector, storage, tmp_path)

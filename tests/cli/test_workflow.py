@@ -244,7 +244,7 @@ def test_prediction_uses_given_boxes_as_they_are(trained, tmp_path):
         (["no.ckpt", "x.jpg"], "no such checkpoint"),
         (["CHECKPOINT", "nothing_here.jpg"], "no such picture or folder"),
         (["CHECKPOINT", "EMPTY"], "no pictures in this folder"),
-        (["CHECKPOINT", "TEXT"], "not a readable picture"),
+        (["CHECKPOINT", "TEXT"], "not a readable image"),
     ],
 )
 def test_mistakes_get_one_line_and_status_2(arguments, said, trained, tmp_path, capsys):

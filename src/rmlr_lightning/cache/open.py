@@ -72,7 +72,7 @@ def read_from(
             raise UserError(f"features: the {split} split was not asked for")
         return CachedHOIDataset(data, folders[split], pixels)
 
-    datamodule.read_from(source)
+    datamodule.wrap_datasets(source)
     _tell(datamodule, splits)
 
 
@@ -86,7 +86,7 @@ def work_of(
     """All caches of these splits; training wants every view, evaluation the plain one."""
     work = []
     for split in splits:
-        data = datamodule.without_source(split)
+        data = datamodule.uncached_dataset(split)
         if not isinstance(data, HOIDataset):
             raise UserError(
                 "features: only interactions (task=hoi) can be cached, not boxes; leave features=online"

@@ -41,7 +41,7 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
     _check_outputs(cfg, task)
     seed_everything(recipe.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")
-    there = datamodule.without_source(cfg.split).vocabulary
+    there = datamodule.uncached_dataset(cfg.split).vocabulary
     check_vocabulary(there, task.vocabulary, f"the {cfg.split} split's data", str(cfg.checkpoint))
     source = merged_features(cfg.get("features"), recipe.get("features"))
     read_from(source, datamodule, task.model, [cfg.split])

@@ -13,7 +13,7 @@ from rich.progress import track
 
 from rmlr_lightning.annotations.external_detections import read_external_detections
 from rmlr_lightning.data.collate import collate_entities, collate_images
-from rmlr_lightning.data.image_file import open_picture
+from rmlr_lightning.data.image_file import open_image
 from rmlr_lightning.data.transforms import transform
 from rmlr_lightning.drawing import triplets_picture
 from rmlr_lightning.errors import UserError
@@ -80,7 +80,7 @@ def predict(
     paths = pictures_of(args.images)
     given = read_external_detections(args.boxes, paths) if args.boxes else {}
     for path in track(paths, "predicting", console=Console(stderr=True), transient=True):
-        image = open_picture(path)
+        image = open_image(path)
         size = torch.tensor([image.height, image.width])
         pixels, _ = transform(image, [], resize)
         images = collate_images([pixels], [size])

@@ -64,7 +64,7 @@ def _check_vocabularies(datamodule: LightningDataModule, splits: list[str]) -> N
     """All splits must speak of the same HOIs."""
     ours = datamodule.vocabulary
     for split in splits[1:] if ours is not None else []:
-        there = datamodule.without_source(split).vocabulary
+        there = datamodule.uncached_dataset(split).vocabulary
         check_vocabulary(
             there,
             ours,

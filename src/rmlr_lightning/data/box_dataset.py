@@ -10,7 +10,7 @@ from pycocotools.coco import COCO
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from rmlr_lightning.data.image_file import open_picture
+from rmlr_lightning.data.image_file import open_image
 from rmlr_lightning.data.transforms import ResizeExact, ResizeShortest, transform
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.types import BoxTarget
@@ -72,6 +72,6 @@ class CocoBoxes(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, BoxTarget]:
         target = self.targets[index]
-        picture: Image.Image = open_picture(self.images / target.file_name)
+        picture: Image.Image = open_image(self.images / target.file_name)
         pixels, (boxes,) = transform(picture, [target.boxes], self.resize, self.augment)
         return pixels, target._replace(boxes=boxes)

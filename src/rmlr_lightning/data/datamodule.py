@@ -1,4 +1,4 @@
-"""LightningDataModules: which data set is read from where, and how it is fed to the processes."""
+"""The LightningDataModule: makes the data set of each split and shares it among the processes."""
 
 from collections.abc import Callable
 
@@ -8,20 +8,27 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from rmlr_lightning.data.collate import collate
 from rmlr_lightning.data.sampler import EveryItemOnce, GroupBySize
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.vocabulary import Vocabulary
+
+Wrap = Callable[[str, Dataset], Dataset]
 
 
 class DataModule(LightningDataModule):
-    """Loaders over three data sets.
+    """Loaders over the data sets of three splits.
 
-    Training items are shuffled and shared out over the processes; evaluation items are seen exactly once, whatever the
-    number of processes. Use with `Trainer(use_distributed_sampler=False)`.
+    Training images are shuffled and divided among the processes. Evaluation images are loaded
+    exactly once, for any number of processes: use `Trainer(use_distributed_sampler=False)`.
 
     Args:
-        train, val, test: make the data sets when they are needed.
-        batch_size, eval_batch_size: images a process and step.
-        num_workers: loading processes a loader.
-        group_by_size: in training, put images of similar cost (canvas, pairs) into one batch, so that little is padded.
-        prepare: makes or checks the files on disk, once a machine, before anything is read.
+        train, val, test: make the data set of a split; called at its first use.
+        batch_size, eval_batch_size: images per process and step.
+        num_workers: loading processes per loader.
+        group_by_size: put training images of similar cost (canvas, number of pairs) into one
+            batch, which reduces padding. The data set must have `costs()`.
+        prepare: makes or checks the files on disk, once per machine, before any data set is made.
+
+    Raises:
+        UserError: a batch size below 1 or a negative number of workers.
     """
 
     def __init__(
@@ -36,49 +43,45 @@ class DataModule(LightningDataModule):
         prepare: Callable[[], object] | None = None,
     ) -> None:
         super().__init__()
-        for name, value, least in (
-            ("batch_size", batch_size, 1), ("eval_batch_size", eval_batch_size, 1), ("num_workers", num_workers, 0)
-        ):  # fmt: skip
-            if not isinstance(value, int) or value < least:
-                raise UserError(f"data.{name}={value}: expected a whole number from {least}")
+        _check_number("batch_size", batch_size, 1)
+        _check_number("eval_batch_size", eval_batch_size, 1)
+        _check_number("num_workers", num_workers, 0)
         self.make = {"train": train, "val": val, "test": test}
-        self.batch_size, self.eval_batch_size, self.num_workers = (
-            batch_size,
-            eval_batch_size,
-            num_workers,
-        )
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.num_workers = num_workers
         self.group_by_size = group_by_size
         self.prepare = prepare
-        self.source: Callable[[str, Dataset], Dataset] | None = None
-        self.plain: dict[str, Dataset] = {}
-        self.datasets: dict[str, Dataset] = {}
+        self._wrap: Wrap | None = None
+        self._uncached: dict[str, Dataset] = {}
+        self._datasets: dict[str, Dataset] = {}
 
     def prepare_data(self) -> None:
         if self.prepare is not None:
             self.prepare()
 
     def dataset(self, split: str) -> Dataset:
-        """The data set of a split, read at its first use."""
-        if split not in self.datasets:
-            plain = self.without_source(split)
-            self.datasets[split] = plain if self.source is None else self.source(split, plain)
-        return self.datasets[split]
+        """The data set that the loaders of a split read; made at its first use."""
+        if split not in self._datasets:
+            dataset = self.uncached_dataset(split)
+            self._datasets[split] = dataset if self._wrap is None else self._wrap(split, dataset)
+        return self._datasets[split]
 
-    def without_source(self, split: str) -> Dataset:
-        """The data set of a split as it reads its pictures."""
-        if split not in self.plain:
-            self.plain[split] = self.make[split]()
-        return self.plain[split]
+    def uncached_dataset(self, split: str) -> Dataset:
+        """The data set of a split as its constructor made it, which reads image files."""
+        if split not in self._uncached:
+            self._uncached[split] = self.make[split]()
+        return self._uncached[split]
 
-    def read_from(self, source: Callable[[str, Dataset], Dataset] | None) -> None:
-        """From now on data sets come as `source(split, data set)`; None takes that back."""
-        self.source = source
-        self.datasets = {}
+    def wrap_datasets(self, wrap: Wrap | None) -> None:
+        """Let `dataset(split)` be `wrap(split, uncached data set)`; None undoes it."""
+        self._wrap = wrap
+        self._datasets = {}
 
     @property
-    def vocabulary(self):
-        """What the training annotations can say."""
-        return getattr(self.without_source("train"), "vocabulary", None)
+    def vocabulary(self) -> Vocabulary | None:
+        """The classes of the training annotations; None for a data set without interactions."""
+        return getattr(self.uncached_dataset("train"), "vocabulary", None)
 
     def train_dataloader(self) -> DataLoader:
         dataset = self.dataset("train")
@@ -87,6 +90,7 @@ class DataModule(LightningDataModule):
             sampler = GroupBySize(dataset.costs(), self.batch_size, self._rank, self._world)
         elif self._world > 1:
             sampler = DistributedSampler(dataset, self._world, self._rank, shuffle=True)
+
         return self._loader(
             dataset,
             self.batch_size,
@@ -96,33 +100,31 @@ class DataModule(LightningDataModule):
         )
 
     def val_dataloader(self) -> DataLoader:
-        return self._evaluation("val")
+        return self._evaluation_loader("val")
 
     def test_dataloader(self) -> DataLoader:
-        return self._evaluation("test")
+        return self._evaluation_loader("test")
 
-    def _evaluation(self, split: str) -> DataLoader:
+    def _evaluation_loader(self, split: str) -> DataLoader:
         dataset = self.dataset(split)
+        # A process without a batch would not reach the collective calls the others wait in.
         if len(dataset) < self._world:
             raise UserError(
-                f"trainer.devices: {self._world} processes for the {len(dataset)} images of the {split} split; "
-                "a process without an image cannot take part, use fewer"
+                f"trainer.devices: {self._world} processes for the {len(dataset)} images of the "
+                f"{split} split; every process needs an image, use fewer processes"
             )
-        return self._loader(
-            dataset,
-            self.eval_batch_size,
-            sampler=EveryItemOnce(len(dataset), self._rank, self._world),
-        )
+        sampler = EveryItemOnce(len(dataset), self._rank, self._world)
+        return self._loader(dataset, self.eval_batch_size, sampler=sampler)
 
     def _loader(self, dataset: Dataset, batch_size: int, **options: object) -> DataLoader:
+        on_gpu = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
         return DataLoader(
             dataset,
             batch_size,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
             collate_fn=collate,
-            pin_memory=self.trainer is not None
-            and self.trainer.strategy.root_device.type == "cuda",
+            pin_memory=on_gpu,
             **options,
         )
 
@@ -133,3 +135,8 @@ class DataModule(LightningDataModule):
     @property
     def _rank(self) -> int:
         return self.trainer.global_rank if self.trainer is not None else 0
+
+
+def _check_number(name: str, value: object, minimum: int) -> None:
+    if not isinstance(value, int) or value < minimum:
+        raise UserError(f"data.{name}={value}: expected a whole number from {minimum}")

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from rmlr_lightning.annotations.hicodet import HICODetAnnotations, read_hicodet
 from rmlr_lightning.annotations.vcoco import VCOCOAnnotations, read_vcoco
 from rmlr_lightning.cache.views import View
-from rmlr_lightning.data.image_file import open_picture
+from rmlr_lightning.data.image_file import open_image
 from rmlr_lightning.data.transforms import ResizeExact, ResizeShortest, transform
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.types import Entities, Target
@@ -89,7 +89,7 @@ class HOIDataset(Dataset):
 
     def picture(self, file_name: str) -> Image.Image:
         """One of its pictures as it is."""
-        return open_picture(self.images / file_name)
+        return open_image(self.images / file_name)
 
     def pixels(self, index: int, view: View) -> tuple[Tensor, Tensor]:
         """A picture in a view, (3, H, W) in [0, 1] without augmentation, and the size (height, width) of its file."""
