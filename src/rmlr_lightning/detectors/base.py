@@ -1,0 +1,38 @@
+"""What the package asks of a detector. A detector that is not in transformers implements this."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol, runtime_checkable
+
+from torch import nn
+
+from rmlr_lightning.types import Images, Scene
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """The first stage: images -> Scene. Any `nn.Module` with these members can be `model.detector`.
+
+    The HOI model, its checkpoints and the feature cache use these members and no others.
+    """
+
+    token_dim: int  # C of `Scene.entities.tokens`
+    memory_dim: int  # C of `Scene.memory`
+    stride: int  # pixels per cell of `Scene.memory`
+    num_queries: int  # upper bound of N, the number of entities per image
+
+    def fingerprint(self) -> dict[str, Any]:
+        """All that determines the outputs besides the images, as plain JSON values.
+
+        The key "weights" is required: a SHA-256 hash of all weights, by which checkpoints reference
+        the detector. Two detectors of equal fingerprints share their cached features, so weights
+        alone do not suffice: kind of network, class order, normalisation of pixels and stride
+        belong here, too.
+        """
+        ...
+
+    def forward(self, images: Images) -> Scene:
+        """Entities and image features of a batch, before any selection.
+
+        Boxes are xyxy in [0, 1], relative to each image without its padding.
+        """
+        ...
