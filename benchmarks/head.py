@@ -10,7 +10,7 @@ timed: a pass follows a pass, as in an evaluation, and a step a step, and none p
 gave back. CPU time of the process, best (and median) of the repetitions, ms an image. Columns:
 
     forward   pairing, IRE, IRM and scores, as in inference
-    step      pairing, IRE, IRM, association with true pairs, the losses of the row's configuration (for rmlr, narrow
+    step      pairing, IRE, IRM, association with true pairs, the losses of the row's configuration (for rmlr
               and large language too: the bank is read once, before), backward, clipping, fused AdamW
     floor     counted operations of matrix products and convolutions over the rate of a large float32 product, which
               takes its turns with the rows: the share of the time that this would take
@@ -49,7 +49,7 @@ from rmlr_lightning.ops.pairing import pair
 from rmlr_lightning.ops.selection import Selection, select
 from rmlr_lightning.types import Images, Scene
 
-ROWS = ("upt", "rmlr", "visual", "narrow", "large", "rmlr + neck")
+ROWS = ("upt", "rmlr", "visual", "large", "rmlr + neck")
 COUNTED = 16  # images at most whose operations are counted: attention is counted as products, which takes memory
 BARS = (  # what, row, size, batch, limit
     ("step", "8x10", 16, 1 / 3),

@@ -42,7 +42,6 @@ HEADS = {
     "upt": ["experiment=upt"],
     "rmlr": [],
     "visual": ["experiment=visual"],  # rmlr without language
-    "narrow": ["experiment=narrow"],
     "large": ["experiment=large"],
 }
 
