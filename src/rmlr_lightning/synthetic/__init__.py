@@ -1,24 +1,13 @@
-"""The embedded world: rendered people whose pose and contact, not boxes, say what they do. See docs/WORLD.md."""
+"""The synthetic benchmark: drawn people whose pose and contact, not boxes, determine the verb.
+
+See docs/WORLD.md. This room imports nothing else of the package, and no torch: each of the
+processes that draw images imports it again.
+"""
 
 from rmlr_lightning.synthetic.config import ImageSpec, PairSpec, PersonSpec, WorldConfig
-
-
-def __getattr__(name: str):
-    # Workers that draw must start without torch, so what needs the vocabulary is imported when asked for.
-    if name == "schedule":
-        from rmlr_lightning.synthetic.plan import schedule
-
-        return schedule
-    if name == "render":
-        from rmlr_lightning.synthetic.scene import render
-
-        return render
-    if name == "write_world":
-        from rmlr_lightning.synthetic.write import write_world
-
-        return write_world
-    raise AttributeError(name)
-
+from rmlr_lightning.synthetic.plan import schedule
+from rmlr_lightning.synthetic.scene import render
+from rmlr_lightning.synthetic.write import write_world
 
 __all__ = [
     "ImageSpec",

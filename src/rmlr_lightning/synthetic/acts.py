@@ -1,7 +1,8 @@
-"""What a person can do with an object: which pose a verb takes with which group of objects, what is drawn over what.
+"""The acts: which pose a verb takes with which group of objects, and what is drawn over what.
 
-Verbs of one family share one distribution of boxes: where the object is relative to the person, and how large the
-person's box is, do not depend on the verb. That is what makes the pose, not the boxes, tell it.
+The verbs of a family share one distribution of boxes: neither the place of the object relative to
+the person nor the size of the person's box depends on the verb. The pose determines it, not the
+boxes.
 """
 
 from collections.abc import Callable
@@ -10,21 +11,29 @@ from typing import NamedTuple
 from rmlr_lightning.synthetic import verbs_body as vb
 from rmlr_lightning.synthetic import verbs_hand as vh
 from rmlr_lightning.synthetic import verbs_pets as vp
-from rmlr_lightning.synthetic.objects import Kind
-
-NOTHING = "no_interaction"
+from rmlr_lightning.synthetic.contact import Kind
+from rmlr_lightning.synthetic.world import NO_INTERACTION
 
 
 class Act(NamedTuple):
+    """A verb with a group of objects.
+
+    `pose(body, contact, rng)` poses a body around the object. `order` is the place of the object
+    among the drawn parts of the person: "before" all of it; "astride", between the legs; "held",
+    between body and near hand; "after" the body. `back`: the person faces away from the object.
+    `zones` limits the zones of the family; empty: all. `anchor` names the grip that carries the
+    body, from which it cannot move away.
+    """
+
     pose: Callable
-    # held: object between body and near hand; astride: between the legs; before: under the person; after: over
     order: str
     family: str = "hand"
-    back: bool = False  # the person faces away from the object
-    zones: tuple[str, ...] = ()  # the zones of the family it can be in; empty: all
-    anchor: str = ""  # a grip that carries the body: it cannot move away from there
+    back: bool = False
+    zones: tuple[str, ...] = ()
+    anchor: str = ""
 
 
+# By group of objects, then verb.
 ACTS: dict[str, dict[str, Act]] = {
     "hand": {
         "hold": Act(vh.hold, "held"),
@@ -40,7 +49,7 @@ ACTS: dict[str, dict[str, Act]] = {
         "type_on": Act(vh.type_on, "held"),
         "hug": Act(vh.hug, "held"),
         "kiss": Act(vh.kiss, "held"),
-        NOTHING: Act(vh.near, "held"),
+        NO_INTERACTION: Act(vh.near, "held"),
     },
     "ball": {
         "hold": Act(vh.hold, "held"),
@@ -50,7 +59,7 @@ ACTS: dict[str, dict[str, Act]] = {
         "dribble": Act(vb.dribble, "held"),
         "inspect": Act(vh.inspect, "held", zones=("air",)),
         "kick": Act(vb.kick, "after", zones=("knee",)),
-        NOTHING: Act(vh.near, "held"),
+        NO_INTERACTION: Act(vh.near, "held"),
     },
     "long": {
         "hold": Act(vh.hold, "held"),
@@ -58,7 +67,7 @@ ACTS: dict[str, dict[str, Act]] = {
         "swing": Act(vh.swing, "held"),
         "wield": Act(vh.wield, "held"),
         "open": Act(vh.open_up, "held"),
-        NOTHING: Act(vh.near, "held"),
+        NO_INTERACTION: Act(vh.near, "held"),
     },
     "bike": {
         "ride": Act(vb.ride, "astride", anchor="seat"),
@@ -67,7 +76,7 @@ ACTS: dict[str, dict[str, Act]] = {
         "walk": Act(vb.walk, "after"),
         "hold": Act(vb.keep, "after"),
         "push": Act(vb.push, "after"),
-        NOTHING: Act(vb.beside, "after"),
+        NO_INTERACTION: Act(vb.beside, "after"),
     },
     "mount": {
         "ride": Act(vb.ride, "astride", "rider", anchor="seat"),
@@ -79,7 +88,7 @@ ACTS: dict[str, dict[str, Act]] = {
         "hug": Act(vp.embrace, "held", "head"),
         "kiss": Act(vp.peck, "before", "head"),
         "watch": Act(vp.watch, "before", "head"),
-        NOTHING: Act(vb.beside, "before", "head"),
+        NO_INTERACTION: Act(vb.beside, "before", "head"),
     },
     "pet": {
         "carry": Act(vb.lug, "held", "arms"),
@@ -89,13 +98,13 @@ ACTS: dict[str, dict[str, Act]] = {
         "pet": Act(vp.pet, "held", "ground"),
         "feed": Act(vp.feed, "held", "ground"),
         "walk": Act(vp.walk, "before", "ground"),
-        NOTHING: Act(vb.beside, "before", "ground"),
+        NO_INTERACTION: Act(vb.beside, "before", "ground"),
     },
     "board": {
         "ride": Act(vb.ride, "before", "deck", anchor="top"),
         "stand_on": Act(vb.stand_on, "before", "deck", anchor="top"),
         "jump": Act(vb.jump, "before", "deck", anchor="top"),
-        NOTHING: Act(vb.beside, "after", "deck"),
+        NO_INTERACTION: Act(vb.beside, "after", "deck"),
         "hold": Act(vb.keep, "held", "arm"),
         "carry": Act(vb.lug, "held", "arm"),
         "off": Act(vb.beside, "held", "arm"),
@@ -103,7 +112,7 @@ ACTS: dict[str, dict[str, Act]] = {
     "chair": {
         "sit_on": Act(vb.sit_on, "before", "seat", anchor="seat"),
         "hold": Act(vb.keep, "after", "beside"),
-        NOTHING: Act(vb.beside, "after", "beside"),
+        NO_INTERACTION: Act(vb.beside, "after", "beside"),
     },
     "seat": {
         "sit_on": Act(vb.sit_on, "before", "seat", anchor="seat"),
@@ -113,7 +122,7 @@ ACTS: dict[str, dict[str, Act]] = {
         "hold": Act(vb.keep, "held"),
         "carry": Act(vb.lug, "held"),
         "drag": Act(vb.drag, "held", back=True),
-        NOTHING: Act(vb.beside, "held"),
+        NO_INTERACTION: Act(vb.beside, "held"),
     },
     "pack": {
         "wear": Act(vb.wear, "before", back=True),
@@ -121,11 +130,12 @@ ACTS: dict[str, dict[str, Act]] = {
         "carry": Act(vh.carry, "held"),
         "open": Act(vh.open_up, "held"),
         "inspect": Act(vh.inspect, "held"),
-        NOTHING: Act(vh.near, "held"),
+        NO_INTERACTION: Act(vh.near, "held"),
     },
 }
 
-# Where the objects of a family are, with weights: by object where it has its own, else by group.
+# Zones of a family with their weights (places.py), by object or group, and family. An object of
+# its own entry comes first.
 WHERE: dict[tuple[str, str], dict[str, float]] = {
     ("hand", "hand"): {"face": 1.0},
     ("laptop", "hand"): {"chest": 1.0},
@@ -150,11 +160,12 @@ WHERE: dict[tuple[str, str], dict[str, float]] = {
 
 
 def act_of(verb: str, kind: Kind) -> Act:
+    """The act of a verb with an object; KeyError if there is none."""
     return ACTS[kind.group][verb]
 
 
 def zones_of(verb: str, kind: Kind) -> dict[str, float]:
-    """The zones of the verb's family, with weights."""
+    """The zones where an object can be for this verb, with weights."""
     act = act_of(verb, kind)
-    where = WHERE.get((kind.name, act.family)) or WHERE[kind.group, act.family]
-    return {zone: weight for zone, weight in where.items() if not act.zones or zone in act.zones}
+    weights = WHERE.get((kind.name, act.family)) or WHERE[kind.group, act.family]
+    return {zone: weight for zone, weight in weights.items() if not act.zones or zone in act.zones}

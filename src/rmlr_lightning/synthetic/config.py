@@ -1,85 +1,115 @@
-"""What a world is made of: the dials, and the specs of images before they are drawn."""
+"""The settings of a world, and the specifications of its images before they are drawn."""
 
 import math
 from dataclasses import asdict, dataclass
 
-VERSION = 3  # of the generator: a change that moves pixels or labels raises it
+# Version of the generator: raised by any change of pixels or labels.
+VERSION = 3
 
 
 @dataclass(frozen=True)
 class WorldConfig:
-    """The dials. The defaults are the calibrated world of docs/WORLD.md."""
+    """Settings of a world. The defaults are the calibrated world of docs/WORLD.md.
+
+    Two worlds of the same settings are equal to the byte.
+
+    Args:
+        train: Number of training images; val, test: likewise.
+        seed: Of everything random.
+        size: Width and height of the images in pixels, at least 160 each.
+        clutter: Amount of background details and of unused objects.
+        noise: Strength of grain, exposure and blur.
+        jitter: Noise of the joints; a quarter of it is the share of faces with a random mouth, and
+            of faces with a random gaze.
+        object_scale: Size of all objects relative to people.
+        person_scale: Range of a person's height over the image's height. None: 0.56 to 0.94, and
+            0.4 to 0.6 where more than three people are in the image.
+        slack: Noise of the annotated boxes: spread of each edge over the side of the box.
+        occlusion: Share of the images with a bush or a post in front.
+        twins: Share of the images that come in twin pairs, 0 to 0.8.
+
+    Raises:
+        ValueError: a setting is out of range.
+    """
 
     train: int = 1000
     val: int = 300
     test: int = 1200
     seed: int = 0
-    size: tuple[int, int] = (448, 320)  # width, height
-    clutter: float = 1.0  # things in the background, and unused objects
-    noise: float = 1.6  # grain, exposure, blur
-    jitter: float = 2.5  # of joints, and how many faces tell nothing (a quarter at 1)
-    object_scale: float = 1.0  # of all objects relative to people
-    person_scale: tuple[float, float] | None = (
-        None  # range of a person's height over the image's; None: .5 to .92, crowds .32 to .55
-    )
-    slack: float = 0.02  # how loosely boxes are annotated: spread of each edge over the box's side
-    occlusion: float = 0.3  # how often something stands in front
-    twins: float = 0.18  # part of the images that come as twins
+    size: tuple[int, int] = (448, 320)
+    clutter: float = 1.0
+    noise: float = 1.6
+    jitter: float = 2.5
+    object_scale: float = 1.0
+    person_scale: tuple[float, float] | None = None
+    slack: float = 0.02
+    occlusion: float = 0.3
+    twins: float = 0.18
 
     def __post_init__(self) -> None:
-        if min(self.train, self.val, self.test) < 0 or self.train + self.val + self.test == 0:
+        counts = (self.train, self.val, self.test)
+        if min(counts) < 0 or sum(counts) == 0:
             raise ValueError(
-                f"train {self.train}, val {self.val}, test {self.test}: expected numbers of images, not all zero"
+                f"train {self.train}, val {self.val}, test {self.test}: "
+                "expected numbers of images, not all zero"
             )
-        if min(self.size) < 160:
-            raise ValueError(
-                f"size {self.size[0]}x{self.size[1]}: expected at least 160 pixels a side"
-            )
-        dials = {
-            name: getattr(self, name)
-            for name in ("clutter", "noise", "jitter", "occlusion", "slack")
-        }
-        for name, value in dials.items():
+
+        width, height = self.size
+        if min(width, height) < 160:
+            raise ValueError(f"size {width}x{height}: expected at least 160 pixels a side")
+
+        for name in ("clutter", "noise", "jitter", "occlusion", "slack"):
+            value = getattr(self, name)
             if not 0 <= value < math.inf:
                 raise ValueError(f"{name} {value}: expected a number from 0")
+
         if not 0 <= self.twins <= 0.8:
-            raise ValueError(f"twins {self.twins}: expected a part of the images, 0 to 0.8")
+            raise ValueError(f"twins {self.twins}: expected a share of the images, 0 to 0.8")
 
     def as_dict(self) -> dict:
-        return {
-            **asdict(self),
-            "size": list(self.size),
-            "person_scale": None if self.person_scale is None else list(self.person_scale),
-        }
+        """The settings as JSON stores them: lists, not tuples."""
+        settings = asdict(self)
+        settings["size"] = list(self.size)
+        if self.person_scale is not None:
+            settings["person_scale"] = list(self.person_scale)
+        return settings
 
 
 @dataclass(frozen=True)
 class PairSpec:
-    """One person does one thing with one object; `held`: a hand grasps it."""
+    """One person with one object.
+
+    `labels`: all true HICO-DET verbs; empty where the pair is not annotated. `held`: a hand grasps
+    the object. `rivals`: the poses that share their boxes with this one, itself included.
+    """
 
     verb: str
     object: str
     held: bool
-    labels: tuple[str, ...]  # all HICO verbs that are true; empty: not annotated
-    rivals: tuple[str, ...] = ()  # verbs that share their boxes with this one
+    labels: tuple[str, ...]
+    rivals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class PersonSpec:
+    """One person; `shares`: the index of an earlier person whose first object this one uses."""
+
     pairs: tuple[PairSpec, ...]
-    shares: int | None = None  # takes the first object of this earlier person
+    shares: int | None = None
 
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """All that decides an image."""
+    """All that determines an image.
+
+    `number` counts from 1 within the split. `sibling` is set on the second image of a twin pair.
+    `zones` limits where the first object may be, so that the verbs of both twins are valid there.
+    """
 
     split: str
-    number: int  # 1-based, within the split
+    number: int
     seed: int
     persons: tuple[PersonSpec, ...]
-    sibling: "ImageSpec | None" = None  # this is its twin
-    zones: tuple[
-        str, ...
-    ] = ()  # where the first object may be: both twins' verbs must be possible there
+    sibling: "ImageSpec | None" = None
+    zones: tuple[str, ...] = ()
     distractors: int = 0

@@ -7,7 +7,8 @@ import numpy as np
 from rmlr_lightning.synthetic.acts import Act, act_of, zones_of
 from rmlr_lightning.synthetic.chance import streams, weighted
 from rmlr_lightning.synthetic.config import ImageSpec, PairSpec, WorldConfig
-from rmlr_lightning.synthetic.objects import KINDS, SMALL, Contact
+from rmlr_lightning.synthetic.contact import Contact
+from rmlr_lightning.synthetic.objects import KINDS, MIN_OBJECT_PIXELS
 from rmlr_lightning.synthetic.person import Look
 from rmlr_lightning.synthetic.places import place, turned
 from rmlr_lightning.synthetic.pose import Box, fit, pose_once, widened
@@ -174,7 +175,7 @@ def arrange(drafts: dict[int, Draft], people: int, config: WorldConfig, rng) -> 
             - max(0.0, 0.08 * (height - d.scale))
         )
         d.scale = min(d.scale, (d.ground - 3) / max(-d.whole[1], 0.1))
-        least = SMALL * width / 448 / d.scale
+        least = MIN_OBJECT_PIXELS * width / 448 / d.scale
         if any(
             c.size < least for c in d.contacts
         ):  # too small to be seen: larger, and the pose again

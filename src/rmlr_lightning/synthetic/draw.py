@@ -1,4 +1,4 @@
-"""A brush: anti-aliased shapes in a local frame, drawn on pixels, with the extent of what was drawn.
+"""A brush: anti-aliased shapes in a local frame, drawn on pixels, and the extent of the drawing.
 
 Points are complex numbers (x + y j, y down): a rotation is a product, a mirror is a conjugate.
 """
@@ -10,7 +10,9 @@ import cv2
 import numpy as np
 
 Color = tuple[int, int, int]
-SHIFT = 4  # OpenCV's sub-pixel bits
+
+# OpenCV takes coordinates as whole numbers of 1/16 pixels.
+SHIFT = 4
 UNIT = 2**SHIFT
 
 
@@ -22,11 +24,17 @@ def shade(color: Color, factor: float) -> Color:
 
 
 def mix(a: Color, b: Color, t: float) -> Color:
+    """From `a` (t = 0) to `b` (t = 1)."""
     return tuple(int(x + (y - x) * t) for x, y in zip(a, b, strict=True))
 
 
 class Brush:
-    """Draws in a local frame: a point p lands on `origin + axis * p` (p mirrored in x first, where `mirror`)."""
+    """Draws on an RGB image in a local frame.
+
+    A point p lands on pixel `origin + axis * p`; with `mirror`, p is mirrored in x first. `box` is
+    the extent in pixels (x0, y0, x1, y1) of all shapes drawn with `track`. Child frames share the
+    box of their parent unless they are given one of their own. Shape sizes are in local units.
+    """
 
     def __init__(
         self,
@@ -34,19 +42,21 @@ class Brush:
         origin: complex = 0j,
         axis: complex = 1 + 0j,
         mirror: bool = False,
-        box=None,
+        box: list[float] | None = None,
     ):
-        self.image, self.origin, self.axis, self.mirror = image, origin, axis, mirror
+        self.image = image
+        self.origin = origin
+        self.axis = axis
+        self.mirror = mirror
         self.scale = abs(axis)
-        self.box = (
-            [math.inf, math.inf, -math.inf, -math.inf] if box is None else box
-        )  # shared by child frames
+        self.box = [math.inf, math.inf, -math.inf, -math.inf] if box is None else box
 
     def at(self, p: complex) -> complex:
+        """The pixel of a local point."""
         return self.origin + self.axis * (-p.conjugate() if self.mirror else p)
 
     def all_at(self, points) -> list[complex]:
-        """`at` for many points; a picture has hundreds of shapes, so that calls count."""
+        """`at` for many points. Written out: an image has hundreds of shapes, and calls cost."""
         origin, axis = self.origin, self.axis
         if self.mirror:
             return [origin + axis * -p.conjugate() for p in points]
@@ -60,9 +70,12 @@ class Brush:
         axis = self.axis * (turn.conjugate() if self.mirror else turn)
         return Brush(self.image, self.at(place), axis, self.mirror, None if own_box else self.box)
 
-    def _grow(self, points, margin: float) -> None:
+    def _grow(self, pixels, margin: float) -> None:
+        """Extend the box by these pixels and a margin around each."""
         x0, y0, x1, y1 = self.box
-        for p in points:  # comparisons, not min and max: this runs for every corner of every shape
+
+        # Comparisons, not min and max: this runs for every corner of every shape.
+        for p in pixels:
             x, y = p.real, p.imag
             if x - margin < x0:
                 x0 = x - margin
@@ -72,37 +85,38 @@ class Brush:
                 y0 = y - margin
             if y + margin > y1:
                 y1 = y + margin
+
         self.box[:] = x0, y0, x1, y1
 
     @staticmethod
     def _path(pixels: list[complex]) -> list[np.ndarray]:
-        """As OpenCV takes it: whole numbers of sub-pixels, rounded half to even."""
+        """OpenCV's form of a path: whole numbers of 1/16 pixels, rounded half to even."""
         return [np.array([(round(p.real * UNIT), round(p.imag * UNIT)) for p in pixels], np.int32)]
 
     def line(
         self, points, width: float, color: Color, edge: Color | None = None, track: bool = True
     ) -> None:
-        """A thick line with round ends through the points; `edge` adds an outline of about a pixel."""
+        """A thick line with round ends through the points; `edge` adds an outline of a pixel."""
         pixels = self.all_at(points)
-        thick = max(1, round(width * self.scale))
+        thickness = max(1, round(width * self.scale))
         if track:
-            self._grow(pixels, thick / 2)
+            self._grow(pixels, thickness / 2)
+
         path = self._path(pixels)
         if edge is not None:
-            cv2.polylines(self.image, path, False, edge, thick + 2, cv2.LINE_AA, SHIFT)
-        cv2.polylines(self.image, path, False, color, thick, cv2.LINE_AA, SHIFT)
+            cv2.polylines(self.image, path, False, edge, thickness + 2, cv2.LINE_AA, SHIFT)
+        cv2.polylines(self.image, path, False, color, thickness, cv2.LINE_AA, SHIFT)
 
     def poly(self, points, color: Color, edge: Color | None = None, track: bool = True) -> None:
-        """A filled polygon."""
+        """A filled polygon; `edge` adds an outline of a pixel."""
         pixels = self.all_at(points)
         if track:
             self._grow(pixels, 0.5)
+
         path = self._path(pixels)
         cv2.fillPoly(self.image, path, color, cv2.LINE_AA, SHIFT)
         if edge is not None:
-            cv2.polylines(
-                self.image, path, True, edge, max(1, round(0.006 * 200)), cv2.LINE_AA, SHIFT
-            )
+            cv2.polylines(self.image, path, True, edge, 1, cv2.LINE_AA, SHIFT)
 
     def oval(
         self,
@@ -115,22 +129,26 @@ class Brush:
         width: float | None = None,
         track: bool = True,
     ) -> None:
-        """A filled ellipse, or its rim where `width` is given; `angle` turns it in the local frame."""
+        """A filled ellipse turned by `angle` (radians), or only its rim where `width` is given."""
+        # The direction of its long axis in pixels: the frame may be turned and mirrored.
         middle = self.at(center)
         direction = self.at(center + cmath.exp(1j * angle)) - middle
-        turn = math.degrees(cmath.phase(direction))
+        degrees = math.degrees(cmath.phase(direction))
+
         if track:
-            phi = math.radians(turn)
-            hx = math.hypot(rx * math.cos(phi), ry * math.sin(phi)) * self.scale
-            hy = math.hypot(rx * math.sin(phi), ry * math.cos(phi)) * self.scale
+            phi = math.radians(degrees)
+            half_width = math.hypot(rx * math.cos(phi), ry * math.sin(phi)) * self.scale
+            half_height = math.hypot(rx * math.sin(phi), ry * math.cos(phi)) * self.scale
+            half = complex(half_width, half_height)
             rim = 0 if width is None else width * self.scale / 2
-            self._grow((middle - complex(hx, hy), middle + complex(hx, hy)), rim)
+            self._grow((middle - half, middle + half), rim)
+
         at = (round(middle.real * UNIT), round(middle.imag * UNIT))
         axes = (max(1, round(rx * self.scale * UNIT)), max(1, round(ry * self.scale * UNIT)))
-        thick = -1 if width is None else max(1, round(width * self.scale))
-        cv2.ellipse(self.image, at, axes, turn, 0, 360, color, thick, cv2.LINE_AA, SHIFT)
+        thickness = -1 if width is None else max(1, round(width * self.scale))
+        cv2.ellipse(self.image, at, axes, degrees, 0, 360, color, thickness, cv2.LINE_AA, SHIFT)
         if edge is not None:
-            cv2.ellipse(self.image, at, axes, turn, 0, 360, edge, 1, cv2.LINE_AA, SHIFT)
+            cv2.ellipse(self.image, at, axes, degrees, 0, 360, edge, 1, cv2.LINE_AA, SHIFT)
 
     def disc(
         self,
@@ -140,6 +158,7 @@ class Brush:
         edge: Color | None = None,
         track: bool = True,
     ) -> None:
+        """A filled circle."""
         self.oval(center, radius, radius, color, edge, track=track)
 
     def rect(
@@ -151,9 +170,11 @@ class Brush:
         edge: Color | None = None,
         track: bool = True,
     ) -> None:
-        """A filled rectangle."""
-        a, b = complex(w, h) / 2, complex(w, -h) / 2
-        self.poly([center - a, center + b, center + a, center - b], color, edge, track)
+        """A filled rectangle of `w` by `h`."""
+        to_corner = complex(w, h) / 2
+        to_other = complex(w, -h) / 2
+        corners = [center - to_corner, center + to_other, center + to_corner, center - to_other]
+        self.poly(corners, color, edge, track)
 
 
 def arc(

@@ -1,4 +1,4 @@
-"""One image to disk: all a worker process needs, free of torch so that it starts quickly."""
+"""Draws one image and writes it to disk: what a worker process does."""
 
 from pathlib import Path
 
@@ -7,28 +7,42 @@ import cv2
 from rmlr_lightning.synthetic.config import ImageSpec, WorldConfig
 from rmlr_lightning.synthetic.scene import render
 
-QUALITY = 90
+JPEG_QUALITY = 90
 
 
 def file_name(split: str, number: int) -> str:
+    """HICO-DET's name of the image with this number (from 1) in a split."""
     return f"HICO_{split}2015_{number:08d}.jpg"
 
 
 def image_path(split: str, number: int) -> str:
-    """Relative to the data root."""
+    """The path of an image relative to the root of the world."""
     return f"hico_20160224_det/images/{split}2015/{file_name(split, number)}"
 
 
 def write_image(job: tuple[ImageSpec, WorldConfig, str]) -> dict:
-    """Draws one image into `root`; returns its annotations."""
+    """Draws one image into a folder.
+
+    Args:
+        job: The image, the settings of the world, and its root; one argument, as `map` needs.
+
+    Returns:
+        The annotations that `render` gives.
+
+    Raises:
+        ValueError: the image cannot be encoded.
+        OSError: the file cannot be written.
+    """
     spec, config, root = job
+
+    # The processes are the parallelism; threads of OpenCV in each would only compete.
     cv2.setNumThreads(1)
     image, annotations = render(spec, config)
+
     path = Path(root) / image_path(spec.split, spec.number)
-    ok, data = cv2.imencode(
-        ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
-    )
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    ok, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not ok:
-        raise ValueError(f"{path}: cannot encode the picture")
+        raise ValueError(f"{path}: cannot encode the image")
     path.write_bytes(data.tobytes())
     return annotations

@@ -1,77 +1,38 @@
-"""The object classes: how large, how drawn, where they are touched, and where they can be relative to a person."""
-
-import cmath
-from collections.abc import Callable
-from dataclasses import dataclass, field
+"""The 29 object classes of the world: size, drawing, and the points where people touch them."""
 
 from rmlr_lightning.synthetic import large_objects as large
 from rmlr_lightning.synthetic import small_objects as small
+from rmlr_lightning.synthetic.contact import Kind
 
-SMALL = 30  # pixels: no hand-sized object is drawn smaller on its longest side
-
-
-@dataclass(frozen=True)
-class Kind:
-    """An object class. Points are in its own frame (centre 0, longest side 1); sizes in body units."""
-
-    name: str
-    group: (
-        str  # which verbs' poses it takes: hand ball long bike mount pet board chair seat case pack
-    )
-    draw: Callable
-    size: tuple[float, float]
-    half: complex = 0.45 + 0.45j  # half width and height of its body
-    grips: dict[str, complex] = field(default_factory=dict)
-    tilt: float = 0.15  # spread of its angle in radians
+# Pixels at an image width of 448: no object in use is drawn smaller on its longest side.
+MIN_OBJECT_PIXELS = 30
 
 
-@dataclass
-class Contact:
-    """One object at a place in a person's body frame, and what a pose needs to know of it."""
-
-    kind: Kind
-    place: complex
-    size: float
-    angle: float = 0.0
-    mirror: bool = False  # faces the person
-    zone: str = "chest"
-    held: bool = True
-    spot: float | None = None  # of a seat that two people share: where one of them sits
-
-    def point(self, local: complex) -> complex:
-        if self.mirror:
-            local = -local.conjugate()
-        return self.place + self.size * local * cmath.exp(1j * self.angle)
-
-    def grip(self, name: str) -> complex:
-        return self.point(self.kind.grips.get(name, 0j))
-
-    def edge(self, towards: complex, depth: float = 0.0) -> complex:
-        """Where its outline is met from `towards`, `depth` (body units) inside."""
-        away = (towards - self.place) * cmath.exp(-1j * self.angle) / self.size
-        far = max(abs(away), 1e-6)
-        d = away / far
-        h = self.kind.half
-        radius = 1 / max(((d.real / h.real) ** 2 + (d.imag / h.imag) ** 2) ** 0.5, 1e-6)
-        radius = max(radius - depth / self.size, 0.0)
-        return self.place + self.size * radius * d * cmath.exp(1j * self.angle)
+def _hand_sized(name, draw, size, half, **grips) -> Kind:
+    """A class of the group `hand`: gripped at its rim unless `grips` gives other points."""
+    points = {
+        "hand": complex(0, 0.75 * half.imag),
+        "left": complex(-0.9 * half.real, 0.2 * half.imag),
+        "right": complex(0.9 * half.real, 0.2 * half.imag),
+        "top": complex(0, -half.imag),
+    }
+    return Kind(name, "hand", draw, size, half, points | grips)
 
 
-def _hand(name, draw, size, half, **grips) -> Kind:
-    points = {"hand": complex(0, 0.75 * half.imag), "left": complex(-0.9 * half.real, 0.2 * half.imag),
-              "right": complex(0.9 * half.real, 0.2 * half.imag), "top": complex(0, -half.imag)} | grips  # fmt: skip
-    return Kind(name, "hand", draw, size, half, points)
+# Points of a rider: on the saddle, at the bars, at the pedal of the near side.
+BICYCLE = {"seat": -0.13 - 0.2j, "bars": 0.2 - 0.28j, "pedal": 0.0 + 0.25j}
+MOTORCYCLE = {"seat": -0.2 - 0.18j, "bars": 0.12 - 0.29j, "pedal": 0.02 + 0.22j}
 
-
-BIKE = {"seat": -0.13 - 0.2j, "bars": 0.2 - 0.28j, "pedal": 0.0 + 0.25j}
-MOTO = {"seat": -0.2 - 0.18j, "bars": 0.12 - 0.29j, "pedal": 0.02 + 0.22j}
-
+# By name, in no particular order.
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        _hand("cup", small.cup, (0.15, 0.18), 0.4 + 0.47j, right=0.4 + 0.02j, hand=0.38 + 0.05j),
-        _hand("bottle", small.bottle, (0.2, 0.25), 0.19 + 0.5j, hand=0.2j, top=-0.46j),
-        _hand(
+        # In one hand, near the face or the chest.
+        _hand_sized(
+            "cup", small.cup, (0.15, 0.18), 0.4 + 0.47j, right=0.4 + 0.02j, hand=0.38 + 0.05j
+        ),
+        _hand_sized("bottle", small.bottle, (0.2, 0.25), 0.19 + 0.5j, hand=0.2j, top=-0.46j),
+        _hand_sized(
             "cell phone",
             small.cell_phone,
             (0.15, 0.18),
@@ -79,7 +40,7 @@ KINDS: dict[str, Kind] = {
             hand=0.3j,
             screen=0.06 - 0.02j,
         ),
-        _hand(
+        _hand_sized(
             "laptop",
             small.laptop,
             (0.25, 0.31),
@@ -89,7 +50,7 @@ KINDS: dict[str, Kind] = {
             keys_far=0.14 + 0.26j,
             top=0.1 - 0.38j,
         ),
-        _hand(
+        _hand_sized(
             "book",
             small.book,
             (0.2, 0.25),
@@ -98,12 +59,12 @@ KINDS: dict[str, Kind] = {
             right=0.46 + 0.18j,
             hand=0.34j,
         ),
-        _hand("apple", small.apple, (0.14, 0.165), 0.46 + 0.42j),
-        _hand("banana", small.banana, (0.165, 0.2), 0.5 + 0.2j, hand=0.25j),
-        _hand("pizza", small.pizza, (0.17, 0.2), 0.48 + 0.45j, hand=-0.32j),
-        _hand("donut", small.donut, (0.14, 0.17), 0.48 + 0.48j),
-        _hand("sandwich", small.sandwich, (0.17, 0.2), 0.48 + 0.3j),
-        _hand(
+        _hand_sized("apple", small.apple, (0.14, 0.165), 0.46 + 0.42j),
+        _hand_sized("banana", small.banana, (0.165, 0.2), 0.5 + 0.2j, hand=0.25j),
+        _hand_sized("pizza", small.pizza, (0.17, 0.2), 0.48 + 0.45j, hand=-0.32j),
+        _hand_sized("donut", small.donut, (0.14, 0.17), 0.48 + 0.48j),
+        _hand_sized("sandwich", small.sandwich, (0.17, 0.2), 0.48 + 0.3j),
+        _hand_sized(
             "teddy bear",
             small.teddy_bear,
             (0.25, 0.3),
@@ -112,6 +73,7 @@ KINDS: dict[str, Kind] = {
             left=-0.2 + 0.15j,
             right=0.22 + 0.15j,
         ),
+        # Thrown, caught and kicked.
         Kind(
             "sports ball",
             "ball",
@@ -128,6 +90,7 @@ KINDS: dict[str, Kind] = {
             0.5 + 0.24j,
             {"hand": -0.4 + 0.1j, "top": -0.4 + 0j},
         ),
+        # Long, with a handle for two hands.
         Kind(
             "tennis racket",
             "long",
@@ -152,8 +115,9 @@ KINDS: dict[str, Kind] = {
             0.5 + 0.46j,
             {"hand": 0.36j, "second": 0.24j, "top": 0.0j},
         ),
-        Kind("bicycle", "bike", large.bicycle, (0.92, 1.02), 0.49 + 0.31j, BIKE),
-        Kind("motorcycle", "bike", large.motorcycle, (0.95, 1.05), 0.5 + 0.3j, MOTO),
+        # Ridden; two of them are pushed, two are animals.
+        Kind("bicycle", "bike", large.bicycle, (0.92, 1.02), 0.49 + 0.31j, BICYCLE),
+        Kind("motorcycle", "bike", large.motorcycle, (0.95, 1.05), 0.5 + 0.3j, MOTORCYCLE),
         Kind(
             "horse",
             "mount",
@@ -186,6 +150,7 @@ KINDS: dict[str, Kind] = {
                 "neck": 0.36 - 0.05j,
             },
         ),
+        # Animals on the ground or in the arms.
         Kind(
             "dog",
             "pet",
@@ -214,6 +179,7 @@ KINDS: dict[str, Kind] = {
                 "hand": 0.0 + 0.3j,
             },
         ),
+        # Under the feet or under the arm.
         Kind(
             "skateboard",
             "board",
@@ -230,6 +196,7 @@ KINDS: dict[str, Kind] = {
             0.5 + 0.09j,
             {"hand": 0.03j, "top": -0.06j},
         ),
+        # To sit and lie on.
         Kind(
             "chair",
             "chair",
@@ -254,6 +221,7 @@ KINDS: dict[str, Kind] = {
             0.5 + 0.29j,
             {"seat": 0.0 + 0.06j, "back": -0.1 - 0.27j},
         ),
+        # Carried by a handle, or on the back.
         Kind(
             "suitcase",
             "case",

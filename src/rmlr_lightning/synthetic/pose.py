@@ -5,7 +5,7 @@ from itertools import product
 
 from rmlr_lightning.synthetic.acts import Act
 from rmlr_lightning.synthetic.chance import stream
-from rmlr_lightning.synthetic.objects import Contact
+from rmlr_lightning.synthetic.contact import Contact
 from rmlr_lightning.synthetic.skeleton import Body
 
 Box = tuple[float, float, float, float]

@@ -10,7 +10,8 @@ from rmlr_lightning.synthetic.chance import streams
 from rmlr_lightning.synthetic.config import ImageSpec, PairSpec, WorldConfig
 from rmlr_lightning.synthetic.drafts import arrange, contact_for, draft, mirrored, own_view
 from rmlr_lightning.synthetic.draw import Brush
-from rmlr_lightning.synthetic.objects import KINDS, Contact
+from rmlr_lightning.synthetic.contact import Contact
+from rmlr_lightning.synthetic.objects import KINDS
 from rmlr_lightning.synthetic.paint import paint_scene
 from rmlr_lightning.synthetic.person import Look
 from rmlr_lightning.synthetic.pose import Box, fit, pose_once

@@ -1,23 +1,26 @@
-"""An articulated person: joints in body units (standing height 1, y down, soles at 0), facing +x; two-bone reach."""
+"""An articulated person in body units: standing height 1, y down, soles at 0, facing +x."""
 
 import cmath
 from dataclasses import dataclass, field
 
-HEAD = 0.108  # head radius: cartoon proportions, about 1/5 of the height
-UPPER_ARM, LOWER_ARM, HAND = 0.165, 0.155, 0.036
+# Cartoon proportions: the head is about a fifth of the height, so that faces can be read.
+HEAD = 0.108  # radius
+UPPER_ARM, LOWER_ARM = 0.165, 0.155
+HAND = 0.036  # radius
 THIGH, SHIN = 0.225, 0.215
-SHOULDERS = (0.075 + 0.005j, -0.075 + 0j)  # far, near: a three-quarter view
+
+# Far and near side, seen in a three-quarter view.
+SHOULDERS = (0.075 + 0.005j, -0.075 + 0j)
 HIPS = (0.035 + 0j, -0.035 + 0j)
-MOUTH, NOSE, EAR = (
-    0.80 + 0.50j,
-    1.05 + 0.12j,
-    -0.18 + 0.05j,
-)  # in head radii; the front of the face, for contact
+
+# Parts of the face that can touch an object, in head radii from the centre of the head.
+MOUTH = 0.80 + 0.50j
+NOSE = 1.05 + 0.12j
 
 
 @dataclass
 class Face:
-    """What the head tells: where it turns, where the eyes look, what the mouth does."""
+    """State of the head: its direction, the gaze, the mouth and the eyes."""
 
     turn: float = 1.0  # 1: towards the facing side, -1: back over the shoulder
     tilt: float = 0.0  # radians, positive: chin down
@@ -28,7 +31,7 @@ class Face:
 
 @dataclass
 class Body:
-    """Joints as complex points. Index 0 is the far side (drawn first), 1 the near one."""
+    """Joints as complex points. Index 0 of a pair is the far side (drawn first), 1 the near one."""
 
     hip: complex = -0.46j
     neck: complex = -0.775j
@@ -41,23 +44,26 @@ class Body:
     toe: list[complex] = field(default_factory=lambda: [0.05 + 0.012j, 0.05 + 0.012j])
     face: Face = field(default_factory=Face)
     posture: str = "stand"  # stand | walk | sit | crouch | lie | other
-    head_free: bool = True  # no part of the face has to touch something
-    settled: bool = False  # legs and trunk are set by another verb already; hands and head are free
+    head_free: bool = True  # no part of the face has to touch an object
+    settled: bool = False  # legs and trunk are set by an earlier act; hands and head are free
     straps: bool = False  # of a worn backpack
-    leash: complex | None = None  # a line from the near hand to here
+    leash: complex | None = None  # end of a line from the near hand
     crumb: complex | None = None  # food offered in the near hand
 
     def shoulder(self, side: int) -> complex:
-        return self.neck + 0.025j + SHOULDERS[side] * (1 if abs(self.spine.real) < 0.7 else 0.5)
+        """A shoulder joint; of a trunk that lies, both are nearer to the neck."""
+        spread = 1 if abs(self.spine.real) < 0.7 else 0.5
+        return self.neck + 0.025j + SHOULDERS[side] * spread
 
     def hip_joint(self, side: int) -> complex:
+        """Where a leg begins."""
         return self.hip + HIPS[side]
 
     @property
     def spine(self) -> complex:
         """Unit vector from hip to neck."""
-        d = self.neck - self.hip
-        return d / max(abs(d), 1e-6)
+        direction = self.neck - self.hip
+        return direction / max(abs(direction), 1e-6)
 
     def reach(self, side: int, target: complex, grip: str = "fist", bend: float = 1.0) -> None:
         """Put a hand on the target; `bend` 1 lets the elbow hang, -1 lifts it."""
@@ -72,14 +78,15 @@ class Body:
             self.hip_joint(side), target, THIGH, SHIN, bend
         )
 
-    def move_head(self, to: complex, most: float = 0.13) -> None:
-        """Shift the head towards a place, as far as a neck goes."""
+    def move_head(self, to: complex, limit: float = 0.13) -> None:
+        """Shift the head towards a point by at most `limit`; the neck follows in part."""
         away = to - self.head
-        step = away if abs(away) <= most else away / abs(away) * most
+        step = away if abs(away) <= limit else away / abs(away) * limit
         self.head += step
         self.neck += 0.3 * step
 
     def mouth_at(self) -> complex:
+        """The mouth in body axes."""
         return self.feature(MOUTH)
 
     def feature(self, point: complex) -> complex:
@@ -92,25 +99,31 @@ class Body:
     def points(self) -> list[tuple[complex, float]]:
         """Joints with the radius of what is drawn around them, for the extent."""
         out = [(self.head - 0.012j, HEAD + 0.012), (self.hip, 0.06), (self.neck, 0.05)]
-        out += [(p, 0.034) for p in self.elbow] + [(p, HAND) for p in self.hand]
-        out += [(p, 0.042) for p in self.knee] + [(p + 0.01, 0.045) for p in self.foot]
+        out += [(p, 0.034) for p in self.elbow]
+        out += [(p, HAND) for p in self.hand]
+        out += [(p, 0.042) for p in self.knee]
+        out += [(p + 0.01, 0.045) for p in self.foot]
         return out
 
     def box(self) -> tuple[float, float, float, float]:
+        """The extent (x0, y0, x1, y1) in body units."""
         points = self.points()
+
+        # Lists, not generators: this is called tens of thousands of times.
         return (
-            min([p.real - r for p, r in points]),  # lists: this is called ten thousands of times
+            min([p.real - r for p, r in points]),
             min([p.imag - r for p, r in points]),
             max([p.real + r for p, r in points]),
             max([p.imag + r for p, r in points]),
         )
 
     def map(self, function) -> None:
-        """Move all joints."""
+        """Apply a function to all joints, in place."""
         for name in ("hip", "neck", "head"):
             setattr(self, name, function(getattr(self, name)))
         for name in ("elbow", "hand", "knee", "foot"):
             setattr(self, name, [function(p) for p in getattr(self, name)])
+
         self.leash = None if self.leash is None else function(self.leash)
         self.crumb = None if self.crumb is None else function(self.crumb)
 
@@ -118,14 +131,22 @@ class Body:
 def two_bones(
     root: complex, target: complex, first: float, second: float, bend: float
 ) -> tuple[complex, complex]:
-    """Joint and end of a two-bone limb that reaches for the target; bones stretch a little, then it stops short."""
+    """Middle joint and end of a limb of two bones that reaches for the target.
+
+    The bones stretch by up to 30 %; the limb stops short of a target farther away.
+    """
     away = target - root
-    far = max(abs(away), 1e-4)
-    stretch = min(max(far / (0.995 * (first + second)), 1.0), 1.3)
+    distance = max(abs(away), 1e-4)
+    stretch = min(max(distance / (0.995 * (first + second)), 1.0), 1.3)
     first, second = first * stretch, second * stretch
-    length = min(far, 0.995 * (first + second))
+
+    # Never quite straight and never folded onto itself: the triangle below must exist.
+    length = min(distance, 0.995 * (first + second))
     length = max(length, abs(first - second) + 1e-3)
-    along = away / far
+
+    # The triangle of both bones over the line from root to end: the joint's place along the line
+    # by the law of cosines, and its height over it.
+    along = away / distance
     x = (first**2 - second**2 + length**2) / (2 * length)
     y = max(first**2 - x**2, 0.0) ** 0.5
     return root + along * (x + 1j * bend * y), root + along * length

@@ -1,20 +1,33 @@
-"""Poses of verbs on animals: leading, petting, feeding, hugging, kissing, watching, holding in the arms."""
+"""Poses of verbs on animals: lead, pet, feed, hug, kiss, watch and hold in the arms.
 
-from rmlr_lightning.synthetic.objects import Contact
+One function per verb: (body, contact, rng), distances in body units.
+"""
+
+from rmlr_lightning.synthetic.arms import idle, rest_at_side
+from rmlr_lightning.synthetic.contact import Contact
 from rmlr_lightning.synthetic.skeleton import HEAD, Body
-from rmlr_lightning.synthetic.stances import idle, look_at, look_away, stand, stride, trunk
-from rmlr_lightning.synthetic.verbs_hand import upright
+from rmlr_lightning.synthetic.stances import (
+    look_ahead,
+    look_at,
+    look_away,
+    stand,
+    stride,
+    trunk,
+    upright,
+)
 
 
 def bend_to(b: Body, target: complex, rng) -> None:
-    """Lean as far as the hands need to get to the target."""
+    """Lean as far as the hands need to reach the target."""
     stand(b, rng)
-    deep = min(max((target.imag + 0.62) / 0.3, 0.0), 1.0)
-    trunk(b, rng.normal(0.05 + 0.33 * deep, 0.04))
+
+    # From 0 where it is at the height of the elbows to 1 where it is at the knees.
+    depth = min(max((target.imag + 0.62) / 0.3, 0.0), 1.0)
+    trunk(b, rng.normal(0.05 + 0.33 * depth, 0.04))
 
 
 def front(c: Contact) -> float:
-    """Which way the animal's nose points: 1 with the person's facing, -1 towards the person."""
+    """The side of the animal's nose: 1 as the person faces, -1 towards the person."""
     return -1.0 if c.mirror else 1.0
 
 
@@ -22,14 +35,14 @@ def walk(b: Body, c: Contact, rng) -> None:
     """Leading it on a leash."""
     stride(b, rng)
     trunk(b, rng.normal(0.06, 0.03))
-    b.face.turn, b.face.gaze = 1.0, complex(1, rng.uniform(-0.2, 0.3))
-    b.face.mouth = "smile" if rng.random() < 0.4 else "closed"
+    look_ahead(b, rng, smile=0.4)
     idle(b, 0, rng)
     b.reach(1, b.hip + complex(0.16 if c.place.real > 0 else -0.12, -0.1))
     b.leash = c.grip("neck")
 
 
 def pet(b: Body, c: Contact, rng) -> None:
+    """A flat hand on its head or neck, the eyes on it."""
     target = c.grip("head" if rng.random() < 0.6 else "neck")
     bend_to(b, target, rng)
     look_at(b, c.grip("head"))
@@ -39,6 +52,7 @@ def pet(b: Body, c: Contact, rng) -> None:
 
 
 def feed(b: Body, c: Contact, rng) -> None:
+    """Food in the hand, at its mouth; the eyes on it."""
     mouth = c.grip("mouth")
     bend_to(b, mouth, rng)
     look_at(b, mouth)
@@ -52,7 +66,10 @@ def embrace(b: Body, c: Contact, rng) -> None:
     """hug: both arms around, cheek on it, eyes shut."""
     neck = c.grip("neck")
     bend_to(b, neck, rng)
-    b.face.eyes, b.face.mouth, b.face.tilt, b.face.turn = "shut", "smile", 0.3, 1.0
+    b.face.eyes = "shut"
+    b.face.mouth = "smile"
+    b.face.tilt = 0.3
+    b.face.turn = 1.0
     b.head_free = False
     b.move_head(neck - complex(HEAD * 0.9, HEAD * 0.9), 0.16)
     b.reach(0, neck + complex(0.04, 0.1), "flat")
@@ -63,10 +80,16 @@ def peck(b: Body, c: Contact, rng) -> None:
     """kiss: lips on its head, eyes shut."""
     head = c.grip("head")
     bend_to(b, head + 0.1j, rng)
-    b.face.eyes, b.face.mouth, b.face.turn = "shut", "kiss", 1.0
+    b.face.eyes = "shut"
+    b.face.mouth = "kiss"
+    b.face.turn = 1.0
     b.head_free = False
+
+    # The lips are a little before the head's centre (head radii).
+    lips = 1.0 + 0.46j
     spot = head - complex(0.1 * c.size, 0)
-    b.move_head(b.head + spot - b.feature(1.0 + 0.46j), 0.2)
+    b.move_head(b.head + spot - b.feature(lips), 0.2)
+
     if c.zone == "arms":
         b.reach(0, c.grip("hand"), "flat")
         b.reach(1, c.grip("hand") - 0.08, "flat")
@@ -81,11 +104,7 @@ def watch(b: Body, c: Contact, rng) -> None:
     b.face.eyes = "wide"
     look_at(b, c.grip("head"))
     for side in (0, 1):
-        b.reach(
-            side,
-            b.hip_joint(side) + ((-0.06 - 0.05j) if rng.random() < 0.5 else (-0.12 - 0.06j)),
-            "rest",
-        )
+        rest_at_side(b, side, rng)
 
 
 def cradle(b: Body, c: Contact, rng) -> None:
