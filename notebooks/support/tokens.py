@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rmlr_lightning.ops.boxes import batched_iou, paired_iou
-from rmlr_lightning.ops.roi import extents, roi_align
+from rmlr_lightning.ops.roi import map_extents, roi_align
 from rmlr_lightning.types import Prediction, Scene, Target
 
 
@@ -71,7 +71,7 @@ def query_tokens(scene: Scene, pairs: Sequence[TruePairs], threshold: float = 0.
 
 def region_tokens(scene: Scene, pairs: Sequence[TruePairs], cells: int = 5) -> list[Tokens]:
     """The detector's finest feature map inside the true human and the true object box, `cells` x `cells` each."""
-    real = extents(scene.memory_mask, scene.memory)
+    real = map_extents(scene.memory_mask, scene.memory)
     out = []
     for image, true in enumerate(pairs):
         memory, extent = scene.memory[image : image + 1].float(), real[image : image + 1]

@@ -1,8 +1,11 @@
-"""The nouns that cross files. NamedTuples: Lightning moves, casts and pins them, `torch.compile` traces them.
+"""The nouns that cross files. NamedTuples: Lightning moves, casts and pins them.
 
-Predictions are padded and carry a mask (True = real); ground truth is ragged, one `Target` an image.
-Letters in shapes: B images, N entities, P pairs, C channels, H W pixels, h w memory cells, D width, V verbs, G true
-interactions, K detections, T phrases, W words, E width of a language model.
+Everything of a batch is padded and carries a mask (True = real). Two records are per image:
+`Target` (exact annotations) and `Detections`.
+
+Letters in shapes: B images, N entities, P pairs, R interacting pairs, C channels, H W pixels,
+h w memory cells, D width of a pair token, V verbs, G annotated pairs, K detections or selected
+rows, T phrases (one per HOI), W words of a phrase, E width of a text encoder.
 """
 
 from typing import NamedTuple
@@ -14,23 +17,23 @@ from torch import Tensor
 class Images(NamedTuple):
     """A padded batch of images."""
 
-    pixels: Float[Tensor, "B 3 H W"]  # RGB in [0, 1]; each model part normalises as it was trained
+    pixels: Float[Tensor, "B 3 H W"]  # RGB in [0, 1]; each network normalises as it was trained
     mask: Bool[Tensor, "B H W"]
     sizes: Int[Tensor, "B 2"]  # (height, width) of the original files, in pixels
 
 
 class Entities(NamedTuple):
-    """What the detector found. Boxes are relative to each image's own extent, without padding."""
+    """Detected people and objects. Boxes are relative to each image, without its padding."""
 
     boxes: Float[Tensor, "B N 4"]  # xyxy in [0, 1]
     scores: Float[Tensor, "B N"]  # in [0, 1]
-    labels: Int[Tensor, "B N"]  # COCO index 0..79 (person = 0)
+    labels: Int[Tensor, "B N"]  # object class, COCO index 0..79 (person = 0)
     tokens: Float[Tensor, "B N C"]  # last decoder states
     mask: Bool[Tensor, "B N"]
 
 
 class Scene(NamedTuple):
-    """All that the frozen detector says about a batch, before selection; what a feature cache stores."""
+    """All outputs of the frozen detector, before selection; what a scene cache stores."""
 
     entities: Entities
     memory: Float[Tensor, "B C h w"]  # image features, the finest level the detector offers
@@ -39,13 +42,11 @@ class Scene(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """What the HOI model eats: images; or what the detector said about them already; or images with given boxes."""
+    """Inputs of the HOI model: images, a cached Scene, or either with external detections."""
 
     images: Images | None
-    scene: Scene | None = None  # the detector is not asked
-    given: Entities | None = (
-        None  # boxes from elsewhere take the place of the detector's (their tokens have no columns)
-    )
+    scene: Scene | None = None  # takes the detector's place
+    external: Entities | None = None  # replaces the detector's entities; tokens have no channels
 
 
 class Pairs(NamedTuple):
@@ -53,17 +54,50 @@ class Pairs(NamedTuple):
 
     human: Int[Tensor, "B P"]
     object: Int[Tensor, "B P"]
+    object_class: Int[Tensor, "B P"]  # COCO index of the object
     mask: Bool[Tensor, "B P"]
 
 
 class Prediction(NamedTuple):
-    """What the HOI model says: one return type, in training and in evaluation."""
+    """Output of the HOI model: one return type, in training and in evaluation."""
 
     scene: Scene  # after selection
     pairs: Pairs
     ire_tokens: Float[Tensor, "B P D"]
     irm_tokens: Float[Tensor, "B P D"]
     logits: Float[Tensor, "B P V"]
+
+
+class Truth(NamedTuple):
+    """Annotated pairs of a batch, padded: what a training step is supervised by.
+
+    A row is one pair of boxes with all its verbs. Boxes are relative (xyxy in [0, 1]) and follow
+    the augmentation of the image. V-COCO's interactions without an object are not in it.
+    """
+
+    boxes_h: Float[Tensor, "B G 4"]
+    boxes_o: Float[Tensor, "B G 4"]
+    objects: Int[Tensor, "B G"]  # COCO index
+    verbs: Bool[Tensor, "B G V"]  # multi-hot
+    mask: Bool[Tensor, "B G"]
+
+
+class Positives(NamedTuple):
+    """The interacting pairs of a batch that losses of alignment read: R rows, padded."""
+
+    index: Int[Tensor, "B K"]  # into the pairs of each image; R = B K
+    mask: Bool[Tensor, "R"]
+    objects: Int[Tensor, "R"]  # COCO index
+    phrases: Bool[Tensor, "R T"]  # the true phrases of each row
+
+
+class Labels(NamedTuple):
+    """Supervision of the candidate pairs, made once per step and shared by all losses."""
+
+    verbs: Bool[Tensor, "B P V"]  # true verbs
+    valid: Bool[Tensor, "B P V"]  # verbs that count: valid object-verb pairs, shown in training
+    log_prior: Float[Tensor, "B P V"]  # logarithm of the detection scores; -inf where not valid
+    positives: Positives
 
 
 class Target(NamedTuple):
@@ -106,21 +140,22 @@ class BoxTarget(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What a data loader yields."""
+    """Output of a data loader."""
 
     inputs: Inputs
-    targets: list[Target] | list[BoxTarget]
+    truth: Truth | None  # None for the detection task
+    image_ids: list[int]  # evaluators look the exact annotations up by these
+    boxes: list[BoxTarget] | None = None  # for the detection task
 
 
 class TextEmbeddings(NamedTuple):
-    """What a language model says about the phrases of a vocabulary; T follows `Vocabulary.hois`, E is its width.
+    """Text embeddings of the phrases of a vocabulary; T follows `Vocabulary.hois`.
 
-    Several templates: sentences are their mean, words come one template after the other (W is the longest).
+    Of several templates the sentences are averaged and the words are concatenated; W is the
+    longest phrase.
     """
 
     sentences: Float[Tensor, "T E"]  # neither normalised nor centred
-    words: Float[Tensor, "T W E"]  # hidden states, one a word; zeros where there is none
+    words: Float[Tensor, "T W E"]  # one hidden state per word; zeros on padding
     words_mask: Bool[Tensor, "T W"]
-    content: Bool[
-        Tensor, "T W"
-    ]  # verb, particle and object words; not "a", "photo", "of", "person", articles
+    content: Bool[Tensor, "T W"]  # verb, particle and object; not "a photo of a person", articles

@@ -1,70 +1,80 @@
-"""Interactions with Scenes from the cache in place of pictures."""
+"""Annotated interactions with cached Scenes in place of images."""
 
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from PIL import Image
 from torch.utils.data import Dataset
 
 from rmlr_lightning.cache.store import SceneStore
 from rmlr_lightning.data.collate import Item
-from rmlr_lightning.data.hoi_dataset import HOIDataset, true_entities
+from rmlr_lightning.data.hoi_dataset import HOIDataset
+from rmlr_lightning.ops.selection import PERSON
+from rmlr_lightning.types import Scene, Target
 
-CONFIDENT = 0.2  # as the default of `Selection`; here it only sorts batches
+CONFIDENT = 0.2  # as the default of `Selection`; here it only estimates the number of pairs
 
 
 class CachedHOIDataset(Dataset):
-    """Items: the Scene of one image and its Target, changed as the view demands.
+    """Items with the cached Scene of each image and its annotated pairs in the Scene's view.
 
     Args:
-        interactions: the data set without a cache; its augmentation is not used.
-        folders: caches of its images, one a view. With several, one is drawn at random for each item, by torch's
-            generator, so that runs can be repeated.
-        pixels: load the pictures too, as the detector saw them in that view (`model/remine=backbone` needs them).
+        uncached: the data set without a cache; its augmentation is not used.
+        stores: caches of its images, one per view. Of several, one is drawn at random for each
+            item, by torch's generator, so that runs can be repeated.
+        pixels: also load the images as the detector saw them in that view, for extractors that
+            need pixels.
     """
 
     def __init__(
-        self, interactions: HOIDataset, folders: Sequence[SceneStore], pixels: bool = False
+        self, uncached: HOIDataset, stores: Sequence[SceneStore], pixels: bool = False
     ) -> None:
-        self.plain, self.folders, self.pixels = interactions, list(folders), pixels
-        self.vocabulary, self.targets = interactions.vocabulary, interactions.targets
-        self.image_hois = interactions.image_hois
+        self.uncached, self.stores, self.pixels = uncached, list(stores), pixels
+        self.vocabulary, self.targets = uncached.vocabulary, uncached.targets
 
     def __len__(self) -> int:
-        return len(self.plain)
+        return len(self.uncached)
 
     def __getitem__(self, index: int) -> Item:
-        views = len(self.folders)
-        folder = self.folders[int(torch.randint(views, ())) if views > 1 else 0]
-        scene, view, target = folder.scene(index), folder.view, self.targets[index]
+        store = self._draw_store()
+        scene, view = store.scene(index), store.view
         size = scene.sizes.long()
+        target = self.targets[index]
         target = target._replace(
-            size=size,
-            boxes_h=view.boxes(target.boxes_h, size),
-            boxes_o=view.boxes(target.boxes_o, size),
+            boxes_h=view.boxes(target.boxes_h, size), boxes_o=view.boxes(target.boxes_o, size)
         )
-        pixels = self.plain.pixels(index, view)[0] if self.pixels else None
-        given = true_entities(target) if self.plain.given is not None else None
-        return Item(pixels, target, given, scene)
+        pixels = self.uncached.pixels(index, view)[0] if self.pixels else None
+        return self.uncached.item(target, size, scene=scene, pixels=pixels)
 
-    def picture(self, file_name: str):
-        """See `HOIDataset.picture`."""
-        return self.plain.picture(file_name)
+    def _draw_store(self) -> SceneStore:
+        if len(self.stores) == 1:
+            return self.stores[0]
+        return self.stores[int(torch.randint(len(self.stores), ()))]
+
+    def target(self, image_id: int) -> Target:
+        """See `HOIDataset.target`."""
+        return self.uncached.target(image_id)
+
+    def image(self, file_name: str) -> Image.Image:
+        """See `HOIDataset.image`."""
+        return self.uncached.image(file_name)
 
     def costs(self) -> list[tuple[int, int]]:
-        """What makes an image dear, to batch alike with alike: cells of its memory, then pairs to expect."""
-        return [_cost(self.folders[0].scene(index)) for index in range(len(self))]
+        """Cost of each image, to group similar ones in a batch: memory cells, expected pairs."""
+        return [_cost(self.stores[0].scene(index)) for index in range(len(self))]
 
-    def lacks(self) -> list[str]:
-        """The names of the augmentations that the data set without a cache has and this one has not."""
-        augment = self.plain.augment
-        parts = getattr(augment, "transforms", [augment] if augment is not None else [])
-        names = [type(part).__name__ for part in parts]
-        flips = any(folder.view.flip for folder in self.folders)
-        return [name for name in names if not (flips and name == "RandomHorizontalFlip")]
+    def missing_augmentations(self) -> list[str]:
+        """Names of the augmentations that the uncached data set has and this one has not."""
+        augment = self.uncached.augment
+        transforms = getattr(augment, "transforms", [augment] if augment is not None else [])
+        names = [type(transform).__name__ for transform in transforms]
+        if any(store.view.flip for store in self.stores):
+            names = [name for name in names if name != "RandomHorizontalFlip"]
+        return names
 
 
-def _cost(scene) -> tuple[int, int]:
-    sure: Tensor = scene.entities.scores >= CONFIDENT
-    people = int((sure & (scene.entities.labels == 0)).sum())
-    return scene.memory_mask.numel(), people * (int(sure.sum()) - 1)
+def _cost(scene: Scene) -> tuple[int, int]:
+    entities = scene.entities
+    confident = entities.scores >= CONFIDENT
+    people = int((confident & (entities.labels == PERSON)).sum())
+    return scene.memory_mask.numel(), people * (int(confident.sum()) - 1)

@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from PIL import Image
 from pycocotools.coco import COCO
-from torch import Tensor
 from torch.utils.data import Dataset
 
+from rmlr_lightning.data.collate import Item
 from rmlr_lightning.data.image_file import open_image
 from rmlr_lightning.data.transforms import ResizeExact, ResizeShortest, transform
 from rmlr_lightning.errors import UserError
@@ -70,8 +70,9 @@ class CocoBoxes(Dataset):
     def __len__(self) -> int:
         return len(self.targets)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, BoxTarget]:
+    def __getitem__(self, index: int) -> Item:
         target = self.targets[index]
         picture: Image.Image = open_image(self.images / target.file_name)
         pixels, (boxes,) = transform(picture, [target.boxes], self.resize, self.augment)
-        return pixels, target._replace(boxes=boxes)
+        target = target._replace(boxes=boxes)
+        return Item(target.image_id, target.size, pixels=pixels, boxes=target)

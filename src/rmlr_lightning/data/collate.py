@@ -1,95 +1,108 @@
-"""From a list of pictures, or of Scenes of one image, to a padded batch."""
+"""From items of single images to a padded batch."""
 
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from rmlr_lightning.types import Batch, BoxTarget, Entities, Images, Inputs, Scene, Target
+from rmlr_lightning.data.truth import collate_truths
+from rmlr_lightning.types import Batch, BoxTarget, Entities, Images, Inputs, Scene, Truth
 
 
 class Item(NamedTuple):
-    """What a data set yields for one image; plain tuples that begin alike do as well."""
+    """One image of a data set. Nothing in it has a batch dimension."""
 
-    pixels: Tensor | None  # (3, h, w) in [0, 1]
-    target: Target | BoxTarget
-    given: Entities | None = None  # boxes from elsewhere, without batch dimension
-    scene: Scene | None = None  # what the detector said, without batch dimension
+    image_id: int
+    size: Int[Tensor, "2"]  # (height, width) of the file
+    pixels: Float[Tensor, "3 H W"] | None = None  # in [0, 1]
+    scene: Scene | None = None  # cached detector outputs
+    external: Entities | None = None  # external detections
+    truth: Truth | None = None  # annotated pairs
+    boxes: BoxTarget | None = None  # annotated boxes, for the detection task
+
+
+def collate(items: list[Item]) -> Batch:
+    """Pads the parts that the items have; all items have the same parts."""
+    first = items[0]
+    sizes = [item.size for item in items]
+    images = scene = external = truth = boxes = None
+    if first.pixels is not None:
+        images = collate_images([item.pixels for item in items], sizes)
+    if first.scene is not None:
+        scene = collate_scenes([item.scene for item in items])
+    if first.external is not None:
+        external = collate_entities([item.external for item in items])
+    if first.truth is not None:
+        truth = collate_truths([item.truth for item in items])
+    if first.boxes is not None:
+        boxes = [item.boxes for item in items]
+    return Batch(Inputs(images, scene, external), truth, [item.image_id for item in items], boxes)
 
 
 def collate_images(pixels: list[Tensor], sizes: list[Tensor]) -> Images:
-    """Pad pictures (3, h, w) at the right and bottom to the largest of the batch; the mask is True on pixels."""
-    height = max(picture.shape[1] for picture in pixels)
-    width = max(picture.shape[2] for picture in pixels)
+    """Images (3, h, w), padded at the right and bottom to the largest; True on pixels."""
+    height = max(image.shape[1] for image in pixels)
+    width = max(image.shape[2] for image in pixels)
     batch = torch.zeros(len(pixels), 3, height, width)
     mask = torch.zeros(len(pixels), height, width, dtype=torch.bool)
-    for index, picture in enumerate(pixels):
-        batch[index, :, : picture.shape[1], : picture.shape[2]] = picture
-        mask[index, : picture.shape[1], : picture.shape[2]] = True
+    for row, image in enumerate(pixels):
+        batch[row, :, : image.shape[1], : image.shape[2]] = image
+        mask[row, : image.shape[1], : image.shape[2]] = True
     return Images(batch, mask, torch.stack(sizes))
 
 
-def collate_entities(items: list[Entities]) -> Entities:
+def collate_entities(entities: list[Entities]) -> Entities:
     """Entities of single images, padded to the fullest."""
-    return Entities(*(pad_sequence(field, batch_first=True) for field in zip(*items, strict=True)))
+    return Entities(
+        *(pad_sequence(list(field), batch_first=True) for field in zip(*entities, strict=True))
+    )
 
 
 def collate_scenes(scenes: list[Scene]) -> Scene:
-    """Scenes of single images in any precision -> a padded one in float32, labels and sizes as integers."""
+    """Scenes of single images in any precision, padded, in float32 and int64."""
     entities = [scene.entities for scene in scenes]
-    count = max(len(e.scores) for e in entities)
-    fields = [
-        _padded([e[place] for e in entities], (count, *entities[0][place].shape[1:]))
-        for place in range(5)
-    ]
+    count = max(len(single.scores) for single in entities)
+    fields = []
+    for values in zip(*entities, strict=True):
+        fields.append(_padded(list(values), (count, *values[0].shape[1:])))
+
+    channels = scenes[0].memory.shape[0]
     height = max(scene.memory.shape[1] for scene in scenes)
     width = max(scene.memory.shape[2] for scene in scenes)
-    memory = _padded([scene.memory for scene in scenes], (scenes[0].memory.shape[0], height, width))
+    memory = _padded([scene.memory for scene in scenes], (channels, height, width))
     mask = _padded([scene.memory_mask for scene in scenes], (height, width))
     sizes = torch.stack([scene.sizes for scene in scenes]).long()
     return Scene(Entities(*fields), memory, mask, sizes)
 
 
 def single_scenes(scene: Scene) -> list[Scene]:
-    """The reverse of `collate_scenes`: real entities only, memories cut to what is real; batches of one image."""
+    """The reverse of `collate_scenes`: batches of one image, cut to what is real."""
     singles = []
-    for index in range(len(scene.sizes)):
-        real = scene.entities.mask[index]
-        mask = scene.memory_mask[index]
+    for row in range(len(scene.sizes)):
+        real = scene.entities.mask[row]
+        entities = Entities(*(field[row : row + 1, real] for field in scene.entities))
+
+        mask = scene.memory_mask[row]
         height, width = int(mask.any(1).sum()), int(mask.any(0).sum())
-        entities = Entities(*(field[index : index + 1, real] for field in scene.entities))
-        memory = scene.memory[index : index + 1, :, :height, :width]
-        sizes = scene.sizes[index : index + 1]
+        memory = scene.memory[row : row + 1, :, :height, :width]
+        sizes = scene.sizes[row : row + 1]
         singles.append(Scene(entities, memory, mask[None, :height, :width], sizes))
     return singles
 
 
-def collate(items: list[tuple]) -> Batch:
-    """`Item`s of several images -> Batch. Sizes are those of the files."""
-    pixels, targets, given, scenes = zip(*(Item(*item) for item in items), strict=True)
-    images = (
-        None
-        if pixels[0] is None
-        else collate_images(list(pixels), [target.size for target in targets])
-    )
-    scene = None if scenes[0] is None else collate_scenes(list(scenes))
-    entities = None if given[0] is None else collate_entities(list(given))
-    return Batch(Inputs(images, scene, entities), list(targets))
-
-
 def _padded(values: list[Tensor], shape: tuple[int, ...]) -> Tensor:
-    """Zeros where a value ends before the shape does. Numbers become float32 or int64."""
+    """Values of one batch, zeros beyond their ends. Numbers become float32 or int64."""
     kind = values[0].dtype
-    dtype = (
-        torch.float32
-        if kind.is_floating_point
-        else torch.bool
-        if kind == torch.bool
-        else torch.int64
-    )
-    whole = all(value.shape == shape for value in values)
-    batch = (torch.empty if whole else torch.zeros)(len(values), *shape, dtype=dtype)
+    if kind.is_floating_point:
+        dtype = torch.float32
+    else:
+        dtype = torch.bool if kind == torch.bool else torch.int64
+
+    # without padding the zeros would be written for nothing
+    is_full = all(value.shape == shape for value in values)
+    batch = (torch.empty if is_full else torch.zeros)(len(values), *shape, dtype=dtype)
     for row, value in zip(batch, values, strict=True):
         row[tuple(slice(side) for side in value.shape)].copy_(value)
     return batch

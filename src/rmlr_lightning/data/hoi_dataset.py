@@ -1,4 +1,4 @@
-"""Pictures with their interactions, whatever annotation files they come from."""
+"""Images with annotated interactions, whatever annotation files they come from."""
 
 import hashlib
 import math
@@ -6,37 +6,40 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from rmlr_lightning.annotations.hicodet import HICODetAnnotations, read_hicodet
 from rmlr_lightning.annotations.vcoco import VCOCOAnnotations, read_vcoco
-from rmlr_lightning.cache.views import View
+from rmlr_lightning.data.collate import Item
 from rmlr_lightning.data.image_file import open_image
 from rmlr_lightning.data.transforms import ResizeExact, ResizeShortest, transform
+from rmlr_lightning.data.truth import true_entities, truth_of
+from rmlr_lightning.data.views import View
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.types import Entities, Target
+from rmlr_lightning.types import Target
 from rmlr_lightning.vocabulary import Vocabulary
 
 
 class HOIDataset(Dataset):
-    """(pixels (3, H, W) in [0, 1], Target), and with `given="truth"` also the true boxes as entities.
+    """Items with pixels and annotated pairs; with `external="truth"` also the true boxes.
 
     Args:
-        annotations: what a reader returns: `vocabulary`, `targets`, and perhaps `image_hois`.
+        annotations: output of a reader: `vocabulary` and `targets`.
         images: the folder that the targets' file names are relative to.
-        resize: decides the canvas.
+        resize: size of the canvas.
         augment: a torchvision v2 transform over (pixels, groups of boxes).
-        given: "truth" hands out the true boxes in place of a detector's.
+        external: "truth" passes the true boxes as external detections.
         only_interacting: leave out images without pairs, as the field does in training.
-        held_out: False keeps the images that `share` does not hold out, True those that it does; None keeps all. An
-            image's side depends on its file name alone.
-        share: how much of the images is held out, to make choices on where a data set has no validation split.
+        held_out: False keeps the images that are not held out, True those that are; None keeps
+            all. The side of an image depends on its file name alone.
+        share: of the images that is held out, where a data set has no validation split.
         limit: the first so many images.
 
     Raises:
-        UserError: nothing is left.
+        UserError: no image is left.
     """
 
     def __init__(
@@ -45,102 +48,101 @@ class HOIDataset(Dataset):
         images: str | Path,
         resize: ResizeExact | ResizeShortest,
         augment: Callable | None = None,
-        given: str | None = None,
+        external: str | None = None,
         only_interacting: bool = False,
         held_out: bool | None = None,
         share: float = 0.05,
         limit: int | None = None,
     ) -> None:
-        self.vocabulary: Vocabulary = annotations.vocabulary
         if limit is not None and limit < 1:
             raise UserError(f"limit={limit}: expected a number of images from 1")
-        labels = getattr(annotations, "image_hois", None)
-        keep = [
-            index
-            for index, target in enumerate(annotations.targets)
-            if (len(target.verbs) or not only_interacting)
-            and (held_out is None or (_lot(target.file_name) < share) == held_out)
-        ][:limit]
-        if not keep:
+        if external not in (None, "truth"):
+            raise UserError(f"external={external}: expected null, or truth for the true boxes")
+
+        def is_kept(target: Target) -> bool:
+            right_side = held_out is None or (_hash_share(target.file_name) < share) == held_out
+            return right_side and (len(target.verbs) > 0 or not only_interacting)
+
+        self.vocabulary: Vocabulary = annotations.vocabulary
+        self.targets = [target for target in annotations.targets if is_kept(target)][:limit]
+        if not self.targets:
             raise UserError(
-                f"{images}: no image is left for this split (only_interacting, held_out, share, limit leave none)"
+                f"{images}: no image is left for this split (only_interacting, held_out, share and "
+                "limit leave none)"
             )
-        self.targets: list[Target] = [annotations.targets[i] for i in keep]
-        self.image_hois = (
-            {self.targets[n].image_id: labels[i] for n, i in enumerate(keep)}
-            if labels is not None
-            else None
-        )
-        self.images, self.resize, self.augment, self.given = Path(images), resize, augment, given
+        self.images, self.resize, self.augment = Path(images), resize, augment
+        self.external = external
+        self._by_id = {target.image_id: target for target in self.targets}
 
     def __len__(self) -> int:
         return len(self.targets)
 
-    def __getitem__(self, index: int) -> tuple:
+    def __getitem__(self, index: int) -> Item:
         target = self.targets[index]
-        picture = self.picture(target.file_name)
-        if not target.size.all():  # QPIC's files do not say
-            target = target._replace(size=torch.tensor([picture.height, picture.width]))
-        pixels, (boxes_h, boxes_o) = transform(
-            picture, [target.boxes_h, target.boxes_o], self.resize, self.augment
-        )
-        target = target._replace(boxes_h=boxes_h, boxes_o=boxes_o)
-        return (pixels, target) if self.given is None else (pixels, target, true_entities(target))
+        image = self.image(target.file_name)
+        size = torch.tensor([image.height, image.width])
+        boxes = [target.boxes_h, target.boxes_o]
+        pixels, (boxes_h, boxes_o) = transform(image, boxes, self.resize, self.augment)
+        return self.item(target._replace(boxes_h=boxes_h, boxes_o=boxes_o), size, pixels=pixels)
 
-    def picture(self, file_name: str) -> Image.Image:
-        """One of its pictures as it is."""
+    def item(self, target: Target, size: Int[Tensor, "2"], **parts: object) -> Item:
+        """The item of an image whose boxes have been augmented with it.
+
+        Args:
+            size: (height, width) of the file.
+            parts: other fields of the item.
+        """
+        truth = truth_of(target, size, len(self.vocabulary.verbs))
+        external = true_entities(target, size) if self.external is not None else None
+        return Item(target.image_id, size, truth=truth, external=external, **parts)
+
+    def target(self, image_id: int) -> Target:
+        """The exact annotations of an image."""
+        return self._by_id[image_id]
+
+    def image(self, file_name: str) -> Image.Image:
+        """One of its images, as it is."""
         return open_image(self.images / file_name)
 
-    def pixels(self, index: int, view: View) -> tuple[Tensor, Tensor]:
-        """A picture in a view, (3, H, W) in [0, 1] without augmentation, and the size (height, width) of its file."""
-        picture = self.picture(self.targets[index].file_name)
-        pixels, _ = transform(picture, [], view.resize(self.resize))
-        return pixels.flip(2) if view.flip else pixels, torch.tensor(
-            [picture.height, picture.width]
-        )
+    def pixels(self, index: int, view: View) -> tuple[Float[Tensor, "3 H W"], Int[Tensor, "2"]]:
+        """An image in a view, in [0, 1] without augmentation, and (height, width) of its file."""
+        image = self.image(self.targets[index].file_name)
+        pixels, _ = transform(image, [], view.resize(self.resize))
+        return pixels.flip(2) if view.flip else pixels, torch.tensor([image.height, image.width])
 
     def costs(self) -> list[tuple[int, int]]:
-        """What makes an image dear, to batch alike with alike: pixels of its canvas, then true pairs."""
-        return [
-            (
-                math.prod(self.resize.canvas(*target.size.tolist())) if target.size.all() else 0,
-                len(target.verbs),
-            )
-            for target in self.targets
-        ]
+        """Cost of each image, to group similar ones in a batch: canvas pixels, annotated rows."""
+        return [(self._canvas_pixels(target), len(target.verbs)) for target in self.targets]
+
+    def _canvas_pixels(self, target: Target) -> int:
+        if not target.size.all():  # QPIC's files hold no sizes
+            return 0
+        return math.prod(self.resize.canvas(*target.size.tolist()))
 
 
 def hicodet_dataset(
-    annotations: str, images: str, split: str = "train", image_labels: str | None = None, **options
+    annotations: str,
+    images: str,
+    split: str = "train",
+    image_labels: str | None = None,
+    **options: object,
 ) -> HOIDataset:
     """A split of HICO-DET, or of anything in its layout. See `read_hicodet` and `HOIDataset`."""
     return HOIDataset(read_hicodet(annotations, split, image_labels), images, **options)
 
 
 def vcoco_dataset(
-    annotations: str, images: str, instances: str | None = None, ids: str | None = None, **options
+    annotations: str,
+    images: str,
+    instances: str | None = None,
+    ids: str | None = None,
+    **options: object,
 ) -> HOIDataset:
     """A split of V-COCO, or of anything in its layout. See `read_vcoco` and `HOIDataset`."""
     return HOIDataset(read_vcoco(annotations, instances=instances, ids=ids), images, **options)
 
 
-def _lot(file_name: str) -> float:
-    """A number in [0, 1) drawn from the name."""
-    return int(hashlib.sha256(Path(file_name).name.encode()).hexdigest()[:8], 16) / 2**32
-
-
-def true_entities(target: Target) -> Entities:
-    """The different boxes of a target as certain entities of one image, relative to its size, without tokens."""
-    scale = target.size.flip(0).repeat(2)
-    real = target.objects >= 0
-    boxes = torch.cat([target.boxes_h, target.boxes_o[real]]) / scale
-    labels = torch.cat([torch.zeros_like(target.objects), target.objects[real]])
-    rows: Tensor = torch.unique(torch.cat([labels[:, None].double(), boxes.double()], 1), dim=0)
-    boxes, count = rows[:, 1:].float().reshape(-1, 4), len(rows)
-    return Entities(
-        boxes,
-        torch.ones(count),
-        rows[:, 0].long(),
-        torch.zeros(count, 0),
-        torch.ones(count, dtype=torch.bool),
-    )
+def _hash_share(file_name: str) -> float:
+    """A number in [0, 1) that is determined by the name."""
+    digest = hashlib.sha256(Path(file_name).name.encode()).hexdigest()
+    return int(digest[:8], 16) / 2**32

@@ -1,4 +1,4 @@
-"""What all alignments share: which pairs have which phrases, and a site's projection to the language model's space.
+"""Shared parts of all alignments with language: a site's projection to the text encoder's space.
 
 A pair with three verbs has three phrases: targets are sets. Only training computes any of this.
 """
@@ -6,55 +6,46 @@ A pair with three verbs has three phrases: targets are sets. Only training compu
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.ops.masked import gather_rows
-from rmlr_lightning.types import Prediction, TextEmbeddings
+from rmlr_lightning.types import Labels, Positives, Prediction, TextEmbeddings
 from rmlr_lightning.vocabulary import Vocabulary
 
+# fields of `Prediction` that a loss can read; both together are dual distillation
 SITES = {"ire": "ire_tokens", "irm": "irm_tokens"}
 
 
-def chosen(option: str, name: str, among: Mapping[str, Any]) -> Any:
-    """What `name` stands for.
+def choice(option: str, name: str, choices: Mapping[str, Any]) -> Any:
+    """choices[name], for an option of a loss.
 
     Raises:
         UserError: it is none of the choices.
     """
-    if name not in among:
-        raise UserError(f"loss.*.{option}={name}: choose one of {', '.join(among)}")
-    return among[name]
-
-
-class Positives(NamedTuple):
-    """The pairs of a batch that interact: R rows, padded; T phrases of the vocabulary."""
-
-    tokens: Float[Tensor, "R D"]
-    objects: Int[Tensor, "R"]  # COCO index
-    phrases: Bool[Tensor, "R T"]  # the row's true phrases
-    mask: Bool[Tensor, "R"]
+    if name not in choices:
+        raise UserError(f"loss.*.{option}={name}: choose one of {', '.join(choices)}")
+    return choices[name]
 
 
 class Alignment(nn.Module, ABC):
-    """A loss between projected tokens of one site and the vectors of their true phrases.
+    """A loss between projected tokens of one site and the text embeddings of their true phrases.
 
     Args:
         dim: width of the site's tokens.
         vocabulary: its HOIs are the phrases.
-        bank: gives their vectors.
+        bank: text embeddings of the phrases.
         site: "ire" or "irm"; both together are dual distillation.
-        weight: of the term in the sum of losses; .03 to .1 beside a focal loss that ends near .04, .3 hurts.
-        balance: a pair counts with (times its rarest phrase was seen) ** -balance, scaled to a mean of 1; 0 counts all
-            alike.
-        decay: share of the training over which the weight falls to 0, along half a cosine; 0 keeps it. Training says
-            how far it is by `progress`, from 0 to 1.
-        most: pairs an image that are aligned at most.
+        weight: of the term in the sum of losses. The focal loss ends near .5.
+        balance: pairs are weighted by count(rarest phrase) ** -balance, normalised to mean 1;
+            0 disables re-weighting.
+        decay: share of the training over which the weight falls to 0, along half a cosine; 0
+            keeps it constant. Training sets `progress`, from 0 to 1.
     """
 
     def __init__(
@@ -66,87 +57,57 @@ class Alignment(nn.Module, ABC):
         weight: float = 0.1,
         balance: float = 0.0,
         decay: float = 0.0,
-        most: int = 32,
     ) -> None:
         super().__init__()
-        self.tokens = chosen("site", site, SITES)
-        self.weight, self.balance, self.decay, self.most = weight, balance, decay, most
+        self.site_tokens = choice("site", site, SITES)
+        self.weight, self.balance, self.decay = weight, balance, decay
         self.progress = 0.0
-        vectors = bank()
-        self.project = nn.Linear(dim, vectors.sentences.shape[-1])
-        self.register_buffer("allowed", vocabulary.valid_pairs(), persistent=False)
-        self.register_buffer(
-            "verb_of", torch.tensor([verb for verb, _ in vocabulary.hois]), persistent=False
-        )
-        self.register_buffer(
-            "object_of", torch.tensor([thing for _, thing in vocabulary.hois]), persistent=False
-        )
-        self.register_buffer("seen", torch.zeros(len(vocabulary.hois)))
+        self.project = nn.Linear(dim, bank().sentences.shape[-1])
+        phrase_objects = torch.tensor([object_class for _, object_class in vocabulary.hois])
+        self.register_buffer("phrase_objects", phrase_objects, persistent=False)
+        self.register_buffer("phrase_counts", torch.zeros(len(vocabulary.hois)))
 
-    def positives(self, prediction: Prediction, labels: Bool[Tensor, "B P V"]) -> Positives:
-        """At most `most` interacting pairs of each image.
-
-        On a CPU as many rows an image as the fullest needs; elsewhere always `most`, so that nothing waits for a count.
-        """
-        objects = gather_rows(prediction.scene.entities.labels, prediction.pairs.object)
-        labels = (
-            labels & self.allowed[objects]
-        )  # a verb unknown for the detected object has no phrase
-        real = (
-            labels.view(torch.uint8).amax(-1).bool() & prediction.pairs.mask
-        )  # `any` takes thrice as long on a CPU
-        most = self.most
-        if real.device.type == "cpu" and real.numel():
-            most = min(most, max(1, int(real.sum(1).max())))
-        order = real.to(torch.uint8).sort(dim=1, descending=True, stable=True).indices[:, :most]
-        mask = torch.gather(real, 1, order).flatten()
-        thing = gather_rows(objects, order).flatten()
-        verbs = gather_rows(labels, order).flatten(0, 1)
-        phrases = verbs[:, self.verb_of] & (thing[:, None] == self.object_of) & mask[:, None]
-        tokens = gather_rows(getattr(prediction, self.tokens), order).flatten(0, 1)
-        return Positives(tokens, thing, phrases, mask)
-
-    def forward(
-        self, prediction: Prediction, labels: Bool[Tensor, "B P V"], prior: Float[Tensor, "B P V"]
-    ) -> Float[Tensor, ""]:
+    def forward(self, prediction: Prediction, labels: Labels) -> Float[Tensor, ""]:
         """The weighted mean over interacting pairs; 0, with gradients of 0, where there is none."""
-        rows = self.positives(prediction, labels)
-        with torch.autocast(
-            rows.tokens.device.type, enabled=False
-        ):  # cosines need more than eight bits
-            loss = self.rows(rows, self.project(rows.tokens.float()))
-        share = self.shares(rows)
-        return self.weight * self.left() * (loss * share).sum() / share.sum().clamp_min(1e-6)
-
-    def left(self) -> float:
-        """What `decay` has left of the weight."""
-        return (
-            0.5 * (1 + math.cos(math.pi * min(1.0, self.progress / self.decay)))
-            if self.decay
-            else 1.0
-        )
+        positives = labels.positives
+        tokens = gather_rows(getattr(prediction, self.site_tokens), positives.index).flatten(0, 1)
+        # cosines need more than bfloat16's eight bits
+        with torch.autocast(tokens.device.type, enabled=False):
+            losses = self.row_losses(positives, self.project(tokens.float()))
+        weights = self.row_weights(positives)
+        mean = (losses * weights).sum() / weights.sum().clamp_min(1e-6)
+        return self.weight * self.decay_factor() * mean
 
     @abstractmethod
-    def rows(self, rows: Positives, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R"]:
-        """The loss of each row; whatever on padding."""
+    def row_losses(
+        self, positives: Positives, projected: Float[Tensor, "R E"]
+    ) -> Float[Tensor, "R"]:
+        """The loss of each row; rows of padding are arbitrary but finite."""
 
-    def shares(self, rows: Positives) -> Float[Tensor, "R"]:
-        """How much each row counts."""
+    def decay_factor(self) -> float:
+        """Half a cosine from 1 to 0 over `decay` of the training; 1 without decay."""
+        if not self.decay:
+            return 1.0
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, self.progress / self.decay)))
+
+    def row_weights(self, positives: Positives) -> Float[Tensor, "R"]:
+        """Weight of each row, 0 on padding."""
         if not self.balance:
-            return rows.mask.float()
+            return positives.mask.float()
         if self.training:
-            self.seen += rows.phrases.sum(0)
-        rarest = torch.where(rows.phrases, self.seen.clamp_min(1), torch.inf).amin(1)
-        share = torch.where(rows.mask, rarest**-self.balance, 0.0)
-        return share / share.sum().clamp_min(1e-6) * rows.mask.sum()
+            self.phrase_counts += positives.phrases.sum(0)
+        counts = self.phrase_counts.clamp_min(1)
+        rarest = torch.where(positives.phrases, counts, torch.inf).amin(1)
+        weights = torch.where(positives.mask, rarest**-self.balance, 0.0)
+        return weights / weights.sum().clamp_min(1e-6) * positives.mask.sum()
 
 
 def centred(
-    vectors: Float[Tensor, "*n E"], mask: Bool[Tensor, "*n"] | None = None
+    embeddings: Float[Tensor, "*n E"], mask: Bool[Tensor, "*n"] | None = None
 ) -> Float[Tensor, "*n E"]:
-    """Unit vectors after the mean over the vocabulary (over what is real) is taken away.
+    """Unit vectors after the mean over the vocabulary (over what is real) is subtracted.
 
-    Phrases of one template are much alike: without centring all cosines are near 1.
+    Phrases of one template are similar: without centring all cosines are near 1.
     """
-    real = vectors if mask is None else vectors[mask]
-    return F.normalize(vectors - real.flatten(0, -2).mean(0), dim=-1)
+    real = embeddings if mask is None else embeddings[mask]
+    return F.normalize(embeddings - real.flatten(0, -2).mean(0), dim=-1)

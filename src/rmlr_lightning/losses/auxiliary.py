@@ -1,24 +1,25 @@
-"""A control of distillation: a site taught by verb labels alone, without any text."""
+"""A control of distillation: a site supervised by verb labels alone, without any text."""
 
 from collections.abc import Callable
 
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from rmlr_lightning.losses.alignment import SITES, chosen
+from rmlr_lightning.losses.alignment import SITES, choice
 from rmlr_lightning.losses.focal import FocalLoss
-from rmlr_lightning.types import Prediction, TextEmbeddings
+from rmlr_lightning.types import Labels, Prediction, TextEmbeddings
 from rmlr_lightning.vocabulary import Vocabulary
 
 
 class AuxiliaryVerbs(nn.Module):
-    """A linear verb classifier on one site's tokens, with the focal loss of the IRM; used in training only.
+    """A linear verb classifier on one site's tokens, with the focal loss; in training only.
 
     Args:
         dim: width of the site's tokens.
         vocabulary: its verbs are the classes.
-        bank: not asked; the signature is that of the alignments.
+        bank: not used; the signature is that of the alignments.
         site: "ire" or "irm".
+        weight, alpha, gamma: of the focal loss.
     """
 
     def __init__(
@@ -32,13 +33,11 @@ class AuxiliaryVerbs(nn.Module):
         gamma: float = 0.2,
     ) -> None:
         super().__init__()
-        self.tokens = chosen("site", site, SITES)
+        self.site_tokens = choice("site", site, SITES)
         self.classify = nn.Linear(dim, len(vocabulary.verbs))
         self.focal = FocalLoss(weight, alpha, gamma)
 
-    def forward(
-        self, prediction: Prediction, labels: Bool[Tensor, "B P V"], prior: Float[Tensor, "B P V"]
-    ) -> Float[Tensor, ""]:
-        """The weighted focal loss of the site's own verbs."""
-        logits = self.classify(getattr(prediction, self.tokens))
-        return self.focal(prediction._replace(logits=logits), labels, prior)
+    def forward(self, prediction: Prediction, labels: Labels) -> Float[Tensor, ""]:
+        """The weighted focal loss of the site's own logits."""
+        logits = self.classify(getattr(prediction, self.site_tokens))
+        return self.focal(prediction._replace(logits=logits), labels)

@@ -1,4 +1,4 @@
-"""The focal loss on verbs of pairs."""
+"""The focal loss on the verbs of pairs."""
 
 import torch
 import torch.distributed
@@ -6,11 +6,13 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rmlr_lightning.types import Prediction
+from rmlr_lightning.types import Labels, Prediction
 
 
-def focal(log_p: Tensor, labels: Tensor, alpha: float, gamma: float) -> Tensor:
-    """Binary focal loss from log-probabilities (arXiv 1708.02002, equation 5), element by element."""
+def focal(
+    log_p: Float[Tensor, "*n"], labels: Bool[Tensor, "*n"], alpha: float, gamma: float
+) -> Float[Tensor, "*n"]:
+    """Elementwise binary focal loss from log-probabilities (arXiv 1708.02002, equation 5)."""
     p = log_p.exp().clamp(1e-8, 1 - 1e-7)
     cross_entropy = torch.where(labels, -log_p, -torch.log1p(-p))
     distance = torch.where(labels, 1 - p, p)
@@ -19,33 +21,41 @@ def focal(log_p: Tensor, labels: Tensor, alpha: float, gamma: float) -> Tensor:
 
 
 class FocalLoss(nn.Module):
-    """Focal loss on sigmoid(logit) * prior, over possible verbs of real pairs, divided by the number of positives.
+    """Focal loss on sigmoid(logit) * prior, over valid verbs, divided by the number of positives.
 
-    The prior joins the probability as in UPT (arXiv 2112.01838, equation 8). The number of positives is the mean over
-    processes, at least 1.
+    The prior joins the probability as in UPT (arXiv 2112.01838, equation 8). The number of
+    positives is the mean over processes, at least 1.
     """
 
     def __init__(self, weight: float = 1.0, alpha: float = 0.5, gamma: float = 0.2) -> None:
         super().__init__()
         self.weight, self.alpha, self.gamma = weight, alpha, gamma
 
-    def forward(
-        self, prediction: Prediction, labels: Bool[Tensor, "B P V"], prior: Float[Tensor, "B P V"]
-    ) -> Tensor:
-        """The weighted loss."""
-        logits, possible = prediction.logits, prior > -torch.inf
-        if (
-            prior.device.type == "cpu"
-        ):  # few verbs go with an object; elsewhere all would wait for a count of these
-            index = possible.flatten().nonzero().squeeze(1)
-            logits, labels, prior, possible = (
+    def forward(self, prediction: Prediction, labels: Labels) -> Float[Tensor, ""]:
+        """The weighted loss of a batch."""
+        logits, verbs, valid, log_prior = (
+            prediction.logits,
+            labels.verbs,
+            labels.valid,
+            labels.log_prior,
+        )
+        if valid.device.type == "cpu":
+            # Few verbs are valid for an object (6 % for HICO-DET): only they are computed. A GPU
+            # would have to wait for their number, so there all are computed.
+            index = valid.flatten().nonzero().squeeze(1)
+            logits, verbs, valid, log_prior = (
                 values.flatten().index_select(0, index)
-                for values in (logits, labels, prior, possible)
+                for values in (logits, verbs, valid, log_prior)
             )
-        log_p = F.logsigmoid(logits.float()) + torch.where(possible, prior, 0.0)
-        loss = focal(log_p, labels, self.alpha, self.gamma)
-        positives = (labels & possible).sum().float()
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.all_reduce(positives)
-            positives = positives / torch.distributed.get_world_size()
-        return self.weight * torch.where(possible, loss, 0.0).sum() / positives.clamp_min(1)
+        log_p = F.logsigmoid(logits.float()) + torch.where(valid, log_prior, 0.0)
+        losses = focal(log_p, verbs, self.alpha, self.gamma)
+        total = torch.where(valid, losses, 0.0).sum()
+        return self.weight * total / _mean_over_processes((verbs & valid).sum().float())
+
+
+def _mean_over_processes(count: Float[Tensor, ""]) -> Float[Tensor, ""]:
+    """The mean of a count over all processes, at least 1."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.all_reduce(count)
+        count = count / torch.distributed.get_world_size()
+    return count.clamp_min(1)

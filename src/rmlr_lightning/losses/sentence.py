@@ -1,33 +1,38 @@
-"""Sentence-level alignment: a pair's token and the embeddings of all its true phrases."""
+"""Sentence-level alignment: a pair's token and the sentence embeddings of all its true phrases."""
 
 import math
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rmlr_lightning.losses.alignment import Alignment, Positives, centred, chosen
-from rmlr_lightning.types import TextEmbeddings
+from rmlr_lightning.losses.alignment import Alignment, centred, choice
+from rmlr_lightning.types import Positives, TextEmbeddings
 from rmlr_lightning.vocabulary import Vocabulary
+
+NEGATIVES = ("batch", "object", "all")
+# in place of -inf where a whole row may be masked: finite, and its exponential is 0
+VERY_LOW = -1e4
 
 
 class SentenceAlignment(Alignment):
-    """Pulls the projected token to its true phrases.
+    """Pulls the projected token to the embeddings of its true phrases.
 
-    The paper aligns sentences many to many; the forms are our reading.
+    The paper aligns sentences many to many; the forms are our reading. Arguments not listed here
+    are those of `Alignment`.
 
     Args:
-        form: "infonce": the mean over true phrases of -log(e^s+ / (e^s+ + sum over negatives e^s-)), s = cosine over
-            temperature;
-            "soft": cross-entropy with a target shared out by phrase similarity instead of identity;
-            "cosine": 1 - cosine with the mean of the true phrases; "l1": mean absolute difference from
-            its direction.
-        negatives: of infonce and soft: "batch", phrases true somewhere in the batch; "object", those among them and all
-            others of the same object; "all", the vocabulary.
-        temperature: of the cosines; where `learned`, its starting value.
-        softness: temperature of the similarities that share the target of "soft" out.
+        form: "infonce": the mean over true phrases of -log(e^s+ / (e^s+ + sum over negatives
+            e^s-)), with s = cosine / temperature;
+            "soft": cross-entropy with a target that is spread by the similarity of phrases;
+            "cosine": 1 - cosine with the mean of the true phrases;
+            "l1": mean absolute difference from the direction of that mean.
+        negatives: of infonce and soft: "batch", phrases that are true somewhere in the batch;
+            "object", those and all others of the same object; "all", the vocabulary.
+        temperature: of the cosines; where `learned`, its initial value.
+        softness: temperature of the similarities that spread the target of "soft".
     """
 
     def __init__(
@@ -44,61 +49,64 @@ class SentenceAlignment(Alignment):
     ) -> None:
         super().__init__(dim, vocabulary, bank, **options)
         forms = {"infonce": self.infonce, "soft": self.soft, "cosine": self.cosine, "l1": self.l1}
-        self.form = chosen("form", form, forms)
-        self.negatives = chosen(
-            "negatives", negatives, {name: name for name in ("batch", "object", "all")}
-        )
+        self.form = choice("form", form, forms)
+        self.negatives = choice("negatives", negatives, {name: name for name in NEGATIVES})
         self.softness = softness
         self.log_temperature = nn.Parameter(
             torch.tensor(math.log(temperature)), requires_grad=learned
         )
         self.register_buffer("phrases", centred(bank().sentences), persistent=False)
 
-    def rows(self, rows: Positives, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R"]:
-        return self.form(rows, F.normalize(projected, dim=-1))
+    def row_losses(
+        self, positives: Positives, projected: Float[Tensor, "R E"]
+    ) -> Float[Tensor, "R"]:
+        return self.form(positives, F.normalize(projected, dim=-1))
 
-    def similarities(self, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R T"]:
+    def infonce(self, positives: Positives, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R"]:
+        """Each true phrase against the row's negatives; true phrases do not repel each other."""
+        logits = self._logits(projected)
+        is_negative = self._candidates(positives) & ~positives.phrases
+        negatives = torch.where(is_negative, logits, -torch.inf).logsumexp(1)
+        negatives = negatives.nan_to_num(neginf=VERY_LOW)  # a row without negatives has loss 0
+
+        losses = torch.logaddexp(logits, negatives[:, None]) - logits  # R T
+        true_count = positives.phrases.sum(1).clamp_min(1)
+        return torch.where(positives.phrases, losses, 0.0).sum(1) / true_count
+
+    def soft(self, positives: Positives, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R"]:
+        """Each true phrase spreads its share of the target over candidates that are similar."""
+        candidates = self._candidates(positives) | ~positives.mask[:, None]
+        share = positives.phrases / positives.phrases.sum(1, keepdim=True).clamp_min(1)
+        similarity = ((self.phrases @ self.phrases.T - 1) / self.softness).exp()  # T T, diagonal 1
+
+        # normalising before the product avoids a tensor of R x T x T
+        normaliser = (candidates.to(similarity.dtype) @ similarity).clamp_min(1e-12)
+        target = candidates * ((share / normaliser) @ similarity)
+        logits = torch.where(candidates, self._logits(projected), VERY_LOW)
+        return -(target * logits.log_softmax(1)).sum(1)
+
+    def cosine(self, positives: Positives, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R"]:
+        return 1 - (projected * self._mean_phrase(positives)).sum(-1)
+
+    def l1(self, positives: Positives, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R"]:
+        # a mean over the width: a sum over 384 numbers would drown the focal loss
+        return (projected - self._mean_phrase(positives)).abs().mean(-1)
+
+    def _logits(self, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R T"]:
         """Cosines over temperature."""
         return projected @ self.phrases.T / self.log_temperature.exp().clamp_min(0.01)
 
-    def rivals(self, rows: Positives) -> Tensor:
-        """Which phrases stand in a row's denominator, its own included."""
+    def _candidates(self, positives: Positives) -> Bool[Tensor, "R T"]:
+        """Phrases in the denominator of each row, its true ones included."""
         if self.negatives == "all":
-            return torch.ones_like(rows.phrases)
-        there = rows.phrases.any(0).expand_as(rows.phrases)
+            return torch.ones_like(positives.phrases)
+        candidates = positives.phrases.any(0).expand_as(positives.phrases)
         if self.negatives == "object":
-            there = there | (rows.objects[:, None] == self.object_of)
-        return there
+            candidates = candidates | (positives.objects[:, None] == self.phrase_objects)
+        return candidates
 
-    def infonce(self, rows: Positives, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R"]:
-        logits = self.similarities(projected)
-        others = torch.where(self.rivals(rows) & ~rows.phrases, logits, -torch.inf)
-        against = others.logsumexp(1).nan_to_num(
-            neginf=-1e4
-        )  # no rival at all: nothing to be told apart from
-        each = torch.logaddexp(logits, against[:, None]) - logits
-        return torch.where(rows.phrases, each, 0.0).sum(1) / rows.phrases.sum(1).clamp_min(1)
-
-    def soft(self, rows: Positives, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R"]:
-        allowed = self.rivals(rows) | ~rows.mask[:, None]
-        shares = rows.phrases.sum(1, keepdim=True).clamp_min(1)
-        alike = (
-            (self.phrases @ self.phrases.T - 1) / self.softness
-        ).exp()  # T T, 1 where a phrase meets itself
-        # each true phrase shares its mass out among the row's rivals; in this order no R x T x T is needed
-        mass = rows.phrases / (allowed.to(alike.dtype) @ alike).clamp_min(1e-12) / shares
-        target = allowed * (mass @ alike)
-        logits = torch.where(allowed, self.similarities(projected), -1e4)
-        return -(target * logits.log_softmax(1)).sum(1)
-
-    def cosine(self, rows: Positives, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R"]:
-        return 1 - (projected * F.normalize(self.mean(rows), dim=-1)).sum(-1)
-
-    def l1(self, rows: Positives, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R"]:
-        # the mean over the width, of unit vectors: a sum over 384 numbers drowns the focal loss
-        return (projected - F.normalize(self.mean(rows), dim=-1)).abs().mean(-1)
-
-    def mean(self, rows: Positives) -> Float[Tensor, "R E"]:
-        """The mean of a row's true phrases."""
-        share = rows.phrases.float()
-        return share @ self.phrases / share.sum(1, keepdim=True).clamp_min(1)
+    def _mean_phrase(self, positives: Positives) -> Float[Tensor, "R E"]:
+        """Direction of the mean of each row's true phrases."""
+        share = positives.phrases.float()
+        mean = share @ self.phrases / share.sum(1, keepdim=True).clamp_min(1)
+        return F.normalize(mean, dim=-1)

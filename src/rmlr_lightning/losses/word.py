@@ -1,4 +1,4 @@
-"""Word-level alignment: a pair's token reads the words of its true phrases and is drawn to what it read."""
+"""Word-level alignment: a pair's token attends to the words of its true phrases."""
 
 from collections.abc import Callable
 
@@ -7,22 +7,28 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from rmlr_lightning.losses.alignment import Alignment, Positives, centred, chosen
-from rmlr_lightning.types import TextEmbeddings
+from rmlr_lightning.losses.alignment import Alignment, centred, choice
+from rmlr_lightning.types import Positives, TextEmbeddings
 from rmlr_lightning.vocabulary import Vocabulary
+
+# in place of -inf where a whole row may be masked: finite, and its exponential is 0
+VERY_LOW = -1e4
 
 
 class WordAlignment(Alignment):
-    """Cross-modal attention over words of variable number, then distillation towards what was attended to.
+    """Cross-modal attention over a variable number of words, then distillation.
 
-    The paper says so much; that the token itself asks, that only content words (verb, particle, object) answer, and
-    that the target is detached is our reading: with a learned query and a target that learns, trials failed.
+    The paper's text gives this outline. That the query is the token itself, that only content
+    words (verb, particle, object) are keys, and that the target is detached is our reading: with a
+    learned query and a learned target, trials failed. Arguments not listed here are those of
+    `Alignment`.
 
     Args:
-        form: "cosine": 1 - cosine with what was attended to; "l1": mean absolute difference of the unit vectors;
-            "infonce": the row's own reading against the batch's others, rows with the same phrases left out.
+        form: "cosine": 1 - cosine with the attended words; "l1": mean absolute difference of the
+            unit vectors; "infonce": the row's own attended words against those of the batch's
+            other rows, rows with the same phrases left out.
         temperature: of the attention, and of infonce.
-        content: read content words only; False reads every word of the phrase.
+        content: attend to content words only; False attends to every word of the phrase.
         detach: no gradient through the attention.
     """
 
@@ -38,41 +44,67 @@ class WordAlignment(Alignment):
         **options: object,
     ) -> None:
         super().__init__(dim, vocabulary, bank, **options)
-        self.form = chosen(
-            "form", form, {"cosine": self.cosine, "l1": self.l1, "infonce": self.infonce}
-        )
+        forms = {"cosine": self.cosine, "l1": self.l1, "infonce": self.infonce}
+        self.form = choice("form", form, forms)
         self.temperature, self.detach = temperature, detach
-        vectors = bank()
-        read = vectors.words_mask & (vectors.content if content else vectors.words_mask)
-        phrase, place = torch.nonzero(read, as_tuple=True)
-        self.register_buffer(
-            "words", centred(vectors.words, read)[phrase, place], persistent=False
-        )  # (words, E)
-        self.register_buffer("phrase_of", phrase, persistent=False)
 
-    def read(self, rows: Positives, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R E"]:
-        """What each row attends to among the words of its true phrases; unit vectors, 0 where it has none."""
-        asked = projected.detach() if self.detach else projected
-        own = rows.phrases[:, self.phrase_of]
-        logits = torch.where(own, asked @ self.words.T / self.temperature, -1e4)
-        return F.normalize(torch.where(own, logits.softmax(1), 0.0) @ self.words, dim=-1)
+        # all words of the vocabulary in one list, with the phrase of each
+        embeddings = bank()
+        keys = embeddings.words_mask
+        if content:
+            keys = keys & embeddings.content
+        phrase, position = torch.nonzero(keys, as_tuple=True)
+        words = centred(embeddings.words, keys)[phrase, position]
+        self.register_buffer("words", words, persistent=False)  # (words, E)
+        self.register_buffer("word_phrases", phrase, persistent=False)  # (words,)
 
-    def rows(self, rows: Positives, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R"]:
+    def row_losses(
+        self, positives: Positives, projected: Float[Tensor, "R E"]
+    ) -> Float[Tensor, "R"]:
         projected = F.normalize(projected, dim=-1)
-        return self.form(rows, projected, self.read(rows, projected))
+        return self.form(positives, projected, self.attended_words(positives, projected))
 
-    def cosine(self, rows: Positives, projected: Tensor, target: Tensor) -> Float[Tensor, "R"]:
+    def attended_words(
+        self, positives: Positives, projected: Float[Tensor, "R E"]
+    ) -> Float[Tensor, "R E"]:
+        """Mean of the words of each row's true phrases, weighted by attention, as a unit vector.
+
+        0 for a row without true phrases.
+        """
+        query = projected.detach() if self.detach else projected
+        is_key = positives.phrases[:, self.word_phrases]  # R words
+        logits = torch.where(is_key, query @ self.words.T / self.temperature, VERY_LOW)
+        attention = torch.where(is_key, logits.softmax(1), 0.0)
+        return F.normalize(attention @ self.words, dim=-1)
+
+    def cosine(
+        self,
+        positives: Positives,
+        projected: Float[Tensor, "R E"],
+        target: Float[Tensor, "R E"],
+    ) -> Float[Tensor, "R"]:
         return 1 - (projected * target).sum(-1)
 
-    def l1(self, rows: Positives, projected: Tensor, target: Tensor) -> Float[Tensor, "R"]:
+    def l1(
+        self,
+        positives: Positives,
+        projected: Float[Tensor, "R E"],
+        target: Float[Tensor, "R E"],
+    ) -> Float[Tensor, "R"]:
         return (projected - target).abs().mean(-1)
 
-    def infonce(self, rows: Positives, projected: Tensor, target: Tensor) -> Float[Tensor, "R"]:
+    def infonce(
+        self,
+        positives: Positives,
+        projected: Float[Tensor, "R E"],
+        target: Float[Tensor, "R E"],
+    ) -> Float[Tensor, "R"]:
         logits = projected @ target.T / self.temperature
-        share = rows.phrases.float()
-        alike = share @ share.T == torch.maximum(
-            share.sum(1)[:, None], share.sum(1)
-        )  # the same set of phrases
-        itself = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
-        rivals = itself | (~alike & rows.mask)
-        return -(logits.diagonal() - torch.where(rivals, logits, -torch.inf).logsumexp(1))
+
+        # two rows have the same phrases if their intersection is as large as both of them
+        phrases = positives.phrases.float()
+        count = phrases.sum(1)
+        same_phrases = phrases @ phrases.T == torch.maximum(count[:, None], count)
+        own = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
+        candidates = own | (~same_phrases & positives.mask)
+        return torch.where(candidates, logits, -torch.inf).logsumexp(1) - logits.diagonal()

@@ -1,10 +1,10 @@
-"""From parts that know their own sizes to a model whose sizes fit the detector and the vocabulary."""
+"""From parts that hold their own sizes to a model that fits the detector and the vocabulary."""
 
 from collections.abc import Callable
 
 from torch import nn
 
-from rmlr_lightning.detectors.transformers import Detector
+from rmlr_lightning.detectors.base import Detector
 from rmlr_lightning.models.hoi import HOIModel
 from rmlr_lightning.ops.selection import Selection
 from rmlr_lightning.types import TextEmbeddings
@@ -23,19 +23,22 @@ def assemble(
     bucket: int = 1,
     bank: Callable[[], TextEmbeddings] | None = None,
 ) -> HOIModel:
-    """An HOIModel. `remine`, `ire` and `irm` are constructors that lack only what follows from the part before them.
+    """An HOIModel. Other arguments: see there.
 
-    `bank` gives the vectors of the vocabulary's phrases to an IRM that classifies by them.
+    Args:
+        vocabulary: verbs and valid object-verb pairs.
+        remine, ire, irm: constructors that lack only what follows from the part before them.
+        bank: text embeddings of the phrases, for an IRM that classifies by them.
     """
-    map_maker = remine(memory_dim=detector.memory_dim)
+    extractor = remine(memory_dim=detector.memory_dim)
     encoder = ire(
-        token_dim=detector.token_dim, map_dim=map_maker.dim, memory_dim=detector.memory_dim
+        token_dim=detector.token_dim, map_dim=extractor.dim, memory_dim=detector.memory_dim
     )
     reasoner = irm(dim=encoder.dim, vocabulary=vocabulary, bank=bank)
     return HOIModel(
         detector,
         selection,
-        map_maker,
+        extractor,
         encoder,
         reasoner,
         vocabulary.valid_pairs(),

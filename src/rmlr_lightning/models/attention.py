@@ -1,4 +1,8 @@
-"""Attention over padded sets, on `scaled_dot_product_attention` (rows without keys give zeros, not NaN)."""
+"""Attention over padded sets.
+
+Built on `scaled_dot_product_attention`: a row without keys gives zeros there, and NaN in
+`nn.MultiheadAttention`.
+"""
 
 import torch
 from jaxtyping import Bool, Float
@@ -13,8 +17,8 @@ class Attention(nn.Module):
     """Multi-head attention of queries over masked keys.
 
     Args:
-        key_dim: width of the keys; that of the queries if not given.
-        head_dim: width of a head; the heads share the queries' width if not given.
+        key_dim: width of the keys; that of the queries if None.
+        head_dim: width of a head; the heads share the queries' width if None.
     """
 
     def __init__(
@@ -23,7 +27,7 @@ class Attention(nn.Module):
         super().__init__()
         if heads < 1 or (head_dim is None and dim % heads):
             raise UserError(
-                f"heads={heads}: must divide the width of the tokens, {dim}, or head_dim be given"
+                f"heads={heads}: must divide the width of the tokens, {dim}; or set head_dim"
             )
         if head_dim is not None and head_dim < 1:
             raise UserError(f"head_dim={head_dim}: must be positive")
@@ -36,7 +40,7 @@ class Attention(nn.Module):
     def forward(
         self, query: Float[Tensor, "B Q D"], keys: Float[Tensor, "B K E"], mask: Bool[Tensor, "B K"]
     ) -> Float[Tensor, "B Q D"]:
-        """What each query read; the output bias alone where no key is real."""
+        """The attended values of each query; the output bias alone where no key is real."""
         parts = self.query(query), *self.key_value(keys).chunk(2, -1)
         q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
         read = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None, :])
@@ -53,7 +57,7 @@ class FeedForward(nn.Sequential):
 
 
 class Block(nn.Module):
-    """Pre-norm transformer layer: self-attention in the set, cross-attention into a memory, feed-forward.
+    """Pre-norm transformer layer: self-attention, cross-attention into a memory, feed-forward.
 
     Args:
         memory_dim: width of the memory's tokens; 0 leaves cross-attention out.
@@ -90,7 +94,7 @@ class Block(nn.Module):
         memory: Float[Tensor, "B M E"] | None = None,
         memory_mask: Bool[Tensor, "B M"] | None = None,
     ) -> Float[Tensor, "B P D"]:
-        """One round."""
+        """The updated tokens."""
         normed = self.norm_self(tokens)
         tokens = tokens + self.attend_self(normed, normed, mask)
         if self.memory_dim:
@@ -101,7 +105,10 @@ class Block(nn.Module):
 def sine_position(
     mask: Bool[Tensor, "B h w"], dim: int, temperature: float = 20.0
 ) -> Float[Tensor, "B h w D"]:
-    """Sines and cosines of the place of each cell, relative to the real part of the map (dim divisible by 4)."""
+    """Sines and cosines of the position of each cell, relative to the real part of the map.
+
+    `dim` must be divisible by 4.
+    """
     y, x = mask.cumsum(1).float(), mask.cumsum(2).float()
     y, x = y / y[:, -1:].clamp_min(1), x / x[:, :, -1:].clamp_min(1)
     octave = temperature ** torch.linspace(0, 1, dim // 4, device=mask.device) * torch.pi

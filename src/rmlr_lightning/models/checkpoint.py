@@ -1,4 +1,4 @@
-"""Reading our checkpoints."""
+"""Checkpoints: reading them safely, and what they hold beside weights."""
 
 import pickle
 import zipfile
@@ -10,36 +10,37 @@ import torch
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.vocabulary import Vocabulary, vcoco
 
+# Grows when weights or contents of a checkpoint change; older ones are refused.
+CHECKPOINT_FORMAT = 2
+
 
 def load_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Any checkpoint of Lightning's on the CPU; tensors and plain values only, nothing in it is executed.
+    """A checkpoint of rmlr-train, on the CPU. Tensors and plain values only; no code is run.
 
     Raises:
-        UserError: no such file, damaged, or not a checkpoint.
+        UserError: no such file, damaged, not a checkpoint, or of an older version.
     """
     path = Path(path)
     if not path.is_file():
         raise UserError(
-            f"{path}: no such checkpoint; `rmlr-train` (or `make train`) writes one to outputs/.../checkpoints/"
+            f"{path}: no such checkpoint; `rmlr-train` (or `make train`) writes one to "
+            "outputs/.../checkpoints/"
         )
-    try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()  # torch does not look at the sums that stand in the file
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError):
-        raise UserError(f"{path}: not a checkpoint, or a truncated one") from None
-    if damaged is not None:
-        raise UserError(
-            f"{path}: damaged ({damaged} in it is not what was written); train or copy it again"
-        )
+    _check_archive(path)
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
         reason = str(error).partition("(1)")[0].partition("\n")[0].strip()  # without torch's advice
-        raise UserError(
-            f"{path}: not a readable checkpoint ({reason or type(error).__name__})"
-        ) from error
+        reason = reason or type(error).__name__
+        raise UserError(f"{path}: not a readable checkpoint ({reason})") from error
+
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise UserError(f"{path}: not a checkpoint of Lightning's (no state_dict)")
+    if checkpoint.get("format") != CHECKPOINT_FORMAT:
+        raise UserError(
+            f"{path}: not of this version of rmlr_lightning (checkpoint format "
+            f"{checkpoint.get('format')}, expected {CHECKPOINT_FORMAT}); train again"
+        )
     return checkpoint
 
 
@@ -47,16 +48,30 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """A checkpoint of `HOITask`; see `load_checkpoint`.
 
     Raises:
-        UserError: as there, or one of another task.
+        UserError: as there, or a checkpoint of another task.
     """
     checkpoint = load_checkpoint(path)
-    recipe, vocabulary = checkpoint.get("recipe"), checkpoint.get("vocabulary")
-    plain = isinstance(vocabulary, dict) and {"verbs", "hois", "rare"} <= vocabulary.keys()
-    if not plain or not isinstance(recipe, dict) or not {"task", "data", "model"} <= recipe.keys():
+    config, vocabulary = checkpoint.get("config"), checkpoint.get("vocabulary")
+    has_vocabulary = isinstance(vocabulary, dict) and {"verbs", "hois", "rare"} <= vocabulary.keys()
+    has_config = isinstance(config, dict) and {"task", "data", "model"} <= config.keys()
+    if not has_vocabulary or not has_config:
         raise UserError(
             f"{path}: not a checkpoint of an interaction run; train one with `rmlr-train`"
         )
     return checkpoint
+
+
+def _check_archive(path: Path) -> None:
+    """Compare the checksums in the file with its contents, which torch does not."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError):
+        raise UserError(f"{path}: not a checkpoint, or a truncated one") from None
+    if damaged is not None:
+        raise UserError(
+            f"{path}: damaged ({damaged} in it differs from its checksum); train or copy it again"
+        )
 
 
 def plain_vocabulary(vocabulary: Vocabulary) -> dict[str, list]:
@@ -70,24 +85,29 @@ def plain_vocabulary(vocabulary: Vocabulary) -> dict[str, list]:
 
 def read_vocabulary(plain: dict[str, list]) -> Vocabulary:
     """The reverse of `plain_vocabulary`."""
-    return Vocabulary(
-        tuple(plain["verbs"]),
-        tuple((verb, thing) for verb, thing in plain["hois"]),
-        frozenset(plain["rare"]),
-    )
+    hois = tuple((verb, object_class) for verb, object_class in plain["hois"])
+    return Vocabulary(tuple(plain["verbs"]), hois, frozenset(plain["rare"]))
 
 
-def check_vocabulary(theirs: Vocabulary, ours: Vocabulary, what: str, than: str) -> None:
-    """Refuse data that speak of other verbs or HOIs, or of the same in another order.
+def check_vocabulary(
+    theirs: Vocabulary, ours: Vocabulary, theirs_name: str, ours_name: str
+) -> None:
+    """Compare two vocabularies: verbs and HOIs, in order.
 
-    V-COCO's files may differ in their last HOIs: each has those of the vocabulary, then others that occur in it.
+    V-COCO's files may differ in their last HOIs: each has those of the vocabulary first, then
+    others that occur in it.
+
+    Args:
+        theirs_name, ours_name: what the message calls them.
 
     Raises:
-        UserError: `what` has another vocabulary than `than`.
+        UserError: they differ.
     """
     shared = len(vcoco().hois) if ours.verbs == vcoco().verbs else None
-    if (theirs.verbs, theirs.hois[:shared]) != (ours.verbs, ours.hois[:shared]):
-        raise UserError(
-            f"{what} has another vocabulary ({len(theirs.verbs)} verbs, {len(theirs.hois)} HOIs) than {than} "
-            f"({len(ours.verbs)}, {len(ours.hois)}), or the same in another order; they must come from one data set"
-        )
+    if (theirs.verbs, theirs.hois[:shared]) == (ours.verbs, ours.hois[:shared]):
+        return
+    raise UserError(
+        f"{theirs_name} has another vocabulary ({len(theirs.verbs)} verbs, {len(theirs.hois)} "
+        f"HOIs) than {ours_name} ({len(ours.verbs)}, {len(ours.hois)}), or the same in another "
+        "order; they must come from one data set"
+    )

@@ -8,21 +8,21 @@ STEPS = 2**16  # a probability is a multiple of 1 / STEPS
 
 
 class Dropout(nn.Dropout):
-    """`nn.Dropout`; on a CPU each random number that is drawn decides for four elements.
+    """`nn.Dropout`; on a CPU one random number of 64 bits decides for four elements.
 
-    torch draws one number an element on processors that are not Intel's, which was 4.5 % of a training step. Here `p`
-    is rounded to a multiple of 2 ** -16, and the scale belongs to the rounded one, so that the mean is kept.
+    torch draws one number per element on processors that are not Intel's, which was 4.5 % of a
+    training step. Here `p` is rounded to a multiple of 2 ** -16. The scale belongs to the rounded
+    probability, so that the mean is kept.
     """
 
     def forward(self, input: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         dropped = round(self.p * STEPS)
-        ours = (
-            input.device.type == "cpu"
-            and input.is_floating_point()
-            and not torch.compiler.is_compiling()
-        )
-        if not (self.training and ours and 0 < dropped < STEPS):
+        on_cpu = input.device.type == "cpu" and not torch.compiler.is_compiling()
+        if not (self.training and on_cpu and input.is_floating_point() and 0 < dropped < STEPS):
             return super().forward(input)
-        drawn = torch.empty(-(-input.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
-        kept = drawn.view(torch.int16)[: input.numel()].ge_(dropped - STEPS // 2)
-        return input * kept.to(input.dtype).mul_(STEPS / (STEPS - dropped)).view(input.shape)
+
+        numbers = torch.empty(-(-input.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+        # four signed 16-bit numbers each: the lowest `dropped` of 2**16 values drop the element
+        kept = numbers.view(torch.int16)[: input.numel()].ge_(dropped - STEPS // 2)
+        scale = STEPS / (STEPS - dropped)
+        return input * kept.to(input.dtype).mul_(scale).view(input.shape)

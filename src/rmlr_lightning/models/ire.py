@@ -4,33 +4,36 @@ from collections.abc import Sequence
 from functools import partial
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from rmlr_lightning.models.attention import Block, FeedForward, sine_position
 from rmlr_lightning.models.pair_features import PairFeatures
 from rmlr_lightning.ops.masked import gather_rows, masked_mean
-from rmlr_lightning.ops.roi import extents, resample
+from rmlr_lightning.ops.roi import map_extents, resample
 from rmlr_lightning.ops.spatial import SPATIAL_DIM, spatial_encoding
 from rmlr_lightning.types import Pairs, Scene
 
+# logarithms of vanishing widths and distances are bounded: log(1e-6) = -13.8
+MAX_LAYOUT = 14
+
 
 def pair_layout(scene: Scene, pairs: Pairs) -> Float[Tensor, "B P 36"]:
-    """How the two boxes of each pair lie, with the logarithms of vanishing numbers bounded."""
+    """Bounded spatial encoding of the two boxes of each pair."""
     boxes = scene.entities.boxes
-    human, thing = gather_rows(boxes, pairs.human), gather_rows(boxes, pairs.object)
-    return spatial_encoding(human, thing, scene.sizes).clamp(-14, 14)
+    boxes_h, boxes_o = gather_rows(boxes, pairs.human), gather_rows(boxes, pairs.object)
+    return spatial_encoding(boxes_h, boxes_o, scene.sizes).clamp(-MAX_LAYOUT, MAX_LAYOUT)
 
 
 def coarse_map(
     scene: Scene, features: Float[Tensor, "B C h w"], grid: tuple[int, int]
 ) -> Float[Tensor, "B C gh gw"]:
     """The real part of the map, averaged to a grid."""
-    return resample(features, grid, extents(scene.memory_mask, features))
+    return resample(features, grid, map_extents(scene.memory_mask, features))
 
 
 class PairMLP(nn.Module):
-    """IRE off: each pair by itself."""
+    """IRE off: each pair by itself. Arguments as in `IRE`."""
 
     def __init__(
         self,
@@ -52,23 +55,25 @@ class PairMLP(nn.Module):
         self, scene: Scene, pairs: Pairs, features: Float[Tensor, "B C h w"]
     ) -> Float[Tensor, "B P D"]:
         coarse = coarse_map(scene, features, self.grid)
-        tokens = self.pair_features(scene, pairs, pair_layout(scene, pairs), features, coarse)
+        layout = pair_layout(scene, pairs)
+        tokens = self.pair_features(scene, pairs, layout, features, coarse)
         return tokens + self.mlp(tokens)
 
 
 class IRE(nn.Module):
-    """Self-attention among an image's pairs, cross-attention into the re-mined map, fusion with place and context.
+    """Attention among pairs and into the re-mined map, fused with spatial features and context.
 
-    The paper says: pair-wise entity tokens and locations go through a transformer encoder and are then combined with
-    global context and spatial features. Layers, width, the pooled map and the form of the fusion are our reading.
+    The paper: pair-wise entity tokens and locations go through a transformer encoder and are then
+    combined with global context and spatial features. Layers, width, the pooled map and the form
+    of the fusion are our reading.
 
     Args:
-        token_dim, map_dim, memory_dim: widths of the detector's tokens, the re-mined map and the detector's memory;
-            a map_dim of 0 leaves cross-attention and global context out.
-        pair_features: makes the first pair tokens.
-        head_dim: width of a head of attention; the heads share `dim` if not given.
-        grid: (rows, columns) the map is averaged to before it is attended to, so that the cost does not grow with
-            the picture; details come from the regions.
+        token_dim, map_dim, memory_dim: widths of the detector's tokens, of the re-mined map and of
+            the detector's memory; map_dim 0 leaves cross-attention and global context out.
+        pair_features: constructor of the first pair tokens.
+        head_dim: width of an attention head; the heads share `dim` if None.
+        grid: (rows, columns) the map is averaged to before cross-attention, so that the cost does
+            not grow with the image; details come from the RoI features.
     """
 
     def __init__(
@@ -104,20 +109,24 @@ class IRE(nn.Module):
         layout = pair_layout(scene, pairs)
         coarse = coarse_map(scene, features, self.grid)
         tokens = self.pair_features(scene, pairs, layout, features, coarse)
-        memory = mask = None
-        if self.map_dim:
-            mask = torch.ones(len(coarse), *self.grid, dtype=torch.bool, device=coarse.device)
-            place = sine_position(mask, self.map_dim).to(coarse.dtype)
-            memory, mask = coarse.flatten(2).transpose(1, 2) + place.flatten(1, 2), mask.flatten(1)
-        for block in self.blocks:
-            tokens = block(tokens, pairs.mask, memory, mask)
-        return tokens + self.fuse(self._situated(self.norm(tokens), layout, memory, mask))
 
-    def _situated(
-        self, tokens: Tensor, layout: Tensor, memory: Tensor | None, mask: Tensor | None
-    ) -> Tensor:
-        """Tokens gated by where the two boxes lie, plus what the whole image is like."""
-        tokens = tokens * (1 + self.spatial(layout.to(tokens.dtype)))
+        cells = cells_mask = None
+        if self.map_dim:
+            cells, cells_mask = self._cells(coarse)
+        for block in self.blocks:
+            tokens = block(tokens, pairs.mask, cells, cells_mask)
+
+        # multiplicative fusion with the layout, additive with the context of the image
+        fused = self.norm(tokens) * (1 + self.spatial(layout.to(tokens.dtype)))
         if self.context is not None:
-            tokens = tokens + self.context(masked_mean(memory, mask))[:, None]
-        return tokens
+            fused = fused + self.context(masked_mean(cells, cells_mask))[:, None]
+        return tokens + self.fuse(fused)
+
+    def _cells(
+        self, coarse: Float[Tensor, "B C gh gw"]
+    ) -> tuple[Float[Tensor, "B M C"], Bool[Tensor, "B M"]]:
+        """Cells of the coarse map with their positions, as keys of cross-attention."""
+        mask = torch.ones(len(coarse), *self.grid, dtype=torch.bool, device=coarse.device)
+        position = sine_position(mask, self.map_dim).to(coarse.dtype)
+        cells = coarse.flatten(2).transpose(1, 2) + position.flatten(1, 2)
+        return cells, mask.flatten(1)

@@ -10,21 +10,24 @@ from rmlr_lightning.models.attention import Block
 from rmlr_lightning.types import Pairs, Scene, TextEmbeddings
 from rmlr_lightning.vocabulary import Vocabulary
 
-Bank = Callable[
-    [], TextEmbeddings
-]  # all IRMs may ask for the phrases' vectors when they are made; only `text` does
-RATE = 0.01  # a classifier starts by saying "rarely" (focal loss, arXiv 1708.02002)
+# Every IRM is given the embeddings of the phrases; only `irm_text` needs them.
+Bank = Callable[[], TextEmbeddings]
+
+# Probability of every verb before training, so that the many negatives do not dominate the first
+# steps (focal loss, arXiv 1708.02002, section 3.3).
+INITIAL_PROBABILITY = 0.01
+INITIAL_BIAS = -math.log((1 - INITIAL_PROBABILITY) / INITIAL_PROBABILITY)
 
 
 def verb_classifier(dim: int, verbs: int) -> nn.Linear:
-    """A linear classifier whose scores start at `RATE`."""
+    """A linear classifier whose scores start near `INITIAL_PROBABILITY`."""
     classifier = nn.Linear(dim, verbs)
-    nn.init.constant_(classifier.bias, -math.log((1 - RATE) / RATE))
+    nn.init.constant_(classifier.bias, INITIAL_BIAS)
     return classifier
 
 
 class LinearIRM(nn.Module):
-    """IRM off: no reasoning, a linear classifier."""
+    """IRM off: a linear classifier without reasoning."""
 
     def __init__(self, dim: int, vocabulary: Vocabulary, bank: Bank | None = None) -> None:
         super().__init__()
@@ -39,7 +42,14 @@ class LinearIRM(nn.Module):
 
 
 class IRM(nn.Module):
-    """Transformer layers over an image's pairs, then the classifier."""
+    """Transformer layers over the pairs of an image, then the classifier.
+
+    Args:
+        dim: width of pair tokens.
+        vocabulary: its verbs are the classes.
+        bank: not used.
+        head_dim: width of an attention head; the heads share `dim` if None.
+    """
 
     def __init__(
         self,
@@ -53,10 +63,9 @@ class IRM(nn.Module):
         head_dim: int | None = None,
     ) -> None:
         super().__init__()
-        blocks = (
+        self.blocks = nn.ModuleList(
             Block(dim, heads, hidden, dropout=dropout, head_dim=head_dim) for _ in range(layers)
         )
-        self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(dim)
         self.classify = verb_classifier(dim, len(vocabulary.verbs))
 

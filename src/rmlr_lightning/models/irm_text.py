@@ -1,4 +1,4 @@
-"""The IRM with text as its classifier: the door to verbs and HOIs that training never showed."""
+"""The IRM with text embeddings as its classifier, for verbs and HOIs without training examples."""
 
 import math
 
@@ -9,22 +9,26 @@ from torch.nn import functional as F
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.attention import Block
-from rmlr_lightning.models.irm import RATE, Bank
-from rmlr_lightning.ops.masked import gather_rows
+from rmlr_lightning.models.irm import INITIAL_BIAS, Bank
 from rmlr_lightning.types import Pairs, Scene
 from rmlr_lightning.vocabulary import Vocabulary
 
+MAX_SCALE = 100  # of the cosines, as in CLIP
+
 
 class TextIRM(nn.Module):
-    """Transformer layers over an image's pairs, then the cosine with the phrase of <verb, the pair's object>.
+    """Transformer layers over pairs, then the cosine with the phrase of <verb, object class>.
 
-    Our reading. The phrases' vectors are the classifier's weights and part of the checkpoint, so no text is needed at
-    inference. An HOI without training pairs is scored like any other.
+    Our reading. The embeddings of the phrases are the classifier's weights and part of the
+    checkpoint, so inference needs no text. A HOI without training pairs is scored like any other.
 
     Args:
-        bank: None leaves the vectors at zero, to be filled from a checkpoint.
-        text_dim: width of the language model.
-        scale: of the cosines at the start; learned.
+        bank: None leaves the embeddings at zero, to be filled from a checkpoint.
+        text_dim: width of the text encoder.
+        scale: initial factor of the cosines; learned.
+
+    Raises:
+        UserError: the text encoder has another width than `text_dim`.
     """
 
     def __init__(
@@ -41,29 +45,30 @@ class TextIRM(nn.Module):
         scale: float = 10.0,
     ) -> None:
         super().__init__()
-        blocks = (
+        self.blocks = nn.ModuleList(
             Block(dim, heads, hidden, dropout=dropout, head_dim=head_dim) for _ in range(layers)
         )
-        self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(dim)
         self.project = nn.Linear(dim, text_dim)
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
-        self.bias = nn.Parameter(torch.tensor(-math.log((1 - RATE) / RATE)))
+        self.bias = nn.Parameter(torch.tensor(INITIAL_BIAS))
+
         phrases = torch.zeros(len(vocabulary.hois), text_dim)
         if bank is not None:
-            vectors = bank().sentences
-            if vectors.shape[1] != text_dim:
+            embeddings = bank().sentences
+            width = embeddings.shape[1]
+            if width != text_dim:
                 raise UserError(
-                    f"model.irm.text_dim={text_dim}: the language model's width is {vectors.shape[1]}"
+                    f"model.irm.text_dim={text_dim}: the text encoder's width is {width}"
                 )
-            phrases = F.normalize(vectors - vectors.mean(0), dim=-1)
+            # phrases of one template are similar; without their mean the cosines spread
+            phrases = F.normalize(embeddings - embeddings.mean(0), dim=-1)
         self.register_buffer("phrases", phrases)
-        place = torch.full(
-            vocabulary.valid_pairs().shape, len(vocabulary.hois)
-        )  # the last row stands for "no such HOI"
-        for hoi, (verb, thing) in enumerate(vocabulary.hois):
-            place[thing, verb] = hoi
-        self.register_buffer("place", place, persistent=False)
+
+        # an invalid object-verb pair points to a column of zeros after the last HOI
+        table = torch.from_numpy(vocabulary.hoi_table())
+        table = torch.where(table >= 0, table, len(vocabulary.hois))
+        self.register_buffer("hoi_table", table, persistent=False)
 
     def forward(
         self, tokens: Float[Tensor, "B P D"], scene: Scene, pairs: Pairs
@@ -71,8 +76,10 @@ class TextIRM(nn.Module):
         for block in self.blocks:
             tokens = block(tokens, pairs.mask)
         tokens = self.norm(tokens)
-        with torch.autocast(tokens.device.type, enabled=False):  # cosines need more than eight bits
-            similar = F.normalize(self.project(tokens.float()), dim=-1) @ self.phrases.T  # B P T
-        objects = gather_rows(scene.entities.labels, pairs.object)
-        logits = torch.gather(F.pad(similar, (0, 1)), 2, self.place[objects])
-        return tokens, logits * self.log_scale.exp().clamp_max(100) + self.bias
+
+        # cosines need more than bfloat16's eight bits
+        with torch.autocast(tokens.device.type, enabled=False):
+            projected = F.normalize(self.project(tokens.float()), dim=-1)
+            cosines = F.pad(projected @ self.phrases.T, (0, 1))  # B P T+1
+        logits = torch.gather(cosines, 2, self.hoi_table[pairs.object_class])
+        return tokens, logits * self.log_scale.exp().clamp_max(MAX_SCALE) + self.bias

@@ -1,4 +1,4 @@
-"""What a candidate pair starts from: two detector tokens, two boxes, and what the re-mined map shows there."""
+"""Pair features: the first token of a pair, from its two entities and the re-mined map."""
 
 import torch
 from jaxtyping import Float
@@ -6,24 +6,30 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rmlr_lightning.models.attention import FeedForward
-from rmlr_lightning.ops.boxes import enclosing
+from rmlr_lightning.ops.boxes import union_box
 from rmlr_lightning.ops.masked import gather_rows
-from rmlr_lightning.ops.roi import extents, roi_align
+from rmlr_lightning.ops.roi import map_extents, roi_align
 from rmlr_lightning.ops.spatial import SPATIAL_DIM
 from rmlr_lightning.types import Pairs, Scene
 
 
 class RoIFeatures(nn.Module):
-    """Reads human, object and the room around both off the re-mined map, with their layout.
+    """RoI features of the human box, the object box and their union box; the layout is kept.
 
-    A pooled vector is not enough: in the embedded world a probe for the pose reads 68 % from 5x5 cells, 53 % from one.
+    A pooled vector is not enough: on the synthetic benchmark a probe for the pose reaches 68 %
+    from 5 x 5 cells and 53 % from one.
 
     Args:
-        size: cells a side of an entity's region; entities are read once each, however many pairs they are in.
-        union_size: cells a side of the box around both; these are read for every pair, so they are few.
-        reduced: channels of the map as entities read it. Reading is linear, so more than the map has add nothing to
-            what can be said; but training finds more with them, and `_folded` makes them free.
-        union_reduced: channels of the map as the room around both is read; half of `reduced` if not given.
+        map_dim: channels of the re-mined map.
+        dim: width of the result.
+        size: cells per side of an entity's box. Each entity is pooled once, however many pairs it
+            is part of.
+        union_size: cells per side of the union box. It is pooled for every pair, so it is coarse.
+        reduced: channels of the map before entities are pooled. Pooling is linear, so more
+            channels than the map has add no capacity; training finds better weights with them,
+            and `_folded` makes them free.
+        union_reduced: channels of the map before union boxes are pooled; half of `reduced` if
+            None.
     """
 
     def __init__(
@@ -38,7 +44,8 @@ class RoIFeatures(nn.Module):
         super().__init__()
         union_reduced = union_reduced or reduced // 2
         self.size, self.union_size = size, union_size
-        self.reduce = nn.Conv2d(map_dim, reduced, 1, bias=False)  # what reads its cells has one
+        # no bias here: cells are means, so the biases of the layers below are equivalent
+        self.reduce = nn.Conv2d(map_dim, reduced, 1, bias=False)
         self.reduce_union = nn.Conv2d(map_dim, union_reduced, 1, bias=False)
         self.human = nn.Linear(reduced * size * size, dim)
         self.object = nn.Linear(reduced * size * size, dim)
@@ -48,70 +55,55 @@ class RoIFeatures(nn.Module):
         self,
         features: Float[Tensor, "B C h w"],
         boxes: Float[Tensor, "B N 4"],
-        real: Float[Tensor, "B 2"],
+        extents: Float[Tensor, "B 2"],
     ) -> tuple[Float[Tensor, "B N D"], Float[Tensor, "B N D"]]:
-        """What each box shows, read as a human and read as an object. `real`: see `ops.regions.extents`."""
-        if (
-            boxes.shape[:2].numel() < 2 * features.shape[1]
-        ):  # making one step of two costs more than it saves
-            cells = roi_align(self.reduce(features).float(), boxes, self.size, real)
+        """Features of each box as a human and as an object. `extents`: see `ops.roi`."""
+        batch, count = boxes.shape[:2]
+        # folding the two layers costs about as much as two boxes per channel of the map save
+        if batch * count < 2 * features.shape[1]:
+            cells = roi_align(self.reduce(features).float(), boxes, self.size, extents)
             return self.human(cells), self.object(cells)
+
         weight, bias = self._folded()
-        seen = roi_align(
+        both = roi_align(
             features.float(),
             boxes,
             self.size,
-            real,
-            then=lambda cells: F.linear(cells, weight, bias),
+            extents,
+            project=lambda cells: F.linear(cells, weight, bias),
         )
-        return seen.chunk(2, -1)
+        return both.chunk(2, -1)
 
     def _folded(self) -> tuple[Float[Tensor, "DD SSC"], Float[Tensor, "DD"]]:
-        """Weight and bias of `reduce` and then `human` and `object`, as one step for boxes read off the map itself."""
-        reduce, readers = self.reduce.weight.flatten(1), (self.human, self.object)
-        weights = [
-            (reader.weight.unflatten(1, (-1, len(reduce))) @ reduce).flatten(1)
-            for reader in readers
-        ]
-        return torch.cat(weights), torch.cat([reader.bias for reader in readers])
+        """`reduce` followed by `human` and `object` as one linear layer on cells of the map."""
+        reduce = self.reduce.weight.flatten(1)  # reduced, map_dim
+        weights = []
+        for layer in (self.human, self.object):
+            per_cell = layer.weight.unflatten(1, (-1, len(reduce)))  # dim, cells, reduced
+            weights.append((per_cell @ reduce).flatten(1))
+        return torch.cat(weights), torch.cat([self.human.bias, self.object.bias])
 
-    def room(
+    def unions(
         self, coarse: Float[Tensor, "B C gh gw"], boxes: Float[Tensor, "B P 4"]
     ) -> Float[Tensor, "B P D"]:
-        """What the boxes around pairs show, read off the coarse map."""
-        return roi_align(self.reduce_union(coarse).float(), boxes, self.union_size, then=self.union)
-
-
-def without_biases(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A model's weights as today's `RoIFeatures` has them.
-
-    Until 2026-11-26 the map got a bias before boxes were read off it. Cells are means, so that it says nothing that
-    the biases after cannot: it is added to these.
-    """
-    state = dict(state)
-    for name in [
-        name
-        for name in state
-        if name.endswith((".regions.reduce.bias", ".regions.reduce_union.bias"))
-    ]:
-        bias, (regions, step, _) = state.pop(name), name.rsplit(".", 2)
-        for reader in ("human", "object") if step == "reduce" else ("union",):
-            weight, after = state[f"{regions}.{reader}.weight"], f"{regions}.{reader}.bias"
-            state[after] = state[after] + weight.unflatten(1, (-1, len(bias))).sum(1) @ bias
-    return state
+        """Features of the union box of each pair, from the coarse map."""
+        reduced = self.reduce_union(coarse).float()
+        return roi_align(reduced, boxes, self.union_size, project=self.union)
 
 
 class PairFeatures(nn.Module):
-    """First pair tokens: human + object + how their boxes lie + the room around both, and a feed-forward over the sum.
+    """First pair tokens: a sum of human, object, spatial and union features, and a feed-forward.
 
-    The paper names pair-wise entity tokens and locations; the sum is our reading. It is the first layer of an MLP over
-    [human; object; layout; room], with the parts that belong to one entity computed once an entity.
+    The paper names pair-wise entity tokens and box locations; the sum is our reading. It is the
+    first layer of an MLP over [human; object; spatial; union], with the parts that belong to one
+    entity computed once per entity instead of once per pair.
 
     Args:
         token_dim: width of the detector's tokens.
         map_dim: channels of the re-mined map; 0 where nothing is re-mined.
         dim: width of pair tokens.
-        hidden: of the feed-forward over the sum, twice `dim` if not given; the layout's has half of it.
+        hidden: width of the feed-forward over the sum, 2 `dim` if None; half of it for the
+            spatial encoding.
     """
 
     def __init__(
@@ -131,11 +123,9 @@ class PairFeatures(nn.Module):
         self.norm_tokens = nn.LayerNorm(token_dim)
         self.human, self.object = nn.Linear(token_dim, dim), nn.Linear(token_dim, dim)
         self.spatial = FeedForward(SPATIAL_DIM, hidden // 2, dim)
-        self.roi = (
-            RoIFeatures(map_dim, dim, region_size, union_size, reduced, union_reduced)
-            if map_dim
-            else None
-        )
+        self.roi = None
+        if map_dim:
+            self.roi = RoIFeatures(map_dim, dim, region_size, union_size, reduced, union_reduced)
         self.norm = nn.LayerNorm(dim)
         self.join = FeedForward(dim, hidden, dropout=dropout)
 
@@ -147,18 +137,24 @@ class PairFeatures(nn.Module):
         features: Float[Tensor, "B C h w"],
         coarse: Float[Tensor, "B C gh gw"],
     ) -> Float[Tensor, "B P D"]:
-        """Pair tokens; on padding they are whatever index 0 gives, and nobody reads them."""
+        """Pair tokens; rows of padding are arbitrary and masked later.
+
+        Args:
+            layout: spatial encoding of each pair.
+            features: re-mined map.
+            coarse: the same map, averaged to a grid without padding.
+        """
         boxes = scene.entities.boxes
         tokens = self.norm_tokens(scene.entities.tokens)
-        human, thing = self.human(tokens), self.object(tokens)
+        human, object_ = self.human(tokens), self.object(tokens)
         if self.roi is not None:
-            seen_human, seen_thing = self.roi.entities(
-                features, boxes, extents(scene.memory_mask, features)
-            )
-            human, thing = human + seen_human, thing + seen_thing
-        pair = gather_rows(human, pairs.human) + gather_rows(thing, pairs.object)
+            extents = map_extents(scene.memory_mask, features)
+            roi_human, roi_object = self.roi.entities(features, boxes, extents)
+            human, object_ = human + roi_human, object_ + roi_object
+
+        pair = gather_rows(human, pairs.human) + gather_rows(object_, pairs.object)
         pair = pair + self.spatial(layout.to(pair.dtype))
         if self.roi is not None:
-            around = enclosing(gather_rows(boxes, pairs.human), gather_rows(boxes, pairs.object))
-            pair = pair + self.roi.room(coarse, around)
+            unions = union_box(gather_rows(boxes, pairs.human), gather_rows(boxes, pairs.object))
+            pair = pair + self.roi.unions(coarse, unions)
         return pair + self.join(self.norm(pair))

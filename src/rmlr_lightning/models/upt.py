@@ -1,14 +1,17 @@
-"""The field's baseline: the unary-pairwise head of UPT (arXiv 2112.01838), our own implementation of its text.
+"""The field's baseline: UPT's unary-pairwise head (arXiv 2112.01838), written from the text.
 
-As an IRE it makes pair tokens from entity tokens by cooperative layers; as an IRM it lets pairs compete.
+`UnaryPairwise` takes the place of the IRE: it makes pair tokens from entity tokens by cooperative
+layers. `Competitive` takes the place of the IRM: pairs attend to each other. Sizes and details
+differ from UPT's released head; its weights do not load here.
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rmlr_lightning.models.dropout import Dropout
+from rmlr_lightning.models.ire import MAX_LAYOUT
 from rmlr_lightning.models.irm import Bank, verb_classifier
 from rmlr_lightning.ops.masked import gather_rows, masked_mean
 from rmlr_lightning.ops.spatial import SPATIAL_DIM, spatial_encoding
@@ -17,10 +20,11 @@ from rmlr_lightning.vocabulary import Vocabulary
 
 
 class Cooperative(nn.Module):
-    """Unary tokens attend to each other with weights and messages that depend on how the two boxes lie.
+    """Attention among entities whose weights and messages depend on the layout of the two boxes.
 
-    For head k, with unary x and pairwise positional encoding y: weight_ij = softmax_j(w . [x_i; x_j; y_ij]), message =
-    sum_j weight_ij (x_j * y_ij) (section 4.1, figure 3b).
+    For head k, with unary token x and pairwise positional encoding y: weight_ij =
+    softmax_j(w . [x_i; x_j; y_ij]), message = sum_j weight_ij (x_j * y_ij) (section 4.1,
+    figure 3b).
     """
 
     def __init__(self, dim: int, pair_dim: int, heads: int = 8, dropout: float = 0.1) -> None:
@@ -36,42 +40,48 @@ class Cooperative(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(
-        self, tokens: Float[Tensor, "B N C"], places: Float[Tensor, "B N N E"], mask: Tensor
+        self,
+        tokens: Float[Tensor, "B N C"],
+        layout: Float[Tensor, "B N N E"],
+        mask: Bool[Tensor, "B N"],
     ) -> Float[Tensor, "B N C"]:
-        x = F.relu(self.unary(tokens)).unflatten(-1, (self.heads, -1))  # B N k c
-        y = F.relu(self.pairwise(places)).unflatten(-1, (self.heads, -1))  # B N N k c
-        left, right, between = self.weigh.weight[0].chunk(3)
-        weight = (x @ left)[:, :, None] + (x @ right)[:, None] + y @ between + self.weigh.bias
-        weight = weight.masked_fill(~mask[:, None, :, None], torch.finfo(weight.dtype).min).softmax(
-            2
-        )
-        read = torch.einsum("bijk,bijkc->bikc", weight, self.message(x[:, None] * y))
-        tokens = self.norm_attend(tokens + self.dropout(self.out(F.relu(read).flatten(2))))
+        x = F.relu(self.unary(tokens)).unflatten(-1, (self.heads, -1))  # B N heads c
+        y = F.relu(self.pairwise(layout)).unflatten(-1, (self.heads, -1))  # B N N heads c
+
+        # w . [x_i; x_j; y_ij] as a sum of three products: no concatenation per pair
+        w_i, w_j, w_ij = self.weigh.weight[0].chunk(3)
+        weight = (x @ w_i)[:, :, None] + (x @ w_j)[:, None] + y @ w_ij + self.weigh.bias
+        lowest = torch.finfo(weight.dtype).min
+        weight = weight.masked_fill(~mask[:, None, :, None], lowest).softmax(2)
+
+        message = self.message(x[:, None] * y)
+        read = torch.einsum("bijk,bijkc->bikc", weight, message).flatten(2)
+        tokens = self.norm_attend(tokens + self.dropout(self.out(F.relu(read))))
         return self.norm_feed(tokens + self.dropout(self.feed(tokens)))
 
 
 class MultiBranchFusion(nn.Module):
-    """Appearance times place (SCG, arXiv 2012.06060, section 3.2).
+    """Appearance times layout (SCG, arXiv 2012.06060, section 3.2).
 
-    Its branches, each a projection to a subspace and back, summed, are together one projection to the full width and
-    back: that is how it is computed here.
+    SCG sums branches, each a projection to a subspace and back. Together they are one projection
+    to the full width and back, which is how it is computed here.
     """
 
-    def __init__(self, appearance_dim: int, place_dim: int, hidden: int) -> None:
+    def __init__(self, appearance_dim: int, layout_dim: int, hidden: int) -> None:
         super().__init__()
         self.appearance = nn.Linear(appearance_dim, hidden)
-        self.place = nn.Linear(place_dim, hidden)
+        self.layout = nn.Linear(layout_dim, hidden)
         self.out = nn.Linear(hidden, hidden)
 
-    def forward(self, appearance: Tensor, place: Tensor) -> Tensor:
-        return F.relu(self.out(F.relu(self.appearance(appearance) * self.place(place))))
+    def forward(self, appearance: Tensor, layout: Tensor) -> Tensor:
+        return F.relu(self.out(F.relu(self.appearance(appearance) * self.layout(layout))))
 
 
 class UnaryPairwise(nn.Module):
     """Entity tokens -> cooperative layers -> pair tokens of 2 x `representation` channels.
 
-    Half of a pair token comes from its two entity tokens, half from the image's pooled features. Nothing is re-mined:
-    the map is ignored.
+    Half of a pair token comes from its two entity tokens, half from the pooled memory of the
+    image. The re-mined map is not used.
     """
 
     def __init__(
@@ -87,7 +97,7 @@ class UnaryPairwise(nn.Module):
         super().__init__()
         self.dim = 2 * representation
         self.unary = nn.Linear(token_dim, dim)
-        self.places = nn.Sequential(
+        self.layout = nn.Sequential(
             nn.Linear(SPATIAL_DIM, 128),
             nn.ReLU(),
             nn.Linear(128, 256),
@@ -103,25 +113,32 @@ class UnaryPairwise(nn.Module):
         self, scene: Scene, pairs: Pairs, features: Float[Tensor, "B C h w"]
     ) -> Float[Tensor, "B P D"]:
         entities = scene.entities
-        places = self._all_places(entities, scene.sizes)
+        count = entities.mask.shape[1]
+        all_layouts = self._all_layouts(entities, scene.sizes)
         tokens = self.unary(entities.tokens)
         for layer in self.layers:
-            tokens = layer(tokens, places, entities.mask)
-        both = torch.cat([gather_rows(tokens, pairs.human), gather_rows(tokens, pairs.object)], -1)
-        place = gather_rows(places.flatten(1, 2), pairs.human * places.shape[1] + pairs.object)
-        whole = masked_mean(scene.memory.flatten(2).transpose(1, 2), scene.memory_mask.flatten(1))
-        return torch.cat([self.fuse(both, place), self.context(whole[:, None], place)], -1)
+            tokens = layer(tokens, all_layouts, entities.mask)
 
-    def _all_places(self, entities: Entities, sizes: Tensor) -> Float[Tensor, "B N N E"]:
+        human, object_ = gather_rows(tokens, pairs.human), gather_rows(tokens, pairs.object)
+        layout = gather_rows(all_layouts.flatten(1, 2), pairs.human * count + pairs.object)
+        cells, cells_mask = scene.memory.flatten(2).transpose(1, 2), scene.memory_mask.flatten(1)
+        context = masked_mean(cells, cells_mask)[:, None]
+        appearance = torch.cat([human, object_], -1)
+        return torch.cat([self.fuse(appearance, layout), self.context(context, layout)], -1)
+
+    def _all_layouts(
+        self, entities: Entities, sizes: Int[Tensor, "B 2"]
+    ) -> Float[Tensor, "B N N E"]:
+        """Pairwise positional encodings of all ordered pairs of entities."""
         count = entities.mask.shape[1]
         first = entities.boxes[:, :, None].expand(-1, -1, count, -1).flatten(1, 2)
         second = entities.boxes[:, None].expand(-1, count, -1, -1).flatten(1, 2)
-        layout = spatial_encoding(first, second, sizes).clamp(-14, 14).to(entities.tokens.dtype)
-        return self.places(layout).unflatten(1, (count, count))
+        encoding = spatial_encoding(first, second, sizes).clamp(-MAX_LAYOUT, MAX_LAYOUT)
+        return self.layout(encoding.to(entities.tokens.dtype)).unflatten(1, (count, count))
 
 
 class Competitive(nn.Module):
-    """Pairs compete: one standard transformer encoder layer over pair tokens, then the classifier (section 4.2)."""
+    """A standard transformer encoder layer over pair tokens, then the classifier (section 4.2)."""
 
     def __init__(
         self,
@@ -142,7 +159,7 @@ class Competitive(nn.Module):
     def forward(
         self, tokens: Float[Tensor, "B P D"], scene: Scene, pairs: Pairs
     ) -> tuple[Float[Tensor, "B P D"], Float[Tensor, "B P V"]]:
-        # an image without pairs keeps its first padded key: attention over no key at all is NaN in this layer
+        # an image without pairs attends to its padding: without any key this layer gives NaN
         padding = ~pairs.mask & pairs.mask.any(1, keepdim=True)
         for layer in self.layers:
             tokens = layer(tokens, src_key_padding_mask=padding)

@@ -1,6 +1,6 @@
-"""Boxes, image by image in padded batches. xyxy; any unit, as long as both sides share it."""
+"""Boxes (xyxy), image by image in padded batches. Any unit, as long as both sides share it."""
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, cat, maximum, minimum
 
 
@@ -10,7 +10,10 @@ def area(boxes: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n"]:
 
 
 def paired_iou(a: Float[Tensor, "*#n 4"], b: Float[Tensor, "*#n 4"]) -> Float[Tensor, "..."]:
-    """IoU of each box of `a` with the box of `b` at the same place (shapes broadcast). 0 where both are empty."""
+    """IoU of each box of `a` with the box of `b` at the same place (shapes broadcast).
+
+    0 where both boxes are empty.
+    """
     corner = minimum(a[..., 2:], b[..., 2:]) - maximum(a[..., :2], b[..., :2])
     intersection = corner.clamp_min(0).prod(-1)
     union = area(a) + area(b) - intersection
@@ -22,6 +25,12 @@ def batched_iou(a: Float[Tensor, "B N 4"], b: Float[Tensor, "B M 4"]) -> Float[T
     return paired_iou(a[:, :, None], b[:, None])
 
 
-def enclosing(a: Float[Tensor, "*n 4"], b: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 4"]:
+def union_box(a: Float[Tensor, "*n 4"], b: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n 4"]:
     """The smallest box around both."""
     return cat([minimum(a[..., :2], b[..., :2]), maximum(a[..., 2:], b[..., 2:])], -1)
+
+
+def to_pixels(sizes: Int[Tensor, "*n 2"]) -> Int[Tensor, "*n 4"]:
+    """Factors from relative to pixel boxes: (height, width) to (width, height, width, height)."""
+    width_height = sizes.flip(-1)
+    return cat([width_height, width_height], -1)

@@ -6,10 +6,9 @@ from torch import Tensor
 
 
 def gather_rows(values: Tensor, index: Int[Tensor, "B K"]) -> Tensor:
-    """values (B, N, ...) at index (B, K) -> (B, K, ...)."""
-    expanded = index.reshape(*index.shape, *[1] * (values.ndim - 2)).expand(
-        *index.shape, *values.shape[2:]
-    )
+    """Rows of `values` (B, N, ...) at `index` (B, K): (B, K, ...)."""
+    trailing = values.shape[2:]
+    expanded = index.reshape(*index.shape, *[1] * len(trailing)).expand(*index.shape, *trailing)
     return torch.gather(values, 1, expanded)
 
 
@@ -22,13 +21,15 @@ def masked_mean(values: Float[Tensor, "B N D"], mask: Bool[Tensor, "B N"]) -> Fl
 def compact(
     mask: Bool[Tensor, "B N"], multiple: int = 1
 ) -> tuple[Int[Tensor, "B K"], Bool[Tensor, "B K"]]:
-    """Bring the real rows of each image to the front, in order, and drop columns that no image needs.
+    """Indices that bring the real rows of each image to the front, in order, and their mask.
 
-    Returns:
-        index (B, K) of the rows to take and their mask; K = the largest count, rounded up to `multiple`, at least 1.
+    K is the largest count of real rows, at least 1, rounded up to `multiple`, at most N.
     """
+    columns = mask.shape[1]
     counts = mask.sum(1)
-    width = max(1, int(counts.max())) if mask.numel() else 1
-    width = min(-(-width // multiple) * multiple, mask.shape[1]) if mask.shape[1] else 0
-    order = torch.argsort((~mask).to(torch.uint8), dim=1, stable=True)[:, :width]
-    return order, torch.arange(width, device=mask.device) < counts[:, None]
+    needed = max(1, int(counts.max())) if mask.numel() else 1
+    width = min(-(-needed // multiple) * multiple, columns)
+
+    # a stable sort of "is padding" keeps the order of the real rows
+    index = torch.argsort((~mask).to(torch.uint8), dim=1, stable=True)[:, :width]
+    return index, torch.arange(width, device=mask.device) < counts[:, None]

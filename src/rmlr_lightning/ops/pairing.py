@@ -1,28 +1,27 @@
-"""Every person with every other entity that some verb of the vocabulary goes with."""
+"""Candidate pairs: every person with every other entity of a class that has valid verbs."""
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from rmlr_lightning.ops.masked import compact
+from rmlr_lightning.ops.masked import compact, gather_rows
 from rmlr_lightning.ops.selection import PERSON
 from rmlr_lightning.types import Entities, Pairs
 
 
-def pair(entities: Entities, allowed: Bool[Tensor, "80 V"], multiple: int = 1) -> Pairs:
-    """All <human, object> pairs of different entities; objects without any possible verb are left out.
+def pair(entities: Entities, valid_pairs: Bool[Tensor, "80 V"], multiple: int = 1) -> Pairs:
+    """All <human, object> pairs of different entities whose object class has some valid verb.
 
-    Order: by human, then by object, as in UPT. Images without a pair have an all-False mask. The number of columns is
+    Order: by human, then by object, as in UPT. An image without pairs has an all-False mask. P is
     what the fullest image of the batch needs, rounded up to `multiple`.
     """
     batch, count = entities.mask.shape
     human = entities.mask & (entities.labels == PERSON)
-    thing = entities.mask & allowed.any(1)[entities.labels]
-    legal = (
-        human[:, :, None]
-        & thing[:, None, :]
-        & ~torch.eye(count, dtype=torch.bool, device=human.device)
-    )
-    index, mask = compact(legal.reshape(batch, count * count), multiple)
+    usable = entities.mask & valid_pairs.any(1)[entities.labels]
+    different = ~torch.eye(count, dtype=torch.bool, device=human.device)
+
+    candidates = human[:, :, None] & usable[:, None, :] & different
+    index, mask = compact(candidates.reshape(batch, count * count), multiple)
     index = torch.where(mask, index, 0)
-    return Pairs(index // max(count, 1), index % max(count, 1), mask)
+    human_index, object_index = index // max(count, 1), index % max(count, 1)
+    return Pairs(human_index, object_index, gather_rows(entities.labels, object_index), mask)

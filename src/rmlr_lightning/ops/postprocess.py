@@ -1,9 +1,10 @@
 """From scores to HOI detections."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from rmlr_lightning.ops.boxes import to_pixels
 from rmlr_lightning.types import Detections, Entities, Pairs
 
 
@@ -11,25 +12,30 @@ def detections(
     scores: Float[Tensor, "B P V"],
     entities: Entities,
     pairs: Pairs,
-    sizes: Tensor,
-    most: int | None = None,
+    sizes: Int[Tensor, "B 2"],
+    max_detections: int | None = None,
 ) -> list[Detections]:
     """All scored interactions of each image, by falling score, boxes in pixels of the file.
 
     Args:
-        scores: 0 where a verb is impossible; such rows are left out.
-        sizes: (height, width) of the files, (B, 2).
-        most: keep so many an image, or all (the evaluator has no cap).
+        scores: rows of score 0 (invalid object-verb pairs) are left out.
+        sizes: (height, width) of the files.
+        max_detections: per image; None keeps all, because the evaluators have no limit.
     """
+    boxes = entities.boxes.float() * to_pixels(sizes)[:, None]
     found = []
     for image in range(len(scores)):
         pair, verb = torch.nonzero(scores[image] > 0, as_tuple=True)
         score, order = scores[image][pair, verb].sort(dim=0, descending=True, stable=True)
-        score, pair, verb = score[:most], pair[order[:most]], verb[order[:most]]
-        human, thing = pairs.human[image, pair], pairs.object[image, pair]
-        scale = sizes[image].flip(0).repeat(2)
-        boxes = entities.boxes[image].float() * scale
+        order = order[:max_detections]
+        pair, verb = pair[order], verb[order]
         found.append(
-            Detections(boxes[human], boxes[thing], entities.labels[image, thing], verb, score)
+            Detections(
+                boxes[image, pairs.human[image, pair]],
+                boxes[image, pairs.object[image, pair]],
+                pairs.object_class[image, pair],
+                verb,
+                score[:max_detections],
+            )
         )
     return found

@@ -1,72 +1,74 @@
-"""Which of the detector's entities go on to be paired."""
+"""Selection of the detected entities that are paired."""
 
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Bool, Int
 from torch import Tensor
-from torchvision.ops import nms
 
 from rmlr_lightning.ops.masked import compact, gather_rows
-from rmlr_lightning.types import Entities, Scene
+from rmlr_lightning.ops.nms import class_nms
+from rmlr_lightning.types import Entities
 
-PERSON = 0
-PADDING = 80  # a class of its own, after COCO's
+PERSON = 0  # object class
 
 
 class Selection(NamedTuple):
-    """Thresholds of UPT (its `prepare_region_proposals`): confident entities, within bounds for people and objects."""
+    """Thresholds of selection; defaults as in UPT (its `prepare_region_proposals`).
 
-    score_threshold: float = 0.2  # keep what is at least this sure ...
-    nms_iou: float = 0.5  # ... and no double, of the same class
-    min_instances: int = 3  # but so many people and so many objects, if there are any
-    max_instances: int = 15  # and no more than so many of each
-
-
-def select(scene: Scene, selection: Selection, multiple: int = 1) -> Scene:
-    """Suppress doubles, keep confident entities; people first, then objects, each by falling score.
-
-    The number of columns is what the fullest image of the batch needs, rounded up to `multiple`.
+    Args:
+        score_threshold: entities below it are dropped, except for `min_instances`.
+        nms_iou: IoU above which the less confident of two entities of a class is a duplicate.
+        min_instances: kept per group (humans, objects) even below the score threshold.
+        max_instances: kept per group.
     """
-    entities = scene.entities
-    keep = _without_doubles(entities, selection.nms_iou)
-    person = entities.labels == PERSON
-    rows = []
-    for group in (keep & person, keep & ~person):
+
+    score_threshold: float = 0.2
+    nms_iou: float = 0.5
+    min_instances: int = 3
+    max_instances: int = 15
+
+
+class Selected(NamedTuple):
+    """Indices of the selected entities: humans first, each group by falling score."""
+
+    index: Int[Tensor, "B K"]
+    mask: Bool[Tensor, "B K"]
+
+
+def select(entities: Entities, selection: Selection, multiple: int = 1) -> Selected:
+    """Class-wise NMS, then the confident entities within bounds for humans and objects.
+
+    K is what the fullest image of the batch needs, rounded up to `multiple`.
+    """
+    survives = class_nms(entities, selection.nms_iou)
+    human = entities.labels == PERSON
+    indices, kept = [], []
+    for group in (survives & human, survives & ~human):
+        # -1 marks what is not in the group: it sorts last and is never kept
         score = torch.where(group, entities.scores, -1.0)
-        score, order = score.sort(dim=1, descending=True, stable=True)
-        score, order = score[:, : selection.max_instances], order[:, : selection.max_instances]
-        early = torch.arange(score.shape[1], device=score.device) < selection.min_instances
-        rows.append((order, (score >= 0) & ((score >= selection.score_threshold) | early)))
-    order = torch.cat([order for order, _ in rows], 1)
-    front, mask = compact(torch.cat([real for _, real in rows], 1), multiple)
-    order = torch.gather(order, 1, front)
-    picked = Entities(*(gather_rows(field, order) for field in entities[:4]), mask)
-    return scene._replace(entities=_blank(picked))
+        score, index = score.sort(dim=1, descending=True, stable=True)
+        score = score[:, : selection.max_instances]
+        index = index[:, : selection.max_instances]
+
+        rank = torch.arange(score.shape[1], device=score.device)
+        confident = score >= selection.score_threshold
+        guaranteed = rank < selection.min_instances
+        indices.append(index)
+        kept.append((score >= 0) & (confident | guaranteed))
+
+    front, mask = compact(torch.cat(kept, 1), multiple)
+    return Selected(torch.gather(torch.cat(indices, 1), 1, front), mask)
 
 
-def _without_doubles(entities: Entities, threshold: float) -> Tensor:
-    """Mask of the real entities that survive class-wise suppression within their image.
-
-    One suppression for the whole batch: each class of each image is moved to a place of its own. Boxes are
-    relative, so steps of 2 keep them apart; in double precision the move changes no overlap by more than 1e-9.
-    """
-    real = entities.mask
-    image = torch.arange(len(real), device=real.device)[:, None]
-    group = (image * (PADDING + 1) + torch.where(real, entities.labels, PADDING)).flatten()
-    kept = nms(
-        entities.boxes.flatten(0, 1).double() + 2 * group[:, None],
-        torch.where(real, entities.scores, -1.0).flatten().double(),
-        threshold,
-    )
-    keep = torch.zeros_like(group, dtype=torch.bool)
-    keep[kept] = True
-    return keep.view_as(real) & real
-
-
-def _blank(entities: Entities) -> Entities:
-    """Zeros on the padding, so that nothing downstream depends on what happened to stand there."""
-    mask = entities.mask
+def gather_entities(entities: Entities, selected: Selected) -> Entities:
+    """The selected entities. Padding is zero, so that no result depends on what stood there."""
+    index, mask = selected
+    boxes, scores, labels, tokens = (gather_rows(field, index) for field in entities[:4])
     return Entities(
-        *(torch.where(mask.reshape(*mask.shape, *[1] * (f.ndim - 2)), f, 0) for f in entities[:4]),
+        torch.where(mask[..., None], boxes, 0),
+        torch.where(mask, scores, 0),
+        torch.where(mask, labels, 0),
+        torch.where(mask[..., None], tokens, 0),
         mask,
     )

@@ -1,4 +1,4 @@
-"""Training and evaluating RmLR."""
+"""Training and evaluation of RmLR."""
 
 from collections.abc import Callable, Mapping
 from functools import cache, partial
@@ -10,123 +10,148 @@ from torch import Tensor, nn
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.losses.alignment import Alignment
-from rmlr_lightning.models.checkpoint import check_vocabulary, plain_vocabulary, read_vocabulary
+from rmlr_lightning.models.checkpoint import (
+    CHECKPOINT_FORMAT,
+    check_vocabulary,
+    plain_vocabulary,
+    read_vocabulary,
+)
 from rmlr_lightning.models.hoi import HOIModel
-from rmlr_lightning.models.pair_features import without_biases
-from rmlr_lightning.ops.masked import gather_rows
-from rmlr_lightning.ops.matching import match_pairs
+from rmlr_lightning.ops.matching import match_pairs, select_positives
 from rmlr_lightning.ops.postprocess import detections
-from rmlr_lightning.ops.prior import verb_scores
-from rmlr_lightning.tasks.metrics import SplitScores
-from rmlr_lightning.tasks.optim import AdamWRecipe
-from rmlr_lightning.types import Batch, Detections, Inputs, Prediction, Target, TextEmbeddings
+from rmlr_lightning.ops.prior import log_prior, verb_scores
+from rmlr_lightning.tasks.metrics import SplitMetrics
+from rmlr_lightning.tasks.optim import ScheduledAdamW
+from rmlr_lightning.types import (
+    Batch,
+    Detections,
+    Inputs,
+    Labels,
+    Prediction,
+    Target,
+    TextEmbeddings,
+    Truth,
+)
 from rmlr_lightning.vocabulary import Vocabulary
 
 DETECTOR = "model.detector."
 LOSSES = "losses."
+TRAINING_POWER = 1.0  # of the detection scores in the prior (UPT)
 
 
 class HOITask(LightningModule):
-    """A model, the losses it learns by, and mAP on val and test.
+    """A model, its losses, and the metrics of val and test.
 
-    Checkpoints hold what was trained; the frozen detector stands in them by its hash, and one with other weights is
-    refused.
+    Checkpoints hold the trained weights and reference the frozen detector by its SHA-256 hash. A
+    checkpoint of another detector is refused.
 
     Args:
         model: makes the HOIModel for a vocabulary (`models.assemble`).
-        losses: by name; each maps (prediction, labels, prior) to a weighted scalar, or makes such a module from the
-            tokens' width `dim`, the `vocabulary` and the `bank` of its phrases. One that
-            is None is left out; to evaluate none are needed.
+        losses: by name; each maps (prediction, labels) to a weighted scalar, or makes such a
+            module from the tokens' width `dim`, the `vocabulary` and the `bank` of text
+            embeddings. None leaves a loss out. Evaluation needs none.
         optim: optimiser and schedule.
         vocabulary: of the data.
-        text: makes the bank of the vocabulary's phrases, if a loss or the classifier asks for it. The model's forward
-            never sees text.
-        same_object: see `ops.match_pairs`.
-        twins: a world.json of the embedded world, to report the accuracy on its test split's twins; None for none.
-        unseen: which HOIs training must not see (`ops.unseen`): they are neither positives nor negatives of
-            any loss, and evaluation reports them apart. None: all are seen.
-        role_truth: by split ("val", "test") V-COCO's official files (annotations, instances, ids), to report role AP.
+        text: makes the text embeddings of the phrases, if a loss or the classifier needs them.
+            The model's forward has no text input.
+        metrics: by name; each makes a metric for `split`, `vocabulary` and `unseen`
+            (`metrics.base.EvaluationMetric`), or None where it does not apply.
+        min_overlap, same_object: see `ops.matching.match_pairs`.
+        max_positives: interacting pairs per image that alignments use.
+        unseen: HOIs hidden from training (`data.zero_shot`): they are neither positives nor
+            negatives of any loss, and evaluation reports them separately. None hides none.
     """
 
     def __init__(
         self,
         model: partial[HOIModel],
         losses: Mapping[str, nn.Module | Callable[..., nn.Module]],
-        optim: AdamWRecipe,
+        optim: ScheduledAdamW,
         vocabulary: Vocabulary,
         text: Callable[[Vocabulary], TextEmbeddings] | None = None,
+        metrics: Mapping[str, Callable[..., Any]] | None = None,
+        min_overlap: float = 0.5,
         same_object: bool = True,
-        twins: str | None = None,
-        role_truth: Mapping[str, Any] | None = None,
+        max_positives: int = 32,
         unseen: Callable[[Vocabulary], frozenset[int]] | None = None,
     ) -> None:
         super().__init__()
+        if not 0 < min_overlap <= 1:
+            raise UserError(f"task.module.min_overlap={min_overlap}: expected an IoU above 0, to 1")
         self.vocabulary = vocabulary
-        hidden = unseen(vocabulary) if unseen is not None else frozenset()
-        self.register_buffer("seen", vocabulary.valid_pairs(hidden), persistent=False)
-        bank = cache(partial(_bank, text, vocabulary))
-        self.model = model(vocabulary=vocabulary, bank=bank if text is not None or losses else None)
-        parts = {"dim": self.model.ire.dim, "vocabulary": vocabulary, "bank": bank}
-        self.losses = nn.ModuleDict(
-            {
-                name: loss if isinstance(loss, nn.Module) else loss(**parts)
-                for name, loss in losses.items()
-                if loss is not None
-            }
-        )
         self.optim = optim
-        self.same_object = same_object
-        self.kept: list[tuple[Target, Detections]] | None = (
-            None  # set to [] to keep what evaluation finds
-        )
-        self.recipe: dict[
-            str, Any
-        ] = {}  # the configuration, kept in checkpoints so that they can be used alone
-        self.register_buffer("finite", torch.tensor(True), persistent=False)  # all losses so far
-        role_truth = role_truth or {}
-        self.scores = nn.ModuleDict(
+        self.min_overlap, self.same_object = min_overlap, same_object
+        self.max_positives = max_positives
+
+        # unseen HOIs leave the table of valid pairs in training, not in evaluation
+        hidden = unseen(vocabulary) if unseen is not None else frozenset()
+        self.register_buffer("trained_pairs", vocabulary.valid_pairs(hidden), persistent=False)
+        verbs, objects = torch.tensor(vocabulary.hois).unbind(1)
+        self.register_buffer("phrase_verbs", verbs, persistent=False)
+        self.register_buffer("phrase_objects", objects, persistent=False)
+
+        bank = cache(partial(_embed_phrases, text, vocabulary))
+        needs_text = text is not None or losses
+        self.model = model(vocabulary=vocabulary, bank=bank if needs_text else None)
+        self.losses = nn.ModuleDict()
+        for name, loss in losses.items():
+            if loss is None:
+                continue
+            if not isinstance(loss, nn.Module):
+                loss = loss(dim=self.model.ire.dim, vocabulary=vocabulary, bank=bank)
+            self.losses[name] = loss
+
+        self.metrics = nn.ModuleDict(
             {
-                "val": SplitScores("val", vocabulary, None, role_truth.get("val"), hidden),
-                "test": SplitScores("test", vocabulary, twins, role_truth.get("test"), hidden),
+                split: SplitMetrics(split, metrics or {}, vocabulary, hidden)
+                for split in ("val", "test")
             }
         )
-        self.strict_loading = False  # the detector's weights are not in the checkpoint; ours are checked by name below
+        self.kept: list[tuple[Target, Detections]] | None = None  # [] keeps what evaluation finds
+        self.run_config: dict[str, Any] = {}  # kept in checkpoints, so that they can be used alone
+        self.register_buffer("finite", torch.tensor(True), persistent=False)  # all losses so far
+        # checkpoints lack the detector's weights; `check_checkpoint` compares the rest by name
+        self.strict_loading = False
 
     def forward(self, inputs: Inputs) -> Prediction:
         return self.model(inputs)
 
-    def detect(self, prediction: Prediction, most: int | None = None) -> list[Detections]:
-        """HOI detections of a batch, boxes in pixels of the files."""
-        scores = verb_scores(prediction.logits, self.model.prior(prediction))
-        found = detections(
-            scores, prediction.scene.entities, prediction.pairs, prediction.scene.sizes, most
-        )
+    def detect(self, prediction: Prediction, max_detections: int | None = None) -> list[Detections]:
+        """HOI detections of a batch on the CPU, boxes in pixels of the files."""
+        scene, pairs = prediction.scene, prediction.pairs
+        prior = log_prior(scene.entities, pairs, self.model.valid_pairs, self.model.power)
+        scores = verb_scores(prediction.logits, prior)
+        found = detections(scores, scene.entities, pairs, scene.sizes, max_detections)
         return [Detections(*(field.cpu() for field in image)) for image in found]
 
+    def label(self, prediction: Prediction, truth: Truth) -> Labels:
+        """The supervision of all candidate pairs, shared by all losses."""
+        entities, pairs = prediction.scene.entities, prediction.pairs
+        prior = log_prior(entities, pairs, self.trained_pairs, TRAINING_POWER)
+        valid = prior > -torch.inf
+        verbs = match_pairs(entities, pairs, truth, self.min_overlap, self.same_object) & valid
+        positives = select_positives(
+            verbs, pairs, self.phrase_verbs, self.phrase_objects, self.max_positives
+        )
+        return Labels(verbs, valid, prior, positives)
+
     def on_train_batch_start(self, batch: Batch, index: int) -> None:
-        for loss in (loss for loss in self.losses.values() if isinstance(loss, Alignment)):
-            loss.progress = self.trainer.global_step / self.trainer.estimated_stepping_batches
+        progress = self.trainer.global_step / self.trainer.estimated_stepping_batches
+        for loss in self.losses.values():
+            if isinstance(loss, Alignment):
+                loss.progress = progress
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         prediction = self.model(batch.inputs)
-        labels = match_pairs(
-            prediction.scene.entities,
-            prediction.pairs,
-            batch.targets,
-            len(self.vocabulary.verbs),
-            same_object=self.same_object,
-        )
-        prior = self.model.prior(prediction)
-        seen = self.seen[gather_rows(prediction.scene.entities.labels, prediction.pairs.object)]
-        labels, prior = labels & seen, torch.where(seen, prior, -torch.inf)
-        terms = {name: loss(prediction, labels, prior) for name, loss in self.losses.items()}
+        labels = self.label(prediction, batch.truth)
+        terms = {name: loss(prediction, labels) for name, loss in self.losses.items()}
         total = torch.stack(list(terms.values())).sum()
         self.finite = self.finite & total.detach().isfinite()
-        logged = {f"train/loss_{name}": term.detach() for name, term in terms.items()} | {
-            "train/loss": total.detach()
-        }
+
+        logged = {f"train/loss_{name}": term.detach() for name, term in terms.items()}
+        logged["train/loss"] = total.detach()
         self.log_dict(
-            logged, batch_size=len(batch.targets), prog_bar=True, on_step=False, on_epoch=True
+            logged, batch_size=len(batch.image_ids), prog_bar=True, on_step=False, on_epoch=True
         )
         return total
 
@@ -137,56 +162,57 @@ class HOITask(LightningModule):
         self._check_finite()
 
     def _check_finite(self) -> None:
-        """Once an epoch, before a checkpoint is written: a check a step would wait for the GPU."""
+        # once per epoch, before a checkpoint is written: a check per step would wait for the GPU
         if not self.finite:
             raise UserError(
-                f"training diverged in epoch {self.current_epoch}: a loss is not finite; lower optim.lr or the weights "
-                "of the losses, or use trainer.precision=32-true"
+                f"training diverged in epoch {self.current_epoch}: a loss is not finite; lower "
+                "optim.lr or the weights of the losses, or use trainer.precision=32-true"
             )
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        self._score("val", batch)
+        self._evaluate("val", batch)
 
     def test_step(self, batch: Batch, index: int) -> None:
-        self._score("test", batch)
+        self._evaluate("test", batch)
 
-    def _score(self, split: str, batch: Batch) -> None:
-        labels = self.trainer.datamodule.dataset(split).image_hois
-        hois = [labels[target.image_id] for target in batch.targets] if labels is not None else None
+    def _evaluate(self, split: str, batch: Batch) -> None:
         found = self.detect(self.model(batch.inputs))
-        self.scores[split].update(batch.targets, found, hois)
+        # the exact annotations never leave the main process
+        dataset = self.trainer.datamodule.dataset(split)
+        targets = [dataset.target(image_id) for image_id in batch.image_ids]
+        self.metrics[split].update(found, targets)
         if self.kept is not None:
-            self.kept += zip(batch.targets, found, strict=True)
+            self.kept += zip(targets, found, strict=True)
 
     def on_validation_epoch_end(self) -> None:
-        self.log_dict(
-            self.scores["val"].compute(), prog_bar=True, sync_dist=True
-        )  # equal on all processes already
+        # the values are equal on all processes already; sync_dist only satisfies Lightning
+        self.log_dict(self.metrics["val"].compute(), prog_bar=True, sync_dist=True)
 
     def on_test_epoch_end(self) -> None:
-        self.log_dict(self.scores["test"].compute(), sync_dist=True)
+        self.log_dict(self.metrics["test"].compute(), sync_dist=True)
 
     def configure_optimizers(self) -> dict:
         return self.optim(self, int(self.trainer.estimated_stepping_batches))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        for key in {
-            "state_dict",
-            "current_model_state",
-        } & checkpoint.keys():  # the latter with callbacks=ema
+        for key in _weight_keys(checkpoint):
             state = checkpoint[key]
-            checkpoint[key] = {
-                name: value for name, value in state.items() if not name.startswith(DETECTOR)
-            }
-        checkpoint["detector_hash"] = self.model.detector.hash
+            checkpoint[key] = {k: v for k, v in state.items() if not k.startswith(DETECTOR)}
+        checkpoint["format"] = CHECKPOINT_FORMAT
+        checkpoint["detector"] = self.model.detector.fingerprint()["weights"]
         checkpoint["vocabulary"] = plain_vocabulary(self.vocabulary)
-        checkpoint["recipe"] = self.recipe
+        checkpoint["config"] = self.run_config
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         check_checkpoint(self, checkpoint)
 
 
-def _bank(
+def _weight_keys(checkpoint: dict[str, Any]) -> set[str]:
+    """Where a checkpoint holds weights; the second key is there with callbacks=ema."""
+    return {"state_dict", "current_model_state"} & checkpoint.keys()
+
+
+def _embed_phrases(
     text: Callable[[Vocabulary], TextEmbeddings] | None, vocabulary: Vocabulary
 ) -> TextEmbeddings:
     if text is None:
@@ -197,31 +223,29 @@ def _bank(
 
 
 def check_checkpoint(task: HOITask, checkpoint: dict[str, Any], path: str = "checkpoint") -> None:
-    """Refuse a checkpoint whose parts or detector are not those of the task. A task without losses needs none.
+    """Compare a checkpoint's weights, detector and vocabulary with those of the task.
 
-    Weights of older versions are brought into today's form, in place.
+    A task without losses ignores the weights of losses.
+
+    Raises:
+        UserError: they differ.
     """
-    for key in {"state_dict", "current_model_state"} & checkpoint.keys():
-        checkpoint[key] = without_biases(checkpoint[key])
-    ours = {
-        name: value.shape
-        for name, value in task.state_dict().items()
-        if not name.startswith(DETECTOR)
-    }
+    if checkpoint.get("format") != CHECKPOINT_FORMAT:
+        raise UserError(f"{path}: not of this version of rmlr_lightning; train again")
+    ours = {k: v.shape for k, v in task.state_dict().items() if not k.startswith(DETECTOR)}
     theirs = {
         name: value.shape
         for name, value in checkpoint["state_dict"].items()
         if task.losses or not name.startswith(LOSSES)
     }
-    if ours != theirs:
-        odd = sorted(
-            name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)
-        )
+    differing = sorted(k for k in ours.keys() | theirs.keys() if ours.get(k) != theirs.get(k))
+    if differing:
         raise UserError(
-            f"{path}: made by another model ({len(odd)} parts differ, such as {odd[0]}); use its own recipe"
+            f"{path}: of another model ({len(differing)} weights differ, such as {differing[0]}); "
+            "use the configuration it was trained with"
         )
-    if checkpoint.get("detector_hash") != task.model.detector.hash:
+    if checkpoint.get("detector") != task.model.detector.fingerprint()["weights"]:
         raise UserError(
-            f"{path}: trained on top of another detector; give the detector weights it was trained with"
+            f"{path}: trained with another detector; use the detector weights it was trained with"
         )
     check_vocabulary(read_vocabulary(checkpoint["vocabulary"]), task.vocabulary, path, "the data")

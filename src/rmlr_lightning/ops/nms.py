@@ -1,0 +1,32 @@
+"""Non-maximum suppression in padded batches."""
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+from torchvision.ops import nms
+
+from rmlr_lightning.types import Entities
+
+PADDING_CLASS = 80  # after COCO's 80 classes
+
+
+def class_nms(entities: Entities, max_iou: float) -> Bool[Tensor, "B N"]:
+    """Mask of the real entities that survive NMS within their image and class.
+
+    One call serves the whole batch: each class of each image is shifted to a place of its own.
+    Boxes are relative, so steps of 2 keep the places apart. In double precision the shift
+    changes no overlap by more than 1e-9.
+    """
+    real = entities.mask
+    image = torch.arange(len(real), device=real.device)[:, None]
+    label = torch.where(real, entities.labels, PADDING_CLASS)
+    place = (image * (PADDING_CLASS + 1) + label).flatten()
+
+    kept = nms(
+        entities.boxes.flatten(0, 1).double() + 2 * place[:, None],
+        torch.where(real, entities.scores, -1.0).flatten().double(),
+        max_iou,
+    )
+    survives = torch.zeros_like(place, dtype=torch.bool)
+    survives[kept] = True
+    return survives.view_as(real) & real
