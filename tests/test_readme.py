@@ -1,0 +1,232 @@
+"""The commands of README.md and docs/ are checked: configs compose, options exist, files are there."""
+
+import importlib
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.utils import get_object
+from omegaconf import OmegaConf
+
+from rmlr_lightning.runs.config import conf_dir
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
+
+CONFIGS = {"rmlr-train": "train", "rmlr-extract": "extract", "rmlr-eval": "evaluate"}
+PARSERS = {
+    "rmlr-prepare": "prepare",
+    "rmlr-predict": "predict",
+    "rmlr-score": "score",
+    "rmlr-report": "report",
+}
+PROGRAMS = {*CONFIGS, *PARSERS, "make", "python", "pip", "jupyter"}
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The fenced code blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def block_commands(text: str) -> list[str]:
+    """The lines of all bash blocks and of indented blocks that call a program of ours."""
+    joined = "".join(blocks(text, "bash")).replace("\\\n", " ")
+    indented = re.findall(r"^ {4}((?:rmlr-|make |python ).*)$", text, re.MULTILINE)
+    return [line for line in [*joined.splitlines(), *indented] if shlex.split(line, comments=True)]
+
+
+def inline_commands(text: str) -> list[str]:
+    """Code spans of the prose that call a program of ours with arguments."""
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    spans = re.findall(r"`((?:rmlr-\w+|make|python) [^`]+)`", prose)
+    return [" ".join(span.split()) for span in spans]
+
+
+def cases(commands) -> list:
+    return [
+        pytest.param(line, id=f"{page.name}: {' '.join(words_of(line))[:80]}")
+        for page, text in TEXTS.items()
+        for line in commands(text)
+    ]
+
+
+def words_of(command: str) -> list[str]:
+    """The command without comments and without variables that are set in front of it."""
+    words = shlex.split(command, comments=True)
+    while "=" in words[0]:
+        words.pop(0)
+    return words
+
+
+def check_config(name: str, arguments: list[str], output: Path) -> None:
+    """Compose what the program would run, for the first and the last value of each sweep."""
+    arguments = [word for word in arguments if word not in ("-m", "--multirun")]
+    firsts, lasts = [], []
+    for override in OverridesParser.create().parse_overrides(arguments):
+        values = (
+            [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+            if override.is_sweep_override()
+            else [override.input_line]
+        )
+        firsts.append(values[0])
+        lasts.append(values[-1])
+
+    for overrides in (firsts, lasts):
+        with initialize_config_dir(conf_dir(), version_base="1.3"):
+            config = compose(name, [*overrides, f"++paths.output={output}"])
+        OmegaConf.resolve(config)
+        for target in re.findall(r"_target_: *(\S+)", OmegaConf.to_yaml(config)):
+            get_object(target)
+
+
+def check_options(program: str, arguments: list[str]) -> None:
+    module = importlib.import_module(f"rmlr_lightning.cli.{PARSERS[program]}")
+    module.parser().parse_args(arguments)
+
+
+def check_make(arguments: list[str]) -> None:
+    """What make would run. Every variable that is set must be one that the Makefile reads."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for word in arguments:
+        variable, is_assignment, _ = word.partition("=")
+        if is_assignment:
+            assert f"$({variable})" in makefile, variable
+    subprocess.run(["make", "-n", *arguments], cwd=ROOT, check=True, capture_output=True)
+
+
+def check_pip(arguments: list[str]) -> None:
+    """Every extra that is installed exists."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert arguments[0] == "install"
+    extras = re.findall(r"\[([\w,]+)\]", " ".join(arguments))
+    names = {name for extra in extras for name in extra.split(",")}
+    assert names <= project["optional-dependencies"].keys()
+
+
+def check_jupyter(arguments: list[str]) -> None:
+    """`jupyter execute` of notebooks that exist; tests/notebooks runs them."""
+    assert arguments[0] == "execute"
+    files = [word for word in arguments[1:] if not word.startswith("-")]
+    assert files and all((ROOT / file).is_file() for file in files)
+
+
+@pytest.mark.parametrize("command", cases(block_commands))
+def test_commands_of_code_blocks(command, tmp_path):
+    program, *arguments = words_of(command)
+    assert program in PROGRAMS, f"no check for {program}"
+    if program in CONFIGS:
+        check_config(CONFIGS[program], arguments, tmp_path)
+    elif program in PARSERS:
+        check_options(program, arguments)
+    elif program == "make":
+        check_make(arguments)
+    elif program == "pip":
+        check_pip(arguments)
+    elif program == "jupyter":
+        check_jupyter(arguments)
+    else:
+        script = ROOT / arguments[0]
+        assert arguments[0] == "-m" or script.is_file(), script
+
+
+@pytest.mark.parametrize("command", cases(inline_commands))
+def test_commands_of_the_prose(command, tmp_path):
+    """As those of blocks, but words in capitals and dots stand for arguments."""
+    program, *arguments = words_of(command)
+    arguments = [word for word in arguments if not re.fullmatch(r"[A-Z_|.]+|\.\.\.", word)]
+    assert program in PROGRAMS
+    if program in CONFIGS:
+        check_config(CONFIGS[program], arguments, tmp_path)
+    elif program == "make":
+        check_make(arguments)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", sorted({*CONFIGS, *PARSERS}))
+def test_every_program_prints_its_help(program, tmp_path):
+    path = Path(sys.executable).parent / program
+    run = subprocess.run([path, "--help"], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0 and run.stdout and not run.stderr
+
+
+PYTHON_COMMANDS = sorted(
+    {
+        " ".join(words_of(line))
+        for text in TEXTS.values()
+        for line in [*block_commands(text), *inline_commands(text)]
+        if words_of(line)[0] == "python" and "[" not in line
+    }
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", PYTHON_COMMANDS)
+def test_scripts_accept_their_options(command):
+    """argparse reads the options before it reaches `--help`, and refuses unknown ones."""
+    _, *arguments = shlex.split(command)
+    run = subprocess.run(
+        [sys.executable, *arguments, "--help"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.slow
+def test_the_python_example_runs(world, tmp_path, monkeypatch):
+    """On a checkpoint of a few steps, with an image of the synthetic benchmark."""
+    from rmlr_lightning.cli import train
+
+    arguments = [
+        f"paths.data={world.parent}",
+        f"hydra.run.dir={tmp_path}/outputs/rmlr",
+        "data.prepare.config.train=60",
+        "+data.prepare.config.val=24",
+        "+data.prepare.config.test=48",
+        "data.prepare.config.seed=3",
+        "data.num_workers=0",
+        "trainer.max_steps=2",
+        "test=false",
+    ]
+    monkeypatch.setattr(sys, "argv", ["rmlr-train", *arguments])
+    train.main()
+    image = min((world / "hico_20160224_det" / "images" / "test2015").glob("*.jpg"))
+    shutil.copy(image, tmp_path / "image.jpg")
+
+    (source,) = blocks(TEXTS[ROOT / "README.md"], "python")
+    run = subprocess.run(
+        [sys.executable, "-c", source],
+        cwd=tmp_path,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for link in re.findall(r"\]\(([^)\s]+)\)", TEXTS[page]):
+        if not link.startswith(("http", "#")):
+            assert (page.parent / link.partition("#")[0]).exists(), link
+
+
+def test_the_readme_is_short_and_the_pages_are_few_words():
+    readme = TEXTS[ROOT / "README.md"].splitlines()
+    assert len(readme) <= 120
+    assert sum(len(text.split()) for text in TEXTS.values()) < 9000
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_prose_fits_a_screen(page):
+    """Lines of 100 characters; rows of tables may be longer."""
+    for line in TEXTS[page].splitlines():
+        assert len(line) <= 100 or line.lstrip().startswith("|"), line
