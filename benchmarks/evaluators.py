@@ -114,12 +114,15 @@ def hicodet_run(images: int, rows: int) -> dict[str, Any]:
         *(torch.from_numpy(c).split(pairs) for c in (truth.boxes_h, truth.boxes_o, truth.hois)),
         strict=True,
     )
-    targets = [Target("", i, None, h, o, None, None, hoi) for i, (h, o, hoi) in enumerate(parts)]
+    targets = [
+        Target("", i, None, h, o, None, None, hoi, image_hois)
+        for i, ((h, o, hoi), image_hois) in enumerate(zip(parts, labels, strict=True))
+    ]
 
     def metric() -> Any:
         out = HICODetMeanAP()
         for i in range(0, images, BATCH):
-            out.update(detections[i : i + BATCH], targets[i : i + BATCH], labels[i : i + BATCH])
+            out.update(detections[i : i + BATCH], targets[i : i + BATCH])
         return out.compute()
 
     values, spent_class = measured(metric)

@@ -19,8 +19,7 @@ def metric_of(world, numbers=None, batches=None, **kwargs):
     for batch in [numbers] if batches is None else batches:
         metric.update(
             [worlds.detections(world[i][1]) for i in batch],
-            [worlds.target(i, world[i][0]) for i in batch],
-            [world[i][2] for i in batch],
+            [worlds.target(i, world[i][0], world[i][2]) for i in batch],
         )
     return metric
 
@@ -152,16 +151,15 @@ def test_reset_forward_and_keys():
     world = worlds.random_world(3, 7)
     metric = metric_of(world)
     before = metric.compute()
-    metric(
-        [worlds.detections(world[0][1])], [worlds.target(99, world[0][0])], [world[0][2]]
-    )  # forward keeps what came before
+    # forward keeps what came before
+    metric([worlds.detections(world[0][1])], [worlds.target(99, world[0][0], world[0][2])])
     assert metric.per_class()["positives"].sum() == sum(len(i[0]) for i in world) + len(world[0][0])
     metric.reset()
     metric.update([], [])
     assert metric.compute()["map_full"] == 0 != before["map_full"]
-    named = metric_of(world, prefix="val/", known_object=False)
-    assert set(named.compute()) == {"val/map_full", "val/map_rare", "val/map_non_rare"}
-    assert torch.equal(named.compute()["val/map_full"], before["map_full"])
+    for validation in (metric_of(world, known_object=False), metric_of(world, split="val")):
+        assert set(validation.compute()) == {"map_full", "map_rare", "map_non_rare"}
+        assert torch.equal(validation.compute()["map_full"], before["map_full"])
 
 
 def test_half_precision_detections_are_taken_as_they_are():
@@ -170,7 +168,7 @@ def test_half_precision_detections_are_taken_as_they_are():
     for i, (truths, found, labels) in enumerate(world):
         rows = worlds.detections(found)
         rows = rows._replace(scores=rows.scores.bfloat16(), boxes_h=rows.boxes_h.half())
-        metric.update([rows], [worlds.target(i, truths)], [labels])
+        metric.update([rows], [worlds.target(i, truths, labels)])
     exact = [
         (t, [(*r[:4], float(torch.tensor(r[4]).bfloat16())) for r in f], w) for t, f, w in world
     ]
@@ -213,7 +211,7 @@ def test_what_cannot_be_ranked_is_refused():
         metric.update(
             [good], [worlds.target(0, [(0, (0,) * 4, (0,) * 4)])._replace(hois=torch.tensor([5]))]
         )
-    with pytest.raises(ValueError, match="one item an image"):
+    with pytest.raises(ValueError, match="one item per image"):
         metric.update([good], [])
 
 

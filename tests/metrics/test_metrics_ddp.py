@@ -9,14 +9,14 @@ import torch.multiprocessing as mp
 
 from rmlr_lightning.metrics import HICODetMeanAP, VCOCORoleAP
 from tests.metrics import tiny_worlds as worlds
-from tests.metrics.test_vcoco_metric import item, official, truth_of
+from tests.metrics.test_vcoco_metric import as_they_are, item, official, target, truth_of
 
 
 def hicodet_metric(world, numbers):
     metric = HICODetMeanAP(worlds.VOCABULARY)
     for i in numbers:
         metric.update(
-            [worlds.detections(world[i][1])], [worlds.target(i, world[i][0])], [world[i][2]]
+            [worlds.detections(world[i][1])], [worlds.target(i, world[i][0], world[i][2])]
         )
     return metric
 
@@ -30,13 +30,13 @@ def vcoco_world():
 
 
 def vcoco_metric(files, numbers):
-    metric = VCOCORoleAP(truth_of(files))
+    metric = VCOCORoleAP(truth_of(files), roles_of=as_they_are)
     for i in numbers:
         rows = [
             ((0, 0, 5, 5), (0, 0, 3, 3 + i % 2), 0, role, 0.5 + 0.1 * (i % 2)) for role in (0, 1)
         ]
         rows += [((0, 0, 5, 5), (2, 2, 5, 5), 2, 1, 0.5)] * 2
-        metric.update([item(files["ids"][i], rows)])
+        metric.update([item(files["ids"][i], rows)], [target(files["ids"][i])])
     return metric
 
 

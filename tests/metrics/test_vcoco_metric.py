@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from rmlr_lightning.metrics import RoleDetections, VCOCORoleAP, role_detections, vcoco_truth
 from rmlr_lightning.types import Detections
+from tests.metrics import tiny_worlds
 from tests.metrics import vcoco_reference as reference
 
 ACTIONS = [("hold", ["agent", "obj"]), ("walk", ["agent"]), ("cut", ["agent", "instr", "obj"])]
@@ -89,6 +90,16 @@ def official(world):
     return {"coco": {"images": images, "annotations": entities}, "vcoco": actions, "ids": ids}
 
 
+def target(image_id):
+    """Of the annotations in the batch only the id counts."""
+    return tiny_worlds.target(image_id, [])
+
+
+def as_they_are(image_id, detections):
+    """For role detections that are made by the test itself."""
+    return detections._replace(image_id=image_id)
+
+
 def rows_of(world, ids):
     return {
         image_id: [(human, obj, *role, value) for human, obj, role, value in image[2]]
@@ -129,8 +140,8 @@ def truth_of(files):
 def test_equals_the_reference(world):
     files = official(world)
     rows = rows_of(world, files["ids"])
-    metric = VCOCORoleAP(truth_of(files))
-    metric.update([item(*entry) for entry in rows.items()])
+    metric = VCOCORoleAP(truth_of(files), roles_of=as_they_are)
+    metric.update([item(*entry) for entry in rows.items()], [target(i) for i in rows])
     assert_exact(metric, files, rows)
 
 
@@ -142,10 +153,11 @@ def test_order_batches_repeats_and_merging_change_nothing(world, random):
     order = list(files["ids"])
     random.shuffle(order)
     cut = random.randrange(len(order) + 1)
-    metrics = [VCOCORoleAP(truth_of(files)) for _ in range(2)]
+    metrics = [VCOCORoleAP(truth_of(files), roles_of=as_they_are) for _ in range(2)]
     for metric, part in zip(metrics, (order[:cut], order[cut:] + order[:1]), strict=True):
         for image_id in part:
-            metric.update([item(image_id, rows[image_id])] * random.randrange(1, 3))
+            times = random.randrange(1, 3)
+            metric.update([item(image_id, rows[image_id])] * times, [target(image_id)] * times)
     metrics[0].merge_state(metrics[1])
     assert_exact(metrics[0], files, rows)
 
@@ -153,27 +165,49 @@ def test_order_batches_repeats_and_merging_change_nothing(world, random):
 def test_no_detections_and_no_positives():
     walking = ((0, 0, 5, 5), True, [(False, -1, -1), (True, -1, -1), (False, -1, -1)], 9)
     files = official([([walking], [(0, 0, 3, 3)] * 3, [])])
-    metric = VCOCORoleAP(truth_of(files), prefix="val/")
-    metric.update([])
+    metric = VCOCORoleAP(truth_of(files))
+    metric.update([], [])
     assert metric.results()["agent"].ap.tolist() == pytest.approx(
         [math.nan, 0.0, math.nan], nan_ok=True
     )
     values = metric.compute()
-    assert values["val/agent_ap"] == 0 and math.isnan(values["val/role_ap_s1"])
+    assert values["agent_ap"] == 0 and math.isnan(values["role_ap_s1"])
 
 
 def test_what_is_not_in_the_truth_is_refused():
     files = official([([], [(0, 0, 3, 3)] * 3, [])])
-    metric = VCOCORoleAP(truth_of(files))
+    metric = VCOCORoleAP(truth_of(files), roles_of=as_they_are)
     good = item(1000, [((0, 0, 1, 1), NAN, 0, 1, 0.5)])
-    for bad, message in (
-        (good._replace(image_id=5), "image 5"),
-        (good._replace(actions=torch.tensor([1])), "V-COCO does not have"),
-        (good._replace(actions=torch.tensor([3])), "V-COCO does not have"),
-        (good._replace(scores=torch.tensor([math.nan])), "NaN"),
+    for bad, image_id, message in (
+        (good, 5, "image 5"),
+        (good._replace(actions=torch.tensor([1])), 1000, "V-COCO does not have"),
+        (good._replace(actions=torch.tensor([3])), 1000, "V-COCO does not have"),
+        (good._replace(scores=torch.tensor([math.nan])), 1000, "NaN"),
     ):
         with pytest.raises(ValueError, match=message):
-            metric.update([bad])
+            metric.update([bad], [target(image_id)])
+    with pytest.raises(ValueError, match="one item per image"):
+        metric.update([good], [])
+
+
+def test_a_hoi_models_detections_are_scored_as_their_roles():
+    """`update` on pairs of verbs equals `update` on the role detections made of them."""
+    doing = [(True, 0, -1), (False, -1, -1), (False, -1, -1)]
+    files = official([([((0, 0, 5, 5), True, doing, 9)], [(0, 0, 3, 3)] * 3, [])])
+    box_h, box_o = torch.tensor([[0.0, 0, 5, 5]]), torch.tensor([[0.0, 0, 3, 3]])
+    one = torch.tensor([0])
+    found = Detections(box_h, box_o, one + 44, one, torch.tensor([0.5]))
+
+    def roles_of(image_id, detections):
+        return role_detections(image_id, detections, action_roles=[(0, 1)])
+
+    direct = VCOCORoleAP(truth_of(files), roles_of=roles_of)
+    direct.update([found], [target(1000)])
+    of_roles = VCOCORoleAP(truth_of(files), roles_of=as_they_are)
+    of_roles.update([roles_of(1000, found)], [target(1000)])
+    assert direct.results()["agent"].ap[0] == direct.results()["scenario_1"].ap[0] == 1
+    for name, value in of_roles.compute().items():
+        assert torch.equal(direct.compute()[name].nan_to_num(-1), value.nan_to_num(-1))
 
 
 def test_a_hoi_models_detections_become_roles_and_one_agent_row_a_person_and_action():

@@ -50,7 +50,7 @@ def integers(rows):
     return torch.tensor(rows, dtype=torch.int64)
 
 
-def target(number, truths):
+def target(number, truths, image_hois=None):
     hois = [t[0] for t in truths]
     return Target(
         file_name=f"{number}.jpg",
@@ -61,6 +61,7 @@ def target(number, truths):
         objects=integers([VOCABULARY.hois[hoi][1] for hoi in hois]),
         verbs=integers([VOCABULARY.hois[hoi][0] for hoi in hois]),
         hois=integers(hois),
+        image_hois=image_hois,
     )
 
 

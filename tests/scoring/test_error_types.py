@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rmlr_lightning.metrics.hicodet import PairTable, match_pairs
+from rmlr_lightning.metrics.hicodet import PairTable, match_annotations
 from rmlr_lightning.scoring.breakdown import (
     by_groups,
     by_measure,
@@ -36,7 +36,7 @@ def diagnosed(truths, found):
     truth, rows = table(truths), table([row[:4] for row in found])
     scores = np.array([row[4] for row in found], dtype=np.float32)
     scored = matched_hicodet(truth, rows, scores, 9, worlds.VOCABULARY)["default"]
-    _, taken = match_pairs(truth, rows, scores, 9, 5)
+    _, taken = match_annotations(truth, rows, scores, 9, 5)
     return diagnose(scored, truth, rows, taken, OBJECTS)
 
 
@@ -97,7 +97,7 @@ def test_breakdown_counts_every_annotation_once():
     found = table([(i, r[2], r[3], worlds.VOCABULARY.hoi_of[r[:2]]) for i, r in rows])
     scores = np.array([r[4] for _, r in rows], dtype=np.float32)
     scored = matched_hicodet(truth, found, scores, 30, worlds.VOCABULARY)["default"]
-    _, taken = match_pairs(truth, found, scores, 30, 5)
+    _, taken = match_annotations(truth, found, scores, 30, 5)
     total = len(truth.hois)
     for groups in hoi_groups(worlds.VOCABULARY).values():
         assert sum(line.positives for line in by_groups(scored, groups)) == total

@@ -40,7 +40,7 @@ class HICODetResult(NamedTuple):
     non_rare: float
 
 
-def match_pairs(
+def match_annotations(
     truth: PairTable, detections: PairTable, scores: np.ndarray, images: int, classes: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Which detections are true positives.
@@ -105,7 +105,7 @@ def score_settings(
     Args:
         hois: (K,) classes; rows with -1 are left out.
         scores: (K,); ties keep the order of the rows, which is by image and then by row.
-        true: (K,) bool from `match_pairs`.
+        true: (K,) bool from `match_annotations`.
         positives: (C,) number of annotated pairs.
         vocabulary: its hois are the C classes.
         known_object: (K,) bool, True where the image has a positive image-level label with the object of the row.
@@ -175,7 +175,7 @@ def score_hicodet(
         order = np.argsort(detections.images, kind="stable")
         detections, scores = PairTable(*(column[order] for column in detections)), scores[order]
     classes = len(vocabulary.hois)
-    true, _ = match_pairs(truth, detections, scores, images, classes)
+    true, _ = match_annotations(truth, detections, scores, images, classes)
     positives = np.bincount(truth.hois, minlength=classes)
     inside = None
     if image_hois is not None:

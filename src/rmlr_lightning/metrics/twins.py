@@ -1,22 +1,26 @@
-"""Twins: pairs at the same boxes in two pictures, doing different things. Boxes cannot tell them apart."""
+"""Accuracy on twins: pairs at the same boxes in two images, with different verbs.
+
+A model that only sees boxes and object classes is right half of the time.
+"""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.metrics.base import TableRow
 from rmlr_lightning.ops.boxes import paired_iou
-from rmlr_lightning.types import Detections
+from rmlr_lightning.types import Detections, Target
 from rmlr_lightning.vocabulary import COCO_INDEX, Vocabulary
 
 
 class Twin(NamedTuple):
-    """One side of a twin: where the pair stands, what it does and what its counterpart does instead."""
+    """One side of a twin: the pair, its own verbs and those of its counterpart."""
 
     box_h: Tensor  # (4,) xyxy pixels
     box_o: Tensor
@@ -25,90 +29,145 @@ class Twin(NamedTuple):
     other: tuple[int, ...]  # verbs of the counterpart only
 
 
-def read_twins(path: str | Path, split: str, vocabulary: Vocabulary) -> dict[str, list[Twin]]:
-    """Both sides of all twins of a split, by the file name of their picture.
+def twin_accuracy(
+    world: str | None,
+    vocabulary: Vocabulary,
+    unseen: frozenset[int],
+    split: str,
+    splits: Sequence[str] = ("test",),
+) -> "TwinAccuracy | None":
+    """The metric of a split; None without a file, and on splits that are not listed.
 
-    The file is the embedded world's `world.json`.
+    Args:
+        world: `world.json` of the synthetic benchmark, or None.
+        vocabulary: of the data.
+        unseen: not used: twins are counted whatever training has shown.
+        split: "val" or "test".
+        splits: where to report it.
+
+    Raises:
+        UserError: see `read_twins`.
+    """
+    if world is None or split not in splits:
+        return None
+    return TwinAccuracy(read_twins(world, split, vocabulary))
+
+
+def read_twins(path: str | Path, split: str, vocabulary: Vocabulary) -> dict[str, list[Twin]]:
+    """Both sides of all twins of a split, by the file name of their image.
+
+    Args:
+        path: `world.json` of the synthetic benchmark.
+        split: "train", "val" or "test".
+        vocabulary: of the data.
+
+    Raises:
+        UserError: the file is missing, of another form, or has verbs that the vocabulary lacks.
     """
     try:
-        rows = [
-            row
-            for row in json.loads(Path(path).read_text(encoding="utf-8"))["twins"]
-            if row["split"] == split
-        ]
+        world = json.loads(Path(path).read_text(encoding="utf-8"))
+        rows = [row for row in world["twins"] if row["split"] == split]
     except FileNotFoundError as error:
         raise UserError(
-            f"{path}: no such file; twins come with the embedded world (`rmlr-prepare synthetic`)"
+            f"{path}: no such file; it comes with the synthetic benchmark, which "
+            "`rmlr-prepare synthetic` makes"
         ) from error
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise UserError(
-            f"{path}: not a world.json of the embedded world ({type(error).__name__}: {error})"
+            f"{path}: not a world.json of the synthetic benchmark ({type(error).__name__}: {error})"
         ) from error
+
     index = {verb: number for number, verb in enumerate(vocabulary.verbs)}
     twins: dict[str, list[Twin]] = {}
     for row in rows:
-        a, b = set(row["verbs_a"]), set(row["verbs_b"])
-        if not a | b <= index.keys():
+        unknown = {*row["verbs_a"], *row["verbs_b"]} - index.keys()
+        if unknown:
             raise UserError(
-                f"{path}: its twins have verbs that the data do not ({', '.join(sorted((a | b) - index.keys()))})"
+                f"{path}: twins have verbs that the data do not ({', '.join(sorted(unknown))})"
             )
-        for picture, own, other in ((row["image_a"], a - b, b - a), (row["image_b"], b - a, a - b)):
-            sides = [tuple(sorted(index[verb] for verb in side)) for side in (own, other)]
-            if all(sides):  # nested sets of verbs have no deciding verb on one side
-                twin = Twin(
-                    torch.tensor(row["box_h"]).float(),
-                    torch.tensor(row["box_o"]).float(),
-                    COCO_INDEX[row["object"]],
-                    *sides,
-                )
-                twins.setdefault(picture, []).append(twin)
+        for image, twin in _sides(row, index):
+            twins.setdefault(image, []).append(twin)
     return twins
 
 
-class TwinAccuracy(Metric):
-    """Share of twins whose own verbs score above their counterpart's, among those whose pair was found; chance is 1/2.
+def _sides(row: dict[str, Any], index: dict[str, int]) -> list[tuple[str, Twin]]:
+    """A line of the file as two twins with the names of their images."""
+    a, b = set(row["verbs_a"]), set(row["verbs_b"])
+    own_a = tuple(sorted(index[verb] for verb in a - b))
+    own_b = tuple(sorted(index[verb] for verb in b - a))
+    # If one side's verbs contain the other's, no verb decides for the other: left out.
+    if not own_a or not own_b:
+        return []
+    pair = (
+        torch.tensor(row["box_h"]).float(),
+        torch.tensor(row["box_o"]).float(),
+        COCO_INDEX[row["object"]],
+    )
+    return [
+        (row["image_a"], Twin(*pair, own_a, own_b)),
+        (row["image_b"], Twin(*pair, own_b, own_a)),
+    ]
 
-    Within a twin the best score of its own verbs is compared with the best of the other's, at the detected pair that
-    overlaps the true one most (IoU of both boxes >= 0.5, right object class). A tie counts half. `found` is the share
-    of twins with such a pair.
+
+class TwinAccuracy(Metric):
+    """Share of twins whose own verbs score above their counterpart's, among those that were found.
+
+    A twin is found if a detected pair of its object class overlaps it (IoU of both boxes >= 0.5).
+    At the pair that overlaps most, the best score of its own verbs is compared with the best score
+    of the counterpart's verbs. A tie counts half. Chance is 0.5.
+
+    Args:
+        twins: by file name, from `read_twins`.
     """
 
+    table = (TableRow("Twins", {"accuracy": "twin_accuracy"}),)
     full_state_update = False
     higher_is_better = True
 
     def __init__(self, twins: dict[str, list[Twin]]) -> None:
         super().__init__()
         self.twins = twins
-        for name in ("right", "found", "total"):
+        for name in ("right", "matched", "total"):
             self.add_state(name, torch.tensor(0.0), dist_reduce_fx="sum")
 
-    def update(self, file_names: Sequence[str], found: Sequence[Detections]) -> None:
-        """Detections of the named pictures; those without twins are passed over."""
-        for name, detections in zip(file_names, found, strict=True):
-            for twin in self.twins.get(name, ()):
+    def update(self, found: Sequence[Detections], targets: Sequence[Target]) -> None:
+        """Add a batch, one item per image. Images without twins are skipped."""
+        for detections, target in zip(found, targets, strict=True):
+            for twin in self.twins.get(target.file_name, ()):
                 self.total += 1
-                verdict = self._judge(twin, detections)
+                verdict = _judge(twin, detections)
                 if verdict is not None:
-                    self.found += 1
+                    self.matched += 1
                     self.right += verdict
 
-    @staticmethod
-    def _judge(twin: Twin, detections: Detections) -> float | None:
-        overlap = torch.minimum(
-            paired_iou(detections.boxes_h, twin.box_h), paired_iou(detections.boxes_o, twin.box_o)
-        )
-        overlap = torch.where(detections.objects == twin.object, overlap, 0.0)
-        if not len(overlap) or overlap.max() < 0.5:
-            return None
-        here = overlap == overlap.max()
-        own, other = (_best(detections, here, verbs) for verbs in (twin.own, twin.other))
-        return 1.0 if own > other else 0.5 if own == other else 0.0
-
     def compute(self) -> dict[str, Tensor]:
-        """`twin_accuracy` and `twins_found`, NaN without any."""
-        return {"twin_accuracy": self.right / self.found, "twins_found": self.found / self.total}
+        """`twin_accuracy`, and `twins_found`: the share of twins with a detected pair.
+
+        NaN where there are none.
+        """
+        return {
+            "twin_accuracy": self.right / self.matched,
+            "twins_found": self.matched / self.total,
+        }
 
 
-def _best(detections: Detections, here: Tensor, verbs: tuple[int, ...]) -> float:
-    score = detections.scores[here & torch.isin(detections.verbs, torch.tensor(verbs))]
-    return float(score.max()) if len(score) else 0.0
+def _judge(twin: Twin, detections: Detections) -> float | None:
+    """1 if right, 0.5 if undecided, 0 if wrong; None where the pair was not found."""
+    iou_h = paired_iou(detections.boxes_h, twin.box_h)
+    iou_o = paired_iou(detections.boxes_o, twin.box_o)
+    overlap = torch.where(detections.objects == twin.object, torch.minimum(iou_h, iou_o), 0.0)
+    if not len(overlap) or overlap.max() < 0.5:
+        return None
+
+    # All rows of the pair that overlaps most: one row per verb.
+    here = overlap == overlap.max()
+    own = _best_score(detections, here, twin.own)
+    other = _best_score(detections, here, twin.other)
+    if own == other:
+        return 0.5
+    return 1.0 if own > other else 0.0
+
+
+def _best_score(detections: Detections, here: Tensor, verbs: tuple[int, ...]) -> float:
+    scores = detections.scores[here & torch.isin(detections.verbs, torch.tensor(verbs))]
+    return float(scores.max()) if len(scores) else 0.0

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from rmlr_lightning.metrics.hicodet import PairTable, match_pairs
+from rmlr_lightning.metrics.hicodet import PairTable, match_annotations
 from rmlr_lightning.metrics.vcoco import RoleTable
 from rmlr_lightning.scoring.bootstrap import intervals
 from rmlr_lightning.scoring.breakdown import (
@@ -41,7 +41,7 @@ def hicodet_extras(
         extras["bootstrap"] = _intervals(settings, args)
     if args.breakdown or args.errors:
         rows, ordered = in_order(found, scores)
-        _, taken = match_pairs(truth.pairs, rows, ordered, images, len(truth.vocabulary.hois))
+        _, taken = match_annotations(truth.pairs, rows, ordered, images, len(truth.vocabulary.hois))
         default = settings["default"]
     if args.breakdown:
         breakdown = {

@@ -49,7 +49,7 @@ def diagnose(
         scored: of these detections, from `matched_hicodet`.
         truth: annotated pairs.
         detections: the rows of `scored`, in its order.
-        taken: (K,) from `match_pairs`.
+        taken: (K,) from `match_annotations`.
         objects: (C,) COCO object of each HOI class.
 
     Returns:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rmlr_lightning.metrics.average_precision import all_points, curves, eleven_points, per_class
-from rmlr_lightning.metrics.hicodet import PairTable, known_object_rows, match_pairs
+from rmlr_lightning.metrics.hicodet import PairTable, known_object_rows, match_annotations
 from rmlr_lightning.metrics.vcoco import NOT_REPORTED, RoleTable, class_table, match_roles
 from rmlr_lightning.metrics.vcoco_truth import VCOCOTruth
 from rmlr_lightning.vocabulary import Vocabulary
@@ -80,7 +80,7 @@ def matched_hicodet(
     """Arguments of `score_hicodet`; {"default": ..., "known_object": ...}, the second where labels are given."""
     detections, scores = in_order(detections, scores)
     classes = len(vocabulary.hois)
-    true, _ = match_pairs(truth, detections, scores, images, classes)
+    true, _ = match_annotations(truth, detections, scores, images, classes)
     rare = np.zeros(classes, dtype=bool)
     rare[list(vocabulary.rare)] = True
     means = {"full": np.ones(classes, dtype=bool), "rare": rare, "non_rare": ~rare}

@@ -1,76 +1,84 @@
-"""What is measured on a split: mAP over HOIs, and V-COCO's role AP and the accuracy on twins where there is truth."""
+"""The metrics of one split, made from a config of conf/metrics."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from torch import Tensor, nn
 
-from rmlr_lightning.annotations.vcoco_official import read_vcoco_official
-from rmlr_lightning.metrics.hicodet_metric import HICODetMeanAP
-from rmlr_lightning.metrics.twins import TwinAccuracy, read_twins
-from rmlr_lightning.metrics.vcoco_metric import VCOCORoleAP, role_detections
-from rmlr_lightning.metrics.vcoco_truth import vcoco_truth
+from rmlr_lightning.metrics.base import EvaluationMetric, TableRow
 from rmlr_lightning.types import Detections, Target
 from rmlr_lightning.vocabulary import Vocabulary
 
+Constructor = Callable[..., EvaluationMetric | None]
 
-class SplitScores(nn.Module):
-    """The metrics of one split.
+
+def configure_metrics(
+    constructors: Mapping[str, Constructor | None],
+    split: str,
+    vocabulary: Vocabulary,
+    unseen: frozenset[int] = frozenset(),
+) -> nn.ModuleDict:
+    """Make the metrics that apply to a split.
 
     Args:
-        split: "val" or "test"; test also reports the Known Object setting.
+        constructors: by name; each takes `vocabulary`, `unseen` and `split` and returns a metric,
+            or None where it does not apply. A constructor that is None is left out.
+        split: "val" or "test".
         vocabulary: of the data.
-        twins: a world.json of the embedded world.
-        role_truth: the official V-COCO files of this split (annotations, instances, ids).
-        unseen: HOIs that training did not show.
+        unseen: HOIs hidden in training.
+    """
+    metrics = nn.ModuleDict()
+    for name, constructor in constructors.items():
+        if constructor is None:
+            continue
+        metric = constructor(vocabulary=vocabulary, unseen=unseen, split=split)
+        if metric is not None:
+            metrics[name] = metric
+    return metrics
+
+
+class SplitMetrics(nn.Module):
+    """All metrics of one split. Keys get the split as prefix: `val/map_full`.
+
+    Args: as `configure_metrics`.
     """
 
     def __init__(
         self,
         split: str,
+        constructors: Mapping[str, Constructor | None],
         vocabulary: Vocabulary,
-        twins: str | None = None,
-        role_truth: Mapping[str, Any] | None = None,
         unseen: frozenset[int] = frozenset(),
     ) -> None:
         super().__init__()
         self.split = split
-        self.metrics = nn.ModuleDict(
-            {"hoi": HICODetMeanAP(vocabulary, known_object=split == "test", unseen=unseen)}
-        )
-        if twins is not None:
-            self.metrics["twins"] = TwinAccuracy(read_twins(twins, split, vocabulary))
-        if role_truth is not None:
-            official = read_vcoco_official(
-                role_truth["annotations"], role_truth["instances"], role_truth.get("ids")
-            )
-            self.metrics["role"] = VCOCORoleAP(
-                vcoco_truth(official.coco, official.actions, official.ids)
-            )
+        self.metrics = configure_metrics(constructors, split, vocabulary, unseen)
 
-    def update(
-        self,
-        targets: Sequence[Target],
-        found: Sequence[Detections],
-        image_hois: Sequence[frozenset] | None,
-    ) -> None:
-        """One batch."""
-        self.metrics["hoi"].update(
-            list(found), list(targets), list(image_hois) if image_hois is not None else None
-        )
-        if "twins" in self.metrics:
-            self.metrics["twins"].update([target.file_name for target in targets], found)
-        if "role" in self.metrics:
-            self.metrics["role"].update(
-                [role_detections(t.image_id, f) for t, f in zip(targets, found, strict=True)]
-            )
+    def update(self, found: Sequence[Detections], targets: Sequence[Target]) -> None:
+        """Add a batch, one item per image."""
+        for metric in self.metrics.values():
+            metric.update(found, targets)
 
     def compute(self) -> dict[str, Tensor]:
-        """All figures, named `split/figure`; the metrics start anew."""
-        values = {}
-        for metric in self.metrics.values():
-            values |= {
-                f"{self.split}/{name}": value.float() for name, value in metric.compute().items()
-            }
+        """All values, named `split/key`, over all processes; the metrics are reset.
+
+        Raises:
+            ValueError: two metrics have a key in common.
+        """
+        values: dict[str, Tensor] = {}
+        for name, metric in self.metrics.items():
+            for key, value in metric.compute().items():
+                prefixed = f"{self.split}/{key}"
+                if prefixed in values:
+                    raise ValueError(f"metric {name}: another metric also computes {key}")
+                values[prefixed] = value.float()
             metric.reset()
         return values
+
+    @property
+    def table(self) -> tuple[TableRow, ...]:
+        """The rows of the results table; their keys are those that `compute` returns."""
+        return tuple(
+            TableRow(row.title, {name: f"{self.split}/{key}" for name, key in row.columns.items()})
+            for metric in self.metrics.values()
+            for row in metric.table
+        )

@@ -1,0 +1,65 @@
+"""A split's metrics: a fake one needs only its constructor; prefix and table rows follow."""
+
+import pytest
+import torch
+from torchmetrics import Metric
+
+from rmlr_lightning.metrics import HICODetMeanAP
+from rmlr_lightning.metrics.base import TableRow
+from rmlr_lightning.tasks.metrics import SplitMetrics
+from tests.metrics import tiny_worlds as worlds
+
+
+class CountOfDetections(Metric):
+    table = (TableRow("Detections", {"per image": "detections_per_image"}),)
+    full_state_update = False
+
+    def __init__(self, vocabulary, unseen, split):
+        super().__init__()
+        self.made_with = (vocabulary, unseen, split)
+        self.add_state("rows", torch.tensor(0.0), dist_reduce_fx="sum")
+        self.add_state("count", torch.tensor(0.0), dist_reduce_fx="sum")
+
+    def update(self, found, targets):
+        self.rows += sum(len(item.scores) for item in found)
+        self.count += len(targets)
+
+    def compute(self):
+        return {"detections_per_image": self.rows / self.count}
+
+
+def test_a_new_metric_is_its_constructor():
+    constructors = {"hicodet": HICODetMeanAP, "count": CountOfDetections, "left_out": None}
+    metrics = SplitMetrics("val", constructors, worlds.VOCABULARY, frozenset({2}))
+    assert metrics.metrics["count"].made_with == (worlds.VOCABULARY, frozenset({2}), "val")
+    box = (0, 0, 10, 10)
+    found = [worlds.detections([(0, 0, box, box, 0.5)] * 3), worlds.detections([])]
+    metrics.update(found, [worlds.target(0, [(0, box, box)]), worlds.target(1, [])])
+    values = metrics.compute()
+    assert values["val/detections_per_image"] == 1.5
+    assert values["val/map_full"] == pytest.approx(0.2)
+    assert {"val/map_unseen", "val/map_seen"} < values.keys()
+    assert "val/known_object_map_full" not in values
+    assert metrics.table[-1] == TableRow("Detections", {"per image": "val/detections_per_image"})
+    assert metrics.table[0].columns["full"] == "val/map_full"
+    assert all(value.dtype == torch.float32 for value in values.values())
+
+
+def test_computing_starts_the_metrics_anew():
+    metrics = SplitMetrics("test", {"count": CountOfDetections}, worlds.VOCABULARY)
+    for rows in (2, 4):
+        metrics.update([worlds.detections([(0, 0, (0,) * 4, (0,) * 4, 0.5)] * rows)], [None])
+        assert metrics.compute() == {"test/detections_per_image": rows}
+
+
+def test_a_constructor_may_return_none():
+    metrics = SplitMetrics("val", {"none": lambda **_: None}, worlds.VOCABULARY)
+    assert not metrics.metrics and metrics.table == ()
+
+
+def test_two_metrics_with_one_key_are_refused():
+    constructors = {"first": CountOfDetections, "second": CountOfDetections}
+    metrics = SplitMetrics("val", constructors, worlds.VOCABULARY)
+    metrics.update([worlds.detections([])], [None])
+    with pytest.raises(ValueError, match="metric second: another metric also computes"):
+        metrics.compute()
