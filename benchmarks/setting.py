@@ -20,8 +20,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils import clip_grad_norm_
 from torch.utils.flop_counter import FlopCounterMode
 
-from rmlr_lightning.detectors.transformers import Detector
-from rmlr_lightning.detectors.weights import fresh_network
+from rmlr_lightning.detectors.transformers import TransformersDetector
+from rmlr_lightning.detectors.weights import network_from_config
 from rmlr_lightning.ops.matching import match_pairs
 from rmlr_lightning.ops.pairing import pair
 from rmlr_lightning.ops.prior import verb_scores
@@ -69,13 +69,13 @@ def head(name: str, more: Sequence[str] = (), vocabulary: Vocabulary | None = No
     return instantiate(cfg.task.module, vocabulary=vocabulary or hicodet())
 
 
-def detr() -> Detector:
+def detr() -> TransformersDetector:
     """A network of the shape of facebook/detr-resnet-50, with random weights."""
-    network = fresh_network("detr", num_labels=91, use_pretrained_backbone=False)
-    return Detector(network, list(range(80)) + [-1] * 11, softmax=True, stride=32)
+    network = network_from_config("detr", num_labels=91, use_pretrained_backbone=False)
+    return TransformersDetector(network, list(range(80)) + [-1] * 11, softmax=True, stride=32)
 
 
-class FindsAGrid(Detector):
+class FindsAGrid(TransformersDetector):
     """DETR R50's time and sizes with random weights; what it finds is 8 people and 10 things of the world in a grid."""
 
     @classmethod
@@ -84,11 +84,11 @@ class FindsAGrid(Detector):
         with torch.random.fork_rng():
             torch.manual_seed(0)
             plain = detr()
-        return cls(plain.network, plain.labels.tolist(), softmax=True, stride=32)
+        return cls(plain.network, plain.class_to_coco.tolist(), softmax=True, stride=32)
 
-    def scene(self, outputs: object, images: Images) -> Scene:
+    def to_scene(self, outputs: object, images: Images) -> Scene:
         """The network's tokens and memory; boxes, classes and scores of a grid, the other queries unsure."""
-        scene = super().scene(outputs, images)
+        scene = super().to_scene(outputs, images)
         things = sorted(COCO_INDEX[kind] for kind in KINDS if kind != "person")
         labels = [0] * PEOPLE + things[:THINGS]
         row, column = torch.arange(len(labels)) // 6, torch.arange(len(labels)) % 6

@@ -13,7 +13,7 @@ from hydra import compose, initialize_config_dir
 
 import rmlr_lightning
 from rmlr_lightning.cli.train import train
-from rmlr_lightning.detectors.transformers import Detector
+from rmlr_lightning.detectors.transformers import TransformersDetector
 from rmlr_lightning.runs.config import conf_dir, quiet
 from support.notebook_runs import SMALL, TINY, scratch
 
@@ -21,7 +21,7 @@ OTHERS = {"Conditional DETR": "conditional", "Deformable DETR": "deformable", "D
 SHIPPED = "RT-DETRv2 (shipped)"
 
 
-def detectors() -> dict[str, Detector]:
+def detectors() -> dict[str, TransformersDetector]:
     """By architecture. One line says what trains a detector whose weights are not there."""
     quiet()
     found = {
@@ -40,7 +40,7 @@ def detectors() -> dict[str, Detector]:
                 f"{name}: no weights in outputs/detector_{option}; `rmlr-train experiment=detector detector={option} "
                 f"name=detector_{option}` trains them (RMLR_OUTPUTS names another folder)"
             )
-    return {name: Detector.from_file(path) for name, path in found.items()}
+    return {name: TransformersDetector.from_file(path) for name, path in found.items()}
 
 
 def heads(row: str = "visual") -> dict[str, list[Path]]:

@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 from torchmetrics.detection import MeanAveragePrecision
 
 from rmlr_lightning.data.collate import collate
-from rmlr_lightning.detectors.transformers import Detector
+from rmlr_lightning.detectors.base import Detector
 from rmlr_lightning.types import Batch, Target
 from support.tokens import Tokens, TruePairs, stack, true_pairs
 

@@ -13,16 +13,16 @@ from torch.utils.data import DataLoader, Dataset
 from rmlr_lightning.annotations.external_detections import read_external_detections
 from rmlr_lightning.cli.train import resume_from
 from rmlr_lightning.data.datamodule import DataModule
-from rmlr_lightning.detectors.transformers import Detector
-from rmlr_lightning.detectors.weights import fresh_network
+from rmlr_lightning.detectors.transformers import TransformersDetector
+from rmlr_lightning.detectors.weights import network_from_config
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.checkpoint import check_vocabulary, load_checkpoint, read_checkpoint
 from rmlr_lightning.runs.config import one_line_errors
 from rmlr_lightning.runs.device import device_of
 from rmlr_lightning.runs.hydra_program import OutputFolder, check_groups
-from rmlr_lightning.tasks.optim import AdamWRecipe
+from rmlr_lightning.tasks.optim import ScheduledAdamW
 from rmlr_lightning.vocabulary import hicodet, vcoco
-from tests.models.conftest import FAMILY
+from tests.tiny_detectors import FAMILY
 
 
 def said(capsys, run) -> str:
@@ -85,7 +85,7 @@ def test_impossible_numbers_of_the_data_are_named(key, value):
 )
 def test_impossible_numbers_of_the_optimiser_are_named(key, value):
     with pytest.raises(UserError, match=f"optim.{key}={value}"):
-        AdamWRecipe(**{key: value})
+        ScheduledAdamW(**{key: value})
 
 
 def test_a_device_that_is_not_there_is_named():
@@ -113,7 +113,7 @@ def test_a_flipped_byte_in_a_checkpoint_is_found_and_its_place_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [{}, [1], {"state_dict": {}}, {"state_dict": {}, "recipe": {}, "vocabulary": {}}]
+    "content", [{}, [1], {"state_dict": {}}, {"state_dict": {}, "config": {}, "vocabulary": {}}]
 )
 def test_checkpoints_of_other_things_are_refused(content, tmp_path):
     torch.save(content, tmp_path / "a.ckpt")
@@ -154,19 +154,19 @@ def test_a_number_that_two_pictures_end_in_belongs_to_neither(tmp_path):
 
 
 def hub_folder(tmp_path: Path, model_type: str, classes: int) -> str:
-    network = fresh_network(model_type, num_labels=classes, **FAMILY[model_type][0])
+    network = network_from_config(model_type, num_labels=classes, **FAMILY[model_type][0])
     network.save_pretrained(tmp_path)
     return str(tmp_path)
 
 
 def test_a_hub_detector_of_classes_of_its_own_is_refused(tmp_path):
-    with pytest.raises(UserError, match="knows 30 classes"):
-        Detector.from_hub(hub_folder(tmp_path, "detr", 30), softmax=True)
+    with pytest.raises(UserError, match="has 30 classes"):
+        TransformersDetector.from_hub(hub_folder(tmp_path, "detr", 30), softmax=True)
 
 
 def test_a_hub_detector_read_by_the_wrong_scores_is_told_the_option(tmp_path):
     with pytest.raises(UserError, match=r"model\.detector\.softmax=false"):
-        Detector.from_hub(hub_folder(tmp_path, "conditional_detr", 91), softmax=True)
+        TransformersDetector.from_hub(hub_folder(tmp_path, "conditional_detr", 91), softmax=True)
 
 
 @pytest.mark.parametrize("argument", ["logger=null", "model/irm=", "experiment=null"])

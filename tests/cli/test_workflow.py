@@ -308,7 +308,7 @@ def test_a_training_with_biases_before_boxes_are_read_is_evaluated_but_does_not_
 
 def test_pictures_are_predicted_where_the_training_data_are_not(trained, world, tmp_path):
     checkpoint = read_checkpoint(trained / "checkpoints" / "best.ckpt")
-    checkpoint["recipe"]["paths"]["data"] = str(tmp_path / "nowhere")
+    checkpoint["config"]["paths"]["data"] = str(tmp_path / "nowhere")
     torch.save(checkpoint, tmp_path / "moved.ckpt")
     picture = min((world / "hico_20160224_det" / "images" / "test2015").glob("*.jpg"))
     predict.main([str(tmp_path / "moved.ckpt"), str(picture), "--out", str(tmp_path / "out")])

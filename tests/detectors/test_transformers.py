@@ -1,14 +1,17 @@
+import json
+
 import pytest
 import torch
 from torchvision.ops import box_convert
 
-from rmlr_lightning.detectors.transformers import Detector
-from rmlr_lightning.detectors.weights import fresh_network, save_network
+from rmlr_lightning.detectors.base import Detector
+from rmlr_lightning.detectors.transformers import TransformersDetector
+from rmlr_lightning.detectors.weights import network_from_config, save_network
 from rmlr_lightning.errors import UserError
-from tests.models.conftest import FAMILY, OBJECTS, tiny_detector
 from tests.scenes import random_images
+from tests.tiny_detectors import FAMILY, OBJECTS, tiny_detector
 
-FACTS = {
+METADATA = {
     "objects": OBJECTS,
     "softmax": False,
     "stride": 8,
@@ -24,7 +27,8 @@ def test_every_family_gives_a_scene(model_type):
     images = random_images(2, 64, 96)
     scene = detector(images)
     stride = FAMILY[model_type][2]
-    assert scene.entities.boxes.shape == (2, 12, 4)
+    assert scene.entities.boxes.shape == (2, detector.num_queries, 4) == (2, 12, 4)
+    assert detector.stride == stride
     assert scene.entities.tokens.shape == (2, 12, detector.token_dim)
     assert scene.memory.shape == (2, detector.memory_dim, 64 // stride, 96 // stride)
     assert scene.memory_mask.all()
@@ -34,11 +38,11 @@ def test_every_family_gives_a_scene(model_type):
 
 
 @pytest.mark.parametrize("model_type", FAMILY)
-def test_the_encoders_maps_hold_all_it_says_each_half_as_fine(model_type):
+def test_feature_maps_hold_the_encoders_output_each_of_half_the_resolution(model_type):
     detector = tiny_detector(model_type)
     images = random_images(2, 64, 96)
-    features = detector.read(images).encoder_last_hidden_state
-    maps = detector.maps(features, (64, 96))
+    features = detector.run_network(images).encoder_last_hidden_state
+    maps = detector.feature_maps(features, (64, 96))
     stride = FAMILY[model_type][2]
     assert [tuple(level.shape[2:]) for level in maps] == [
         (64 // (stride * 2**number), 96 // (stride * 2**number)) for number in range(len(maps))
@@ -50,8 +54,8 @@ def test_the_encoders_maps_hold_all_it_says_each_half_as_fine(model_type):
 
 
 @pytest.mark.parametrize("model_type", ["detr", "conditional_detr", "deformable_detr"])
-def test_families_with_masks_hardly_see_the_padding(model_type):
-    """What is left comes through the backbone's convolutions at the edge; without the mask scores change more."""
+def test_padding_hardly_changes_networks_that_use_the_mask(model_type):
+    """The backbone's convolutions still reach it; without the mask scores change much more."""
     detector = tiny_detector(model_type)
     images = random_images(1, 64, 64)
 
@@ -63,12 +67,12 @@ def test_families_with_masks_hardly_see_the_padding(model_type):
         }
         return detector(images._replace(**wide))
 
-    alone, beside, unmasked = detector(images), padded(False), padded(True)
-    seen, everything = (
-        (alone.entities.scores - other.entities.scores).abs().max() for other in (beside, unmasked)
+    plain, masked, unmasked = detector(images), padded(False), padded(True)
+    with_mask, without = (
+        (plain.entities.scores - other.entities.scores).abs().max() for other in (masked, unmasked)
     )
-    assert seen < everything / 3
-    assert beside.memory_mask.sum() == alone.memory_mask.sum()
+    assert with_mask < without / 3
+    assert masked.memory_mask.sum() == plain.memory_mask.sum()
 
 
 def test_frozen_means_no_gradient_and_always_evaluation():
@@ -78,72 +82,123 @@ def test_frozen_means_no_gradient_and_always_evaluation():
     assert not detector(random_images(1, 64, 96)).memory.requires_grad
 
 
-def test_a_detector_comes_back_from_its_file_with_hash_and_outputs(tmp_path):
+def test_a_file_restores_fingerprint_outputs_and_metadata(tmp_path):
     detector = tiny_detector()
-    save_network(detector.network, tmp_path / "d.safetensors", FACTS, torch.float32)
-    again = Detector.from_file(tmp_path / "d.safetensors")
+    save_network(detector.network, tmp_path / "d.safetensors", METADATA, torch.float32)
+    again = TransformersDetector.from_file(tmp_path / "d.safetensors")
     images = random_images(2, 64, 96)
-    assert again.hash == detector.hash
+    assert again.fingerprint() == detector.fingerprint()
     assert torch.equal(again(images).entities.boxes, detector(images).entities.boxes)
-    assert again.facts["size"] == [64, 96]
+    assert again.metadata["size"] == [64, 96]
 
 
 def test_half_precision_files_change_boxes_by_little(tmp_path):
     detector = tiny_detector()
-    save_network(detector.network, tmp_path / "d.safetensors", FACTS)
+    save_network(detector.network, tmp_path / "d.safetensors", METADATA)
     images = random_images(2, 64, 96)
     difference = (
-        Detector.from_file(tmp_path / "d.safetensors")(images).memory - detector(images).memory
+        TransformersDetector.from_file(tmp_path / "d.safetensors")(images).memory
+        - detector(images).memory
     )
     assert difference.abs().max() < 0.05
 
 
-def test_hash_tells_weights_apart():
+def test_the_transformers_detector_implements_the_protocol():
+    assert isinstance(tiny_detector(), Detector)
+
+
+def test_fingerprints_are_plain_json():
+    fingerprint = tiny_detector().fingerprint()
+    assert json.loads(json.dumps(fingerprint)) == fingerprint
+
+
+def test_fingerprints_of_other_weights_differ():
     detector = tiny_detector()
-    before = detector.hash
+    before = detector.fingerprint()
     with torch.no_grad():
         next(detector.parameters()).view(-1)[0] += 1
-    assert detector.hash != before
+    after = detector.fingerprint()
+    assert len(after["weights"]) == 64
+    assert after.pop("weights") != before.pop("weights")
+    assert after == before
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("option", "value"),
+    [
+        ("class_to_coco", [0, 2, 1, 3]),
+        ("class_to_coco", [0, 1, 2, -1]),
+        ("softmax", True),
+        ("stride", 16),
+        ("mean", [0.5, 0.5, 0.5]),
+        ("std", [0.5, 0.5, 0.5]),
+    ],
+)
+def test_fingerprints_of_equal_weights_interpreted_otherwise_differ(option, value):
+    network = tiny_detector().network
+    options = {"class_to_coco": [0, 1, 2, 3], "stride": 8}
+    plain = TransformersDetector(network, **options).fingerprint()
+    other = TransformersDetector(network, **options | {option: value}).fingerprint()
+    assert other["weights"] == plain["weights"]
+    assert other != plain
+
+
+def test_the_number_of_queries_is_in_the_fingerprint():
+    """RT-DETR's queries are the best cells of its encoder, so no weight depends on their number."""
+    detector = tiny_detector()
+    before = detector.fingerprint()
+    detector.network.config.num_queries = 9
+    assert detector.fingerprint() == before | {"num_queries": 9}
+
+
+def test_two_stages_have_as_many_entities_as_proposals():
+    config, softmax, stride = FAMILY["deformable_detr"]
+    two_stages = {"two_stage": True, "two_stage_num_proposals": 7, "with_box_refine": True}
+    detector = TransformersDetector.from_config(
+        "deformable_detr", OBJECTS, softmax, stride, frozen=True, **config | two_stages
+    )
+    scene = detector(random_images(1, 64, 96))
+    assert scene.entities.boxes.shape[1] == detector.num_queries == 7
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
     [
         (None, "no such detector weights"),
         (b"not safetensors at all", "not a readable safetensors file"),
     ],
 )
-def test_bad_weight_files_are_named(tmp_path, content, said):
+def test_bad_weight_files_are_named(tmp_path, content, message):
     path = tmp_path / "bad.safetensors"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(UserError, match=said) as caught:
-        Detector.from_file(path)
+    with pytest.raises(UserError, match=message) as caught:
+        TransformersDetector.from_file(path)
     assert str(path) in str(caught.value)
 
 
 def test_other_networks_are_refused():
     with pytest.raises(UserError, match="yolos"):
-        fresh_network("yolos")
+        network_from_config("yolos")
     with pytest.raises(UserError, match="nowhere"):
-        Detector.from_hub("./nowhere", softmax=True)
+        TransformersDetector.from_hub("./nowhere", softmax=True)
 
 
 @pytest.mark.parametrize("model_type", FAMILY)
-def test_boxes_are_relative_to_the_picture_whatever_the_network_says(model_type):
-    """The RT-DETR line and D-FINE speak of the canvas: here the picture is its left half."""
+def test_boxes_are_relative_to_the_image_for_every_network(model_type):
+    """The RT-DETR line's and D-FINE's own are relative to the canvas, here two images wide."""
     detector = tiny_detector(model_type)
     images = random_images(1, 64, 128)
     images.mask[..., 64:] = False
-    raw = box_convert(detector.read(images).pred_boxes, "cxcywh", "xyxy")
+    raw = box_convert(detector.run_network(images).pred_boxes, "cxcywh", "xyxy")
     if model_type in ("rt_detr", "rt_detr_v2", "d_fine"):
         raw = raw * torch.tensor([2.0, 1.0, 2.0, 1.0])
     assert torch.allclose(detector(images).entities.boxes, raw.clamp(0, 1))
 
 
 @pytest.mark.parametrize("model_type", ["rt_detr", "rt_detr_v2", "d_fine"])
-def test_labels_of_a_padded_picture_are_those_of_the_canvas(model_type):
-    """The loss with padding is that of the whole canvas given as the picture, with the boxes moved by hand."""
+def test_labels_of_a_padded_image_become_relative_to_its_canvas(model_type):
+    """The loss equals that of an image as large as the canvas, with the boxes moved by hand."""
     detector = tiny_detector(model_type)
     images = random_images(1, 64, 128)
     images.pixels[..., 64:] = 0
@@ -153,7 +208,7 @@ def test_labels_of_a_padded_picture_are_those_of_the_canvas(model_type):
         images.mask[:] = torch.arange(128) < real
         torch.manual_seed(1)  # denoising draws
         losses.append(
-            detector.read(images, [{"class_labels": torch.tensor([1]), "boxes": boxes}]).loss
+            detector.run_network(images, [{"class_labels": torch.tensor([1]), "boxes": boxes}]).loss
         )
     assert torch.allclose(*losses)
 

@@ -9,7 +9,7 @@ import torch
 from rmlr_lightning.models.assemble import assemble
 from rmlr_lightning.types import Inputs
 from rmlr_lightning.vocabulary import hicodet
-from tests.models.conftest import tiny_detector
+from tests.tiny_detectors import tiny_detector
 from tests.models.test_hoi import IRES, IRMS, REMINE, SELECTION
 from tests.scenes import random_scene
 

@@ -15,7 +15,7 @@ from rmlr_lightning.models.upt import Competitive, UnaryPairwise
 from rmlr_lightning.ops.selection import Selection
 from rmlr_lightning.types import Entities, Inputs, TextEmbeddings
 from rmlr_lightning.vocabulary import hicodet
-from tests.models.conftest import tiny_detector
+from tests.tiny_detectors import tiny_detector
 from tests.scenes import random_images, random_scene
 
 EVIDENCE = partial(PairFeatures, region_size=3)

@@ -13,9 +13,9 @@ from rmlr_lightning.models.pair_features import PairFeatures
 from rmlr_lightning.models.remine import Neck
 from rmlr_lightning.ops.selection import Selection
 from rmlr_lightning.tasks.hoi import HOITask
-from rmlr_lightning.tasks.optim import AdamWRecipe
+from rmlr_lightning.tasks.optim import ScheduledAdamW
 from rmlr_lightning.vocabulary import hicodet
-from tests.models.conftest import tiny_detector
+from tests.tiny_detectors import tiny_detector
 from tests.scenes import random_scene, target_of
 
 EVIDENCE = partial(PairFeatures, region_size=3)
@@ -39,7 +39,7 @@ def task_of(parts) -> HOITask:
     torch.manual_seed(1)
     model = partial(assemble, detector=tiny_detector(), selection=Selection(), remine=partial(Neck, dim=16),
                     ire=parts[0], irm=parts[1])  # fmt: skip
-    return HOITask(model, {}, AdamWRecipe(), hicodet()).eval()
+    return HOITask(model, {}, ScheduledAdamW(), hicodet()).eval()
 
 
 @pytest.mark.parametrize("count", [1, 2, 4, 8])

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from rmlr_lightning.tasks.optim import AdamWRecipe, constant, cosine, step
+from rmlr_lightning.tasks.optim import ScheduledAdamW, constant, cosine, step
 
 
 class Two(nn.Module):
@@ -20,7 +20,7 @@ class Two(nn.Module):
 
 def test_every_trainable_parameter_is_in_one_group_with_its_rate_and_decay():
     module = Two()
-    groups = AdamWRecipe(lr=1e-3, weight_decay=0.1, lr_of={"trunk.": 1e-5}).groups(module)
+    groups = ScheduledAdamW(lr=1e-3, weight_decay=0.1, lr_overrides={"trunk.": 1e-5}).groups(module)
     found = {id(p): group for group in groups for p in group["params"]}
     assert sum(len(group["params"]) for group in groups) == len(found) == 6
     assert found[id(module.trunk.weight)]["lr"] == 1e-5
@@ -34,10 +34,10 @@ def test_every_trainable_parameter_is_in_one_group_with_its_rate_and_decay():
 
 
 def test_the_rate_rises_and_follows_its_schedule():
-    recipe = AdamWRecipe(schedule=cosine, warmup=0.1)
-    assert recipe.factor(0, 100) == pytest.approx(0.1 * cosine(0.0))
-    assert recipe.factor(50, 100) == pytest.approx(0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi / 2)))
-    assert recipe.factor(100, 100) == pytest.approx(0.01)
+    optim = ScheduledAdamW(schedule=cosine, warmup=0.1)
+    assert optim.factor(0, 100) == pytest.approx(0.1 * cosine(0.0))
+    assert optim.factor(50, 100) == pytest.approx(0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi / 2)))
+    assert optim.factor(100, 100) == pytest.approx(0.01)
 
 
 def test_schedules_of_the_field():
@@ -46,6 +46,6 @@ def test_schedules_of_the_field():
 
 
 def test_lightning_gets_optimizer_and_schedule_by_step():
-    made = AdamWRecipe(lr=2e-4)(Two(), 10)
+    made = ScheduledAdamW(lr=2e-4)(Two(), 10)
     assert isinstance(made["optimizer"], torch.optim.AdamW)
     assert made["lr_scheduler"]["interval"] == "step"

@@ -18,11 +18,10 @@ from rmlr_lightning.cache.store import SceneStore
 from rmlr_lightning.cache.views import View, view_of
 from rmlr_lightning.data.collate import collate_images, single_scenes
 from rmlr_lightning.data.hoi_dataset import HOIDataset
-from rmlr_lightning.detectors.transformers import Detector
+from rmlr_lightning.detectors.base import Detector
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs.device import device_of
 from rmlr_lightning.types import Entities, Images, Scene
-from rmlr_lightning.vocabulary import COCO_OBJECTS
 
 COMMON_PICTURE = (480, 640)  # where an annotation file does not say how large its pictures are
 
@@ -33,21 +32,6 @@ class Work(NamedTuple):
     split: str
     data: HOIDataset
     folder: SceneStore
-
-
-def detector_facts(detector: Detector) -> dict[str, Any]:
-    """What the detector's output follows from, besides the picture."""
-    return {
-        "weights": detector.hash,
-        "network": detector.network.config.model_type,
-        "softmax": detector.softmax,
-        "stride": detector.stride,
-        "mean": [round(value, 6) for value in detector.mean.flatten().tolist()],
-        "std": [round(value, 6) for value in detector.std.flatten().tolist()],
-        "classes": ", ".join(
-            COCO_OBJECTS[label] if label >= 0 else "-" for label in detector.labels.tolist()
-        ),
-    }
 
 
 def folders_of(
@@ -67,7 +51,7 @@ def folders_of(
         raise UserError(f"features.shard={shard}: expected a number of images from 1")
     names = [target.file_name for target in data.targets]
     facts = {
-        "detector": detector_facts(detector),
+        "detector": detector.fingerprint(),
         "preprocessing": {"resize": type(data.resize).__name__, **vars(data.resize)},
         "data": {
             "images": len(names),
@@ -80,7 +64,7 @@ def folders_of(
 
 def size_of(work: Sequence[Work], detector: Detector, storage: CacheOptions) -> int:
     """Bytes that are still to be written, about."""
-    queries = detector.network.config.num_queries
+    queries = detector.num_queries
     total = 0
     for _, data, folder in work:
         resize = folder.view.resize(data.resize)

@@ -14,7 +14,7 @@ from rmlr_lightning.cache.dataset import CachedHOIDataset
 from rmlr_lightning.cache.options import CacheOptions, cache_options
 from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.data.hoi_dataset import HOIDataset
-from rmlr_lightning.detectors.transformers import Detector
+from rmlr_lightning.detectors.base import Detector
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.hoi import HOIModel
 from rmlr_lightning.models.remine import Backbone

@@ -22,7 +22,7 @@ def of_checkpoint(cfg: DictConfig) -> DictConfig:
     """The configuration with data, model and source of the checkpoint that it names; the user's own values win."""
     if cfg.checkpoint is None:
         return cfg
-    recipe = OmegaConf.create(read_checkpoint(cfg.checkpoint)["recipe"])
+    recipe = OmegaConf.create(read_checkpoint(cfg.checkpoint)["config"])
     cfg = cfg.copy()
     cfg.data = OmegaConf.merge(recipe.data, dotted("data").get("data", {}))
     cfg.model = recipe.model

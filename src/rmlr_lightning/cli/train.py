@@ -113,7 +113,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
             f"export={cfg.export}: only a detector can be exported; train one with experiment=detector"
         )
     read_from(cfg.get("features"), datamodule, getattr(task, "model", None), splits)
-    task.recipe = OmegaConf.to_container(cfg, resolve=False)
+    task.run_config = OmegaConf.to_container(cfg, resolve=False)
     trainer: Trainer = instantiate(
         cfg.trainer,
         logger=_parts(cfg.get("logger")) or False,

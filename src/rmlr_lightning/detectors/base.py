@@ -1,9 +1,6 @@
 """What the package asks of a detector. A detector that is not in transformers implements this."""
 
-from collections.abc import Iterator
 from typing import Any, Protocol, runtime_checkable
-
-from torch import nn
 
 from rmlr_lightning.types import Images, Scene
 

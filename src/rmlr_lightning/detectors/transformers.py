@@ -1,4 +1,4 @@
-"""The detector: one wrapper over the DETR family that turns images into a Scene."""
+"""Detectors of transformers' DETR family: one wrapper that turns images into a Scene."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,41 +12,40 @@ from torchvision.ops import box_convert
 from transformers import PreTrainedModel
 
 from rmlr_lightning.detectors.weights import (
-    copy_trunk,
-    fresh_network,
+    copy_backbone,
     load_network,
-    pretrained_network,
+    network_from_config,
+    network_from_hub,
     weights_hash,
 )
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.ops.roi import to_canvas
 from rmlr_lightning.types import Entities, Images, Scene
-from rmlr_lightning.vocabulary import COCO_INDEX, COCO_INDEX_OF_CATEGORY
+from rmlr_lightning.vocabulary import COCO_INDEX, COCO_INDEX_OF_CATEGORY, COCO_OBJECTS
 
-KNOW_PADDING = (
-    "detr",
-    "conditional_detr",
-    "deformable_detr",
-)  # their boxes are relative to the picture
+# These networks use the padding mask: their boxes are relative to the image, and they were trained
+# on normalised pixels. The RT-DETR line and D-FINE take neither a mask nor normalised pixels.
+USES_PADDING_MASK = ("detr", "conditional_detr", "deformable_detr")
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-class Detector(nn.Module):
-    """A DETR-family network and what is needed to read it.
+class TransformersDetector(nn.Module):
+    """A DETR-family network, and what is needed to interpret its outputs (`detectors.base`).
 
     Args:
         network: a `...ForObjectDetection` of transformers.
-        labels: for each of the network's classes its COCO index 0..79, or -1 for a class to ignore.
-        softmax: the class scores are a softmax with a last "no object" class (DETR), not sigmoids.
-        stride: of the finest level among the encoder's features; used where these come flattened.
+        class_to_coco: for each class of the network its COCO index 0..79; -1 for a class to ignore.
+        softmax: class scores are a softmax with a last "no object" class (DETR), not sigmoids.
+        stride: pixels per cell of the encoder's finest feature map.
         mean, std: normalisation of pixels in [0, 1].
-        frozen: weights get no gradient and the module stays in evaluation mode whatever its parent does.
+        frozen: weights get no gradient, and the module stays in evaluation mode whatever mode its
+            parent is in.
     """
 
     def __init__(
         self,
         network: PreTrainedModel,
-        labels: Sequence[int],
+        class_to_coco: Sequence[int],
         softmax: bool = False,
         stride: int = 32,
         mean: Sequence[float] = (0.0, 0.0, 0.0),
@@ -58,12 +57,97 @@ class Detector(nn.Module):
         self.softmax = softmax
         self.stride = stride
         self.frozen = frozen
-        self.facts: dict[str, Any] = {}
-        self.register_buffer("labels", torch.tensor(labels), persistent=False)
+        self.metadata: dict[str, Any] = {}  # of the weight file
+        self.register_buffer("class_to_coco", torch.tensor(class_to_coco), persistent=False)
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
         if frozen:
             self.requires_grad_(False).eval()
+
+    @classmethod
+    def from_file(cls, path: str | Path, frozen: bool = True) -> "TransformersDetector":
+        """A detector from one of our own weight files (`detectors.weights.save_network`).
+
+        Raises:
+            UserError: no such file, or not one of our weight files.
+        """
+        network, metadata = load_network(Path(path))
+        detector = cls(
+            network,
+            [COCO_INDEX[name] for name in metadata["objects"]],
+            softmax=metadata["softmax"],
+            stride=metadata["stride"],
+            mean=metadata["mean"],
+            std=metadata["std"],
+            frozen=frozen,
+        )
+        detector.metadata = metadata
+        return detector
+
+    @classmethod
+    def from_hub(
+        cls, name: str, softmax: bool, stride: int = 32, frozen: bool = True, **options: Any
+    ) -> "TransformersDetector":
+        """A COCO detector by hub id or local folder; `options` go to `from_pretrained`.
+
+        Raises:
+            UserError: it cannot be loaded, has other classes than COCO's, or `softmax` is wrong.
+        """
+        network = network_from_hub(name, **options)
+        model_type = network.config.model_type
+
+        classes = len(network.config.id2label)
+        if classes == 80:  # the RT-DETR line numbers COCO's classes 0..79
+            class_to_coco = list(range(80))
+        elif classes in (91, 92):  # DETR uses COCO's category ids, which have gaps
+            class_to_coco = [
+                COCO_INDEX_OF_CATEGORY.get(category, -1) for category in range(classes)
+            ]
+        else:
+            raise UserError(
+                f"detector {name!r} has {classes} classes; "
+                "only COCO's 80, or its 91 category ids, are supported"
+            )
+
+        # Only DETR scores classes by a softmax; the others of the family use sigmoids.
+        expected = model_type == "detr"
+        if softmax != expected:
+            raise UserError(
+                f"detector {name!r} is a {model_type}: "
+                f"give model.detector.softmax={str(expected).lower()}"
+            )
+        normalisation = {}
+        if model_type in USES_PADDING_MASK:
+            normalisation = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
+        return cls(network, class_to_coco, softmax, stride, frozen=frozen, **normalisation)
+
+    @classmethod
+    def from_config(
+        cls,
+        model_type: str,
+        objects: Sequence[str],
+        softmax: bool = False,
+        stride: int = 8,
+        frozen: bool = False,
+        backbone_weights: str | Path | None = None,
+        **config: Any,
+    ) -> "TransformersDetector":
+        """A randomly initialised detector, to be trained by the detection task.
+
+        Args:
+            model_type: one of `detectors.weights.FAMILY`.
+            objects: names of its COCO classes, in the network's order.
+            backbone_weights: one of our weight files with a backbone of the same layers, copied.
+            config: options of the transformers configuration of `model_type`.
+
+        Raises:
+            UserError: another model type, or a backbone of other layers.
+        """
+        network = network_from_config(model_type, num_labels=len(objects), **config)
+        if backbone_weights is not None:
+            copy_backbone(Path(backbone_weights), network)
+        class_to_coco = [COCO_INDEX[name] for name in objects]
+        return cls(network, class_to_coco, softmax, stride, frozen=frozen)
 
     @property
     def token_dim(self) -> int:
@@ -76,87 +160,59 @@ class Detector(nn.Module):
         return getattr(self.network.config, "encoder_hidden_dim", self.network.config.d_model)
 
     @property
-    def knows_padding(self) -> bool:
-        """Whether the network's boxes are relative to the picture, not to a canvas with padding at its end."""
-        return self.network.config.model_type in KNOW_PADDING
+    def num_queries(self) -> int:
+        """Entities per image, before any selection."""
+        config = self.network.config
+        # With two stages Deformable DETR replaces its queries by the encoder's proposals.
+        if getattr(config, "two_stage", False):
+            return config.two_stage_num_proposals
+        return config.num_queries
 
     @property
-    def hash(self) -> str:
-        """sha256 of the network's weights."""
-        return weights_hash(self.network)
+    def boxes_relative_to_canvas(self) -> bool:
+        """Whether the network's boxes are relative to the padded canvas, not to the image."""
+        return self.network.config.model_type not in USES_PADDING_MASK
 
-    @classmethod
-    def from_file(cls, path: str | Path, frozen: bool = True) -> "Detector":
-        """A detector from one of our own weight files (`models.network.save_network`)."""
-        network, facts = load_network(Path(path))
-        reading = {key: facts[key] for key in ("softmax", "stride", "mean", "std")}
-        detector = cls(
-            network, [COCO_INDEX[name] for name in facts["objects"]], frozen=frozen, **reading
-        )
-        detector.facts = facts
-        return detector
+    def fingerprint(self) -> dict[str, Any]:
+        """All that determines the outputs besides the images; "weights" is a SHA-256 hash."""
+        names = [COCO_OBJECTS[i] if i >= 0 else "-" for i in self.class_to_coco.tolist()]
+        return {
+            "weights": weights_hash(self.network),
+            "network": self.network.config.model_type,
+            "num_queries": self.num_queries,
+            "softmax": self.softmax,
+            "stride": self.stride,
+            "mean": [round(value, 6) for value in self.mean.flatten().tolist()],
+            "std": [round(value, 6) for value in self.std.flatten().tolist()],
+            "classes": ", ".join(names),
+        }
 
-    @classmethod
-    def from_hub(
-        cls, name: str, softmax: bool, stride: int = 32, frozen: bool = True, **options: Any
-    ) -> "Detector":
-        """A COCO detector of transformers by hub id or folder; its classes are COCO category ids."""
-        network = pretrained_network(name, **options)
-        names = network.config.id2label
-        if len(names) == 80:  # the RT-DETR line counts 0..79
-            labels = list(range(80))
-        elif len(names) in (91, 92):  # DETR counts by category id, 0..90
-            labels = [COCO_INDEX_OF_CATEGORY.get(category, -1) for category in range(len(names))]
-        else:
-            raise UserError(
-                f"detector {name!r} knows {len(names)} classes; only COCO's 80, or its 91 category ids, can be read"
-            )
-        right = (
-            network.config.model_type == "detr"
-        )  # the others of the family score classes by sigmoids
-        if softmax != right:
-            raise UserError(
-                f"detector {name!r} is a {network.config.model_type}: give model.detector.softmax={str(right).lower()}"
-            )
-        statistics = (
-            {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
-            if network.config.model_type in KNOW_PADDING
-            else {}
-        )
-        return cls(network, labels, softmax, stride, frozen=frozen, **statistics)
-
-    @classmethod
-    def fresh(
-        cls,
-        model_type: str,
-        objects: Sequence[str],
-        softmax: bool = False,
-        stride: int = 8,
-        frozen: bool = False,
-        trunk: str | Path | None = None,
-        **config: Any,
-    ) -> "Detector":
-        """A randomly initialised detector of the named object classes, to be trained by the detection task.
-
-        `trunk` is one of our weight files with a backbone of the same shape to start from.
-        """
-        network = fresh_network(model_type, num_labels=len(objects), **config)
-        if trunk is not None:
-            copy_trunk(Path(trunk), network)
-        return cls(network, [COCO_INDEX[name] for name in objects], softmax, stride, frozen=frozen)
-
-    def train(self, mode: bool = True) -> "Detector":
-        """A frozen detector stays in evaluation mode."""
+    def train(self, mode: bool = True) -> "TransformersDetector":
+        """Set the mode; a frozen detector stays in evaluation mode."""
         return super().train(mode and not self.frozen)
 
-    def read(self, images: Images, labels: list[dict[str, Tensor]] | None = None):
-        """The network's own outputs; with `labels` (transformers' format, boxes relative to the picture) also its loss.
+    def forward(self, images: Images) -> Scene:
+        """Run the network and name its outputs.
 
-        The RT-DETR line and D-FINE know no padding: what they say and learn is relative to the canvas.
+        A frozen detector runs in float32 also under autocast: bfloat16 leaves boxes three digits.
+        """
+        device = images.pixels.device.type
+        autocast = torch.is_autocast_enabled(device) and not self.frozen
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            with torch.autocast(device, enabled=autocast):
+                outputs = self.run_network(images)
+            return self.to_scene(outputs, images)
+
+    def run_network(self, images: Images, labels: list[dict[str, Tensor]] | None = None) -> Any:
+        """The network's own outputs, and with `labels` also its loss.
+
+        Args:
+            labels: per image "class_labels" "G" (the network's classes) and "boxes" "G 4" (cxcywh,
+                relative to the image), as transformers expects them.
         """
         pixels = (images.pixels - self.mean) / self.std * images.mask[:, None]
         pixels = pixels.contiguous(memory_format=torch.channels_last)
-        if labels is not None and not self.knows_padding:
+        if labels is not None and self.boxes_relative_to_canvas:
             scales = to_canvas(images.mask)
             labels = [
                 {**label, "boxes": label["boxes"] * scale}
@@ -164,51 +220,53 @@ class Detector(nn.Module):
             ]
         return self.network(pixel_values=pixels, pixel_mask=images.mask.long(), labels=labels)
 
-    def forward(self, images: Images) -> Scene:
-        """Run the network and name its outputs; frozen in float32, for bfloat16 gives boxes to three digits."""
-        half = torch.is_autocast_enabled(images.pixels.device.type) and not self.frozen
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            with torch.autocast(images.pixels.device.type, enabled=half):
-                outputs = self.read(images)
-            return self.scene(outputs, images)
-
-    def scene(self, outputs: Any, images: Images) -> Scene:
+    def to_scene(self, outputs: Any, images: Images) -> Scene:
         """Class scores, boxes, tokens and image features of all queries, before any selection."""
+        logits = outputs.logits.float()
         if self.softmax:
-            probabilities = outputs.logits.float().softmax(-1)[..., :-1]
+            probabilities = logits.softmax(-1)[..., :-1]
         else:
-            probabilities = outputs.logits.float().sigmoid()
-        probabilities = probabilities * (self.labels >= 0)
+            probabilities = logits.sigmoid()
+        probabilities = probabilities * (self.class_to_coco >= 0)
         scores, classes = probabilities.max(-1)
+
         boxes = box_convert(outputs.pred_boxes.float(), "cxcywh", "xyxy")
-        if not self.knows_padding:
+        if self.boxes_relative_to_canvas:
             boxes = boxes / to_canvas(images.mask)[:, None].clamp_min(1e-6)
-        boxes = boxes.clamp(0, 1)
         entities = Entities(
-            boxes,
-            scores,
-            self.labels[classes],
-            outputs.last_hidden_state,
-            torch.ones_like(scores, dtype=torch.bool),
+            boxes=boxes.clamp(0, 1),
+            scores=scores,
+            labels=self.class_to_coco[classes],
+            tokens=outputs.last_hidden_state,
+            mask=torch.ones_like(scores, dtype=torch.bool),
         )
-        memory = self.maps(outputs.encoder_last_hidden_state, images.mask.shape[-2:])[0]
-        return Scene(entities, memory, _shrink(images.mask, memory.shape[-2:]), images.sizes)
 
-    def maps(self, features: Any, extent: Sequence[int]) -> list[Float[Tensor, "B C _ _"]]:
-        """The encoder's feature maps of pictures of this (height, width), finest first.
+        canvas = images.mask.shape[-2:]
+        memory = self.feature_maps(outputs.encoder_last_hidden_state, canvas)[0]
+        return Scene(entities, memory, _resize(images.mask, memory.shape[-2:]), images.sizes)
 
-        RT-DETR and D-FINE give a list; the DETR line flattens its levels, each half as fine as the one before.
+    def feature_maps(
+        self, features: Tensor | Sequence[Tensor], canvas: Sequence[int]
+    ) -> list[Float[Tensor, "B C _ _"]]:
+        """The encoder's feature maps, finest first.
+
+        Args:
+            features: the encoder's output. RT-DETR and D-FINE return a list of maps; the DETR line
+                flattens its levels into "B S C", each of half the resolution of the one before.
+            canvas: (height, width) of the padded images, in pixels.
         """
         if isinstance(features, (list, tuple)):
             return list(features)
-        maps, start, stride = [], 0, self.stride
+        maps = []
+        start, stride = 0, self.stride
         while start < features.shape[1]:
-            height, width = (-(-side // stride) for side in extent)
+            height, width = (-(-side // stride) for side in canvas)  # rounded up
             level = features[:, start : start + height * width]
             maps.append(level.transpose(1, 2).unflatten(2, (height, width)))
-            start, stride = start + height * width, 2 * stride
+            start += height * width
+            stride *= 2
         return maps
 
 
-def _shrink(mask: Bool[Tensor, "B H W"], size: Sequence[int]) -> Bool[Tensor, "B h w"]:
+def _resize(mask: Bool[Tensor, "B H W"], size: Sequence[int]) -> Bool[Tensor, "B h w"]:
     return F.interpolate(mask[:, None].float(), size=tuple(size), mode="nearest")[:, 0] > 0.5

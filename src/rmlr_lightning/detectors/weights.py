@@ -1,4 +1,8 @@
-"""The DETR family of transformers: made from a configuration, a hub id, or one of our weight files."""
+"""Networks of transformers' DETR family: from a configuration, the hub, or one of our weight files.
+
+A weight file is one safetensors file. Its metadata holds the network's configuration and all that
+is needed to interpret its outputs.
+"""
 
 import hashlib
 import json
@@ -7,136 +11,156 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
-from torch import nn
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForObjectDetection, PreTrainedModel
 
-from rmlr_lightning.detectors.initialization import start
+from rmlr_lightning.detectors.initialization import initialize_for_training
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.files import write_atomic
 
 FAMILY = ("detr", "conditional_detr", "deformable_detr", "rt_detr", "rt_detr_v2", "d_fine")
 
 
-def fresh_network(model_type: str, **config: Any) -> PreTrainedModel:
-    """A randomly initialised detector of the DETR family.
+def network_from_config(model_type: str, **config: Any) -> PreTrainedModel:
+    """A randomly initialised detector of the DETR family, ready to be trained from scratch.
 
-    `config` goes to the transformers configuration of `model_type`; see `models.initial` for how it starts.
+    Args:
+        model_type: one of `FAMILY`.
+        config: options of the transformers configuration of `model_type`.
+
+    Raises:
+        UserError: `model_type` is not one of `FAMILY`.
     """
     if model_type not in FAMILY:
         raise UserError(
-            f"detector model_type={model_type!r} is not of the DETR family; choose one of {', '.join(FAMILY)}"
+            f"detector model_type={model_type!r} is not of the DETR family; "
+            f"choose one of {', '.join(FAMILY)}"
         )
     network = AutoModelForObjectDetection.from_config(AutoConfig.for_model(model_type, **config))
-    start(network)
+    initialize_for_training(network)
     return network
 
 
-def pretrained_network(name: str, **options: Any) -> PreTrainedModel:
-    """A detector from the Hugging Face hub or a local folder in its layout, such as `facebook/detr-resnet-50`."""
+def network_from_hub(name: str, **options: Any) -> PreTrainedModel:
+    """A pretrained detector by hub id (`facebook/detr-resnet-50`) or local folder in that layout.
+
+    Raises:
+        UserError: the folder or hub id cannot be loaded.
+    """
     try:
         return AutoModelForObjectDetection.from_pretrained(name, **options)
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(
-            f"detector {name!r}: neither a local model folder nor to be had from the hub ({reason})"
+            f"detector {name!r}: neither a local model folder nor available from the hub ({reason})"
         ) from error
 
 
 def save_network(
-    network: PreTrainedModel, path: Path, facts: dict[str, Any], dtype: torch.dtype = torch.float16
+    network: PreTrainedModel,
+    path: Path,
+    metadata: dict[str, Any],
+    dtype: torch.dtype = torch.float16,
 ) -> None:
-    """Write weights and all that is needed to use them as one safetensors file.
+    """Write a network as one self-contained safetensors file.
 
-    `facts` (labels, input size, how it was made, what it reaches) and the configuration become its metadata. Matrices
-    are stored as `dtype`; buffers and vectors (batch-norm statistics) keep their precision.
+    Args:
+        metadata: what the outputs mean ("objects", "softmax", "stride", "mean", "std") and how the
+            network was made; plain JSON values.
+        dtype: precision of the stored matrices. Vectors and buffers (such as the statistics of
+            batch normalisation) keep their own.
+
+    Raises:
+        UserError: the file cannot be written.
     """
     state = {
-        name: (value.to(dtype) if value.is_floating_point() and value.ndim > 1 else value)
-        .contiguous()
-        .clone()
+        name: _stored(value, dtype).contiguous().clone()
         for name, value in network.state_dict().items()
     }
-    metadata = {
+    header = {
         "model_type": network.config.model_type,
         "config": network.config.to_json_string(use_diff=False),
     }
-    metadata |= {key: json.dumps(value) for key, value in facts.items()}
+    header |= {key: json.dumps(value) for key, value in metadata.items()}
+
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_suffix(".part")
-    save_file(state, scratch, metadata=metadata)
-    scratch.replace(path)
+    write_atomic(path, save(state, metadata=header))
+
+
+def _stored(value: Tensor, dtype: torch.dtype) -> Tensor:
+    is_matrix = value.is_floating_point() and value.ndim > 1
+    return value.to(dtype) if is_matrix else value
 
 
 def load_network(path: Path) -> tuple[PreTrainedModel, dict[str, Any]]:
-    """Read what `save_network` wrote: the network in float32, and its facts."""
+    """Read what `save_network` wrote: the network in float32, and the metadata.
+
+    Raises:
+        UserError: no such file, or not one of our weight files.
+    """
     if not path.is_file():
         raise UserError(
             f"{path}: no such detector weights; `rmlr-train experiment=detector` makes them"
         )
     try:
         with safe_open(path, "pt") as file:
-            metadata = dict(file.metadata() or {})
+            header = dict(file.metadata() or {})
         state = load_file(path)
     except SafetensorError as error:
         raise UserError(f"{path}: not a readable safetensors file ({error})") from error
-    if "config" not in metadata or "model_type" not in metadata:
+    if "config" not in header or "model_type" not in header:
         raise UserError(
             f"{path}: not written by `rmlr-train task=detection` (no configuration in its metadata)"
         )
-    config = {
-        key: value
-        for key, value in json.loads(metadata.pop("config")).items()
-        if key != "model_type"
-    }
+
+    config = json.loads(header.pop("config"))
+    config.pop("model_type", None)  # an attribute of the class, not an option of it
     network = AutoModelForObjectDetection.from_config(
-        AutoConfig.for_model(metadata.pop("model_type"), **config)
+        AutoConfig.for_model(header.pop("model_type"), **config)
     )
     network.load_state_dict(
-        {name: v.float() if v.is_floating_point() else v for name, v in state.items()}
+        {
+            name: value.float() if value.is_floating_point() else value
+            for name, value in state.items()
+        }
     )
-    return network, {key: json.loads(value) for key, value in metadata.items()}
+    return network, {key: json.loads(value) for key, value in header.items()}
 
 
-def copy_trunk(path: Path, network: PreTrainedModel) -> None:
-    """Give `network` the backbone weights of one of our files.
+def copy_backbone(path: Path, network: PreTrainedModel) -> None:
+    """Copy the backbone's weights from one of our weight files into `network`.
 
-    Some of the family (DETR, Conditional and Deformable DETR) freeze the statistics of batch normalisation, and so
-    cannot learn a backbone from scratch; these files are how they get one without a download.
+    DETR, Conditional and Deformable DETR freeze the statistics of batch normalisation, so they
+    cannot learn a backbone from scratch. This gives them one without a download.
 
     Raises:
-        UserError: the file's backbone has other weights or shapes.
+        UserError: the file's backbone has other layers or shapes.
     """
-    source, _ = load_network(path)
-    state = {
-        name: value
-        for name, value in _trunk(source).state_dict().items()
-        if "num_batches" not in name
-    }
-    own = {
-        name: value
-        for name, value in _trunk(network).state_dict().items()
-        if "num_batches" not in name
-    }
-    if {name: value.shape for name, value in state.items()} != {
-        name: value.shape for name, value in own.items()
-    }:
+    trained = _backbone_state(load_network(path)[0])
+    own = _backbone_state(network)
+
+    shapes = {name: value.shape for name, value in own.items()}
+    if {name: value.shape for name, value in trained.items()} != shapes:
         raise UserError(
-            f"{path}: its backbone has other layers than the detector's; give both one backbone_config"
+            f"{path}: its backbone has other layers than the detector's; "
+            "give both one backbone_config"
         )
     for name, value in own.items():
-        value.copy_(state[name])
+        value.copy_(trained[name])
 
 
-def _trunk(network: PreTrainedModel) -> nn.Module:
-    return network.model.backbone.model
+def _backbone_state(network: PreTrainedModel) -> dict[str, Tensor]:
+    """Weights and buffers; frozen batch normalisation has no counter, so counters are left out."""
+    state = network.model.backbone.model.state_dict()
+    return {name: value for name, value in state.items() if "num_batches" not in name}
 
 
 def weights_hash(network: nn.Module) -> str:
-    """sha256 over names, shapes and values of all weights and buffers; names a frozen detector in checkpoints."""
+    """SHA-256 over names, shapes, types and values of all weights and buffers."""
     digest = hashlib.sha256()
     for name, value in sorted(network.state_dict().items()):
         digest.update(f"{name}{tuple(value.shape)}{value.dtype}".encode())
-        digest.update(
-            value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
-        )
+        content = value.detach().cpu().contiguous().flatten().view(torch.uint8)
+        digest.update(content.numpy().tobytes())
     return digest.hexdigest()

@@ -19,7 +19,7 @@ def recipe_of(path: str | Path, **changes: Any) -> DictConfig:
     Raises:
         UserError: see `read_checkpoint`.
     """
-    return OmegaConf.merge(read_checkpoint(path)["recipe"], changes)
+    return OmegaConf.merge(read_checkpoint(path)["config"], changes)
 
 
 def restore(path: str | Path, scoring: bool = True, **changes: Any) -> tuple[HOITask, DictConfig]:
@@ -37,7 +37,7 @@ def restore(path: str | Path, scoring: bool = True, **changes: Any) -> tuple[HOI
     checkpoint, cfg = read_checkpoint(path), recipe_of(path, **changes)
     cfg.task.module.losses, cfg.task.module.text = {}, None
     if not scoring:
-        cfg.task.module.twins = cfg.task.module.role_truth = None
+        cfg.task.module.metrics = {}
     task: HOITask = instantiate(
         cfg.task.module, vocabulary=read_vocabulary(checkpoint["vocabulary"])
     )

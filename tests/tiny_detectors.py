@@ -1,7 +1,8 @@
-import pytest
+"""Small random detectors of every network of the DETR family."""
+
 import torch
 
-from rmlr_lightning.detectors.transformers import Detector
+from rmlr_lightning.detectors.transformers import TransformersDetector
 
 RESNET = {
     "model_type": "rt_detr_resnet",
@@ -45,6 +46,7 @@ DEFORMABLE = DETR | {
     "backbone_config": RESNET | {"out_features": ["stage2", "stage3", "stage4"]},
     "num_feature_levels": 3,
 }
+# model type: its configuration, whether classes are scored by a softmax, the finest map's stride
 FAMILY = {
     "detr": (DETR, True, 32),
     "conditional_detr": (DETR, False, 32),
@@ -56,13 +58,8 @@ FAMILY = {
 OBJECTS = ["person", "bicycle", "car", "motorcycle"]
 
 
-def tiny_detector(model_type: str = "rt_detr_v2", frozen: bool = True) -> Detector:
+def tiny_detector(model_type: str = "rt_detr_v2", frozen: bool = True) -> TransformersDetector:
     """A random detector of 16 channels and 12 queries; four classes."""
     torch.manual_seed(0)
     config, softmax, stride = FAMILY[model_type]
-    return Detector.fresh(model_type, OBJECTS, softmax, stride, frozen, **config)
-
-
-@pytest.fixture
-def detector() -> Detector:
-    return tiny_detector()
+    return TransformersDetector.from_config(model_type, OBJECTS, softmax, stride, frozen, **config)
