@@ -1,4 +1,4 @@
-"""The commands of README.md and docs/ are checked: configs compose, options exist, files are there."""
+"""The commands of README.md and docs/ are checked: configs compose, options and files exist."""
 
 import importlib
 import os
