@@ -1,10 +1,14 @@
-"""The world in V-COCO's layout: the official action lists, COCO instances, and UPT's json, on the same pictures."""
+"""The world in V-COCO's layout: the official action lists and UPT's JSON, on the same images.
 
-from rmlr_lightning.vocabulary import COCO_CATEGORY_IDS, COCO_INDEX, COCO_OBJECTS, _read
+An image is given as (COCO image id, COCO file name, annotations).
+"""
 
-SPLIT_OFFSET = {"train": 0, "val": 100_000, "test": 200_000}  # image ids must differ between splits
+from functools import cache
 
-# HICO verb -> V-COCO (action, role) where the meaning agrees; the action's own list of objects has the last word.
+from rmlr_lightning.synthetic.names import COCO_INDEX, COCO_OBJECTS, vcoco_actions
+
+# HICO-DET verb -> V-COCO (action, role) where the meaning agrees. The action's own list of valid
+# objects decides afterwards.
 MEANING = {
     "hold": ("hold", "obj"),
     "carry": ("carry", "obj"),
@@ -22,126 +26,89 @@ MEANING = {
     "inspect": ("look", "obj"),
     "jump": ("jump", "instr"),
 }
+
+# The action that "ride" is with a board; "ride" with all else.
 RIDE = {"skateboard": "skateboard", "surfboard": "surf"}
 
+# Verbs that are also V-COCO's "look" at the object.
+LOOKING = ("read", "text_on", "type_on")
 
-def actions() -> list[dict]:
-    return _read("vcoco.json")["actions"]
+# Actions without an object, by the posture of the body.
+POSTURE_ACTION = {"stand": "stand", "walk": "walk", "sit": "sit", "lie": "lay"}
 
-
-def image_id(split: str, number: int) -> int:
-    return SPLIT_OFFSET[split] + number
-
-
-def picture(split: str, number: int) -> tuple[str, str]:
-    """COCO folder and file name: the test split lives in val2014, as in V-COCO."""
-    folder = "val2014" if split == "test" else "train2014"
-    return folder, f"COCO_{folder}_{image_id(split, number):012d}.jpg"
+Image = tuple[int, str, dict]
 
 
-def action_of(verb: str, obj: str) -> list[tuple[str, str]]:
-    """The V-COCO (action, role)s that a HICO verb on an object means."""
-    wanted = []
+@cache
+def actions_of(verb: str, obj: str) -> tuple[tuple[str, str], ...]:
+    """The V-COCO (action, role)s that correspond to a HICO-DET verb with an object."""
+    candidates = []
     if verb == "ride":
-        wanted.append((RIDE.get(obj, "ride"), "instr"))
+        candidates.append((RIDE.get(obj, "ride"), "instr"))
     elif verb in MEANING:
-        wanted.append(MEANING[verb])
-    if verb in ("read", "text_on", "type_on"):
-        wanted.append(("look", "obj"))
-    out = []
-    for name, role in wanted:
-        action = next(a for a in actions() if a["name"] == name)
-        allowed = action["role_object_include"][action["roles"].index(role)]
-        if not allowed or obj in allowed:
-            out.append((name, role))
-    return out
+        candidates.append(MEANING[verb])
+    if verb in LOOKING:
+        candidates.append(("look", "obj"))
+
+    include = {action["name"]: action for action in vcoco_actions()}
+    found = []
+    for name, role in candidates:
+        action = include[name]
+        valid = action["role_object_include"][action["roles"].index(role)]
+        if not valid or obj in valid:
+            found.append((name, role))
+    return tuple(found)
 
 
-def xywh(box: list[float]) -> list[float]:
-    x0, y0, x1, y1 = box
-    return [round(x0, 2), round(y0, 2), round(x1 - x0, 2), round(y1 - y0, 2)]
-
-
-def coco(images: list[tuple[int, str, dict]], size: tuple[int, int]) -> tuple[dict, dict]:
-    """COCO instances of (image id, file name, annotations); and (image id, kind, index) -> annotation id."""
-    rows, ids = [], {}
-    for image, _, a in images:
-        things = [("person", i, "person", box) for i, box in enumerate(a["persons"])]
-        things += [("object", i, o["name"], o["box"]) for i, o in enumerate(a["objects"])]
-        for kind, index, name, box in things:
-            x, y, w, h = xywh(box)
-            if w < 1 or h < 1:
-                continue
-            ids[image, kind, index] = len(rows) + 1
-            rows.append(
-                {
-                    "id": len(rows) + 1,
-                    "image_id": image,
-                    "category_id": COCO_CATEGORY_IDS[COCO_INDEX[name]],
-                    "bbox": [x, y, w, h],
-                    "area": round(w * h, 2),
-                    "iscrowd": 0,
-                    "segmentation": [],
-                }
-            )
-    categories = [
-        {"id": c, "name": n, "supercategory": n}
-        for c, n in zip(COCO_CATEGORY_IDS, COCO_OBJECTS, strict=True)
-    ]
-    pictures = [
-        {"id": image, "file_name": name, "width": size[0], "height": size[1]}
-        for image, name, _ in images
-    ]
-    return {
-        "info": {"description": "rmlr_lightning synthetic world"},
-        "images": pictures,
-        "annotations": rows,
-        "categories": categories,
-    }, ids
-
-
-def person_actions(a: dict, person: int) -> dict[str, dict[str, int | None]]:
-    """What a person does: action -> role -> object index (None: no object)."""
-    out: dict[str, dict[str, int | None]] = {}
-    for pair in a["pairs"]:
+def person_actions(annotations: dict, person: int) -> dict[str, dict[str, int | None]]:
+    """A person's actions: action -> role -> index of the object (None: without object)."""
+    actions: dict[str, dict[str, int | None]] = {}
+    for pair in annotations["pairs"]:
         if pair["person"] != person:
             continue
+        obj = annotations["objects"][pair["object"]]["name"]
         for verb in pair["verbs"]:
-            for name, role in action_of(verb, a["objects"][pair["object"]]["name"]):
-                out.setdefault(name, {}).setdefault(role, pair["object"])
-    posture = a["postures"][person]
-    plain = {"stand": "stand", "walk": "walk", "sit": "sit", "lie": "lay"}.get(posture)
-    if plain:
-        out.setdefault(plain, {})
-    if a["smiles"][person]:
-        out.setdefault("smile", {})
-    return out
+            # V-COCO has one object per role: the first stays.
+            for name, role in actions_of(verb, obj):
+                actions.setdefault(name, {}).setdefault(role, pair["object"])
+
+    posture = annotations["postures"][person]
+    if posture in POSTURE_ACTION:
+        actions.setdefault(POSTURE_ACTION[posture], {})
+    if annotations["smiles"][person]:
+        actions.setdefault("smile", {})
+    return actions
 
 
-def official(images: list[tuple[int, str, dict]], ids: dict) -> list[dict]:
-    """`vcoco_{split}.json`: 26 actions, a row per person in each; role_object_id is role-major, 0 where none."""
-    people = [
-        (image, a, i)
-        for image, _, a in images
-        for i in range(len(a["persons"]))
-        if (image, "person", i) in ids
-    ]
-    done = [person_actions(a, i) for _, a, i in people]
+def official(images: list[Image], ids: dict) -> list[dict]:
+    """The content of `vcoco_{split}.json`: 26 actions with a row per person in each.
+
+    `role_object_id` is role-major: first all agents, then all objects of the next role; 0 where
+    there is none. `ids`: annotation ids as `coco_instances` gives them.
+    """
+    people = []
+    for image, _, annotations in images:
+        for i in range(len(annotations["persons"])):
+            if (image, "person", i) in ids:
+                people.append((image, ids[image, "person", i], person_actions(annotations, i)))
+
+    agents = [agent for _, agent, _ in people]
     out = []
-    for action in actions():
+    for action in vcoco_actions():
         name, roles = action["name"], action["roles"]
-        agents = [ids[image, "person", i] for image, _, i in people]
-        flat = list(agents)
+
+        role_object_ids = list(agents)
         for role in roles[1:]:
-            for (image, _, _), does in zip(people, done, strict=True):
-                thing = does.get(name, {}).get(role)
-                flat.append(0 if thing is None else ids.get((image, "object", thing), 0))
+            for image, _, actions in people:
+                obj = actions.get(name, {}).get(role)
+                role_object_ids.append(0 if obj is None else ids.get((image, "object", obj), 0))
+
         out.append(
             {
                 "image_id": [image for image, _, _ in people],
                 "ann_id": agents,
-                "role_object_id": flat,
-                "label": [int(name in does) for does in done],
+                "role_object_id": role_object_ids,
+                "label": [int(name in actions) for _, _, actions in people],
                 "action_name": name,
                 "role_name": list(roles),
                 "include": [list(names) for names in action["role_object_include"]],
@@ -150,46 +117,65 @@ def official(images: list[tuple[int, str, dict]], ids: dict) -> list[dict]:
     return out
 
 
-def upt(images: list[tuple[int, str, dict]], seen: dict[str, set[int]]) -> dict:
-    """UPT's `instances_vcoco_{split}.json`."""
+def upt(images: list[Image], action_objects: dict[str, set[int]]) -> dict:
+    """The content of UPT's `instances_vcoco_{split}.json`.
+
+    `action_objects`: what `objects_by_action` gives for the whole world.
+    """
     classes = upt_classes()
-    rows = []
-    for _, name, a in images:
-        row: dict = {"boxes_h": [], "boxes_o": [], "actions": [], "objects": [], "file_name": name}
-        for i, box in enumerate(a["persons"]):
-            for action, roles in person_actions(a, i).items():
-                for role, thing in roles.items():
-                    if f"{action} {role}" in classes and thing is not None:
-                        row["boxes_h"].append([round(v, 2) for v in box])
-                        row["boxes_o"].append([round(v, 2) for v in a["objects"][thing]["box"]])
-                        row["actions"].append(classes.index(f"{action} {role}"))
-                        row["objects"].append(COCO_INDEX[a["objects"][thing]["name"]] + 1)
-        rows.append(row)
     return {
-        "annotations": rows,
+        "annotations": [upt_row(name, annotations, classes) for _, name, annotations in images],
         "classes": classes,
         "objects": ["background", *COCO_OBJECTS],
         "images": [image for image, _, _ in images],
-        "action_to_object": [sorted(seen.get(c, ())) for c in classes],
+        "action_to_object": [sorted(action_objects.get(c, ())) for c in classes],
     }
 
 
+def upt_row(name: str, annotations: dict, classes: list[str]) -> dict:
+    """One image's action-roles with an object, in parallel lists."""
+    row: dict = {"boxes_h": [], "boxes_o": [], "actions": [], "objects": [], "file_name": name}
+    for person, action_role, index in action_roles(annotations):
+        if action_role not in classes:
+            continue
+        obj = annotations["objects"][index]
+        row["boxes_h"].append([round(v, 2) for v in annotations["persons"][person]])
+        row["boxes_o"].append([round(v, 2) for v in obj["box"]])
+        row["actions"].append(classes.index(action_role))
+        row["objects"].append(upt_object(obj["name"]))
+    return row
+
+
+def action_roles(annotations: dict) -> list[tuple[int, str, int]]:
+    """An image's (person index, "action role", object index), without roles that have no object."""
+    found = []
+    for person in range(len(annotations["persons"])):
+        for action, roles in person_actions(annotations, person).items():
+            for role, obj in roles.items():
+                if obj is not None:
+                    found.append((person, f"{action} {role}", obj))
+    return found
+
+
 def upt_classes() -> list[str]:
-    """The 24 action-roles with an object that papers report."""
-    return [
-        f"{a['name']} {role}" for a in actions() for role in a["roles"][1:] if a["name"] != "point"
-    ]
+    """The 24 action-roles with an object that papers report: all but "point instr"."""
+    classes = []
+    for action in vcoco_actions():
+        if action["name"] != "point":
+            classes += [f"{action['name']} {role}" for role in action["roles"][1:]]
+    return classes
 
 
-def seen_objects(annotations: list[dict]) -> dict[str, set[int]]:
-    """Action-role -> the object indices (1-based COCO, 0 is background) it occurs with."""
-    out: dict[str, set[int]] = {}
-    for a in annotations:
-        for i in range(len(a["persons"])):
-            for action, roles in person_actions(a, i).items():
-                for role, thing in roles.items():
-                    if thing is not None:
-                        out.setdefault(f"{action} {role}", set()).add(
-                            COCO_INDEX[a["objects"][thing]["name"]] + 1
-                        )
-    return out
+def upt_object(name: str) -> int:
+    """UPT's object index: COCO's 80 from 1, 0 is the background."""
+    return COCO_INDEX[name] + 1
+
+
+def objects_by_action(annotations: list[dict]) -> dict[str, set[int]]:
+    """ "action role" -> UPT's indices of the objects it occurs with in these images."""
+    objects: dict[str, set[int]] = {}
+    for image in annotations:
+        for _, action_role, obj in action_roles(image):
+            index = upt_object(image["objects"][obj]["name"])
+            objects.setdefault(action_role, set()).add(index)
+    return objects
