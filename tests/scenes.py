@@ -2,7 +2,8 @@
 
 import torch
 
-from rmlr_lightning.types import Entities, Images, Scene, Target
+from rmlr_lightning.data.truth import collate_truths, truth_of
+from rmlr_lightning.types import Entities, Images, Scene, Target, Truth
 
 
 def random_entities(batch: int, count: int, seed: int = 0, width: int = 16) -> Entities:
@@ -53,9 +54,14 @@ def target_of(
         f"{image_id}.jpg",
         image_id,
         torch.tensor(size),
-        torch.tensor(boxes_h, dtype=torch.float32).reshape(-1, 4),
-        torch.tensor(boxes_o, dtype=torch.float32).reshape(-1, 4),
+        torch.tensor(boxes_h, dtype=torch.float64).reshape(-1, 4),
+        torch.tensor(boxes_o, dtype=torch.float64).reshape(-1, 4),
         torch.tensor(objects, dtype=torch.long),
         torch.tensor(verbs, dtype=torch.long),
         torch.zeros(len(verbs), dtype=torch.long),
     )
+
+
+def truth_of_targets(targets: list[Target], verbs: int) -> Truth:
+    """The padded record of these targets."""
+    return collate_truths([truth_of(target, target.size, verbs) for target in targets])

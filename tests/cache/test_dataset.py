@@ -14,12 +14,12 @@ from rmlr_lightning.cache.dataset import CachedHOIDataset
 from rmlr_lightning.cache.fingerprint import fingerprint
 from rmlr_lightning.cache.options import CacheOptions
 from rmlr_lightning.cache.store import SceneStore
-from rmlr_lightning.cache.views import view_of
-from rmlr_lightning.data.collate import Item, collate, collate_scenes, single_scenes
+from rmlr_lightning.data.collate import collate, collate_scenes, single_scenes
 from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.data.hoi_dataset import HOIDataset
 from rmlr_lightning.data.sampler import GroupBySize
 from rmlr_lightning.data.transforms import ResizeExact, ResizeShortest, transform
+from rmlr_lightning.data.views import view_of
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.types import Entities, Scene
 from rmlr_lightning.vocabulary import hicodet
@@ -39,25 +39,25 @@ def scene_of(index: int, view: int = 0) -> Scene:
 
 
 @pytest.fixture
-def plain(tmp_path) -> HOIDataset:
-    """Pictures of noise with one interaction each."""
+def uncached(tmp_path) -> HOIDataset:
+    """Images of noise with one interaction each."""
     for index in range(COUNT):
         Image.effect_noise(SIZE[::-1], 60).convert("RGB").save(tmp_path / f"{index}.jpg")
     targets = [
         target_of([[10, 20, 50, 100]], [[40 + index, 60, 120, 90]], [1], [3], SIZE, image_id=index)
         for index in range(COUNT)
     ]
-    annotations = SimpleNamespace(vocabulary=hicodet(), targets=targets, image_hois=None)
+    annotations = SimpleNamespace(vocabulary=hicodet(), targets=targets)
     augment = v2.Compose([v2.RandomHorizontalFlip(), v2.ColorJitter(0.2)])
     return HOIDataset(annotations, tmp_path, ResizeExact(64, 96), augment)
 
 
-def folders_of(plain: HOIDataset, views: int = 1) -> list[SceneStore]:
-    names = [target.file_name for target in plain.targets]
+def folders_of(uncached: HOIDataset, views: int = 1) -> list[SceneStore]:
+    names = [target.file_name for target in uncached.targets]
     folders = []
     for number in range(views):
         facts = {"storage": CacheOptions(dtype="fp32").facts()}
-        folders.append(SceneStore(plain.images / "scenes", facts, view_of(number), names, 4))
+        folders.append(SceneStore(uncached.images / "scenes", facts, view_of(number), names, 4))
         folders[-1].write(
             lambda images, number=number: [scene_of(index, number) for index in images]
         )
@@ -76,8 +76,8 @@ def test_scenes_of_different_size_are_padded_and_masked_and_come_apart_again():
         len(singles[1].entities.scores),
     ]
     assert (batch.memory[0][:, ~batch.memory_mask[0]] == 0).all()
-    for wanted, found in zip([small, singles[1]], single_scenes(batch), strict=True):
-        torch.testing.assert_close(first(found), wanted)
+    for expected, found in zip([small, singles[1]], single_scenes(batch), strict=True):
+        torch.testing.assert_close(first(found), expected)
 
 
 def test_half_precision_comes_out_as_float32():
@@ -93,29 +93,28 @@ def test_half_precision_comes_out_as_float32():
     assert torch.equal(batch.memory[0], half.memory.float())
 
 
-def test_an_item_is_the_scene_of_its_image_and_no_picture(plain):
-    batch = collate([CachedHOIDataset(plain, folders_of(plain))[index] for index in (2, 5)])
-    assert batch.inputs.images is None and batch.inputs.given is None
-    assert [target.file_name for target in batch.targets] == ["2.jpg", "5.jpg"]
+def test_an_item_is_the_scene_of_its_image_and_no_pixels(uncached):
+    batch = collate([CachedHOIDataset(uncached, folders_of(uncached))[index] for index in (2, 5)])
+    assert batch.inputs.images is None and batch.inputs.external is None
+    assert batch.image_ids == [2, 5]
     for found, index in zip(single_scenes(batch.inputs.scene), (2, 5), strict=True):
         torch.testing.assert_close(first(found), scene_of(index))
 
 
-def test_pixels_come_beside_the_scene_without_augmentation(plain):
-    item = CachedHOIDataset(plain, folders_of(plain), pixels=True)[3]
-    wanted, _ = transform(plain.picture("3.jpg"), [], plain.resize)
-    assert torch.equal(item.pixels, wanted)
+def test_pixels_come_beside_the_scene_without_augmentation(uncached):
+    item = CachedHOIDataset(uncached, folders_of(uncached), pixels=True)[3]
+    expected, _ = transform(uncached.image("3.jpg"), [], uncached.resize)
+    assert torch.equal(item.pixels, expected)
 
 
-def test_a_flipped_view_mirrors_pixels_and_boxes_as_the_pixel_pipeline_does(plain):
-    folders = folders_of(plain, 2)
-    item = CachedHOIDataset(plain, folders[1:], pixels=True)[4]
+def test_a_flipped_view_mirrors_pixels_and_boxes_as_the_pixel_pipeline_does(uncached):
+    folders = folders_of(uncached, 2)
+    item = CachedHOIDataset(uncached, folders[1:], pixels=True)[4]
     flipped = HOIDataset.__new__(HOIDataset)
-    flipped.__dict__ = plain.__dict__ | {"augment": v2.RandomHorizontalFlip(p=1.0)}
-    pixels, target = flipped[4]
-    assert torch.equal(item.pixels, pixels)
-    torch.testing.assert_close(item.target.boxes_h, target.boxes_h)
-    torch.testing.assert_close(item.target.boxes_o, target.boxes_o)
+    flipped.__dict__ = uncached.__dict__ | {"augment": v2.RandomHorizontalFlip(p=1.0)}
+    expected = flipped[4]
+    assert torch.equal(item.pixels, expected.pixels)
+    torch.testing.assert_close(item.truth, expected.truth)
     torch.testing.assert_close(item.scene.entities.boxes, scene_of(4, 1).entities.boxes)
 
 
@@ -130,55 +129,49 @@ def test_views_are_fixed_by_their_number():
     assert view_of(2).resize(ResizeExact(160, 224)).canvas(480, 640) == (128, 192)
 
 
-def test_training_draws_among_views_and_repeats_under_a_seed(plain):
-    data = CachedHOIDataset(plain, folders_of(plain, 2))
+def test_training_draws_among_views_and_repeats_under_a_seed(uncached):
+    data = CachedHOIDataset(uncached, folders_of(uncached, 2))
     torch.manual_seed(0)
-    drawn = [float(data[1].target.boxes_h[0, 0]) for _ in range(20)]
+    drawn = [round(160 * float(data[1].truth.boxes_h[0, 0])) for _ in range(20)]
     torch.manual_seed(0)
-    assert drawn == [float(data[1].target.boxes_h[0, 0]) for _ in range(20)]
-    assert set(drawn) == {10.0, 110.0}
+    assert drawn == [round(160 * float(data[1].truth.boxes_h[0, 0])) for _ in range(20)]
+    assert set(drawn) == {10, 110}
 
 
-def test_true_boxes_of_a_flipped_view_are_flipped(plain):
-    plain.given = "truth"
-    data = CachedHOIDataset(plain, folders_of(plain, 2)[1:])
-    given = collate([data[0]]).inputs.given
-    assert given.boxes[0, 0].tolist() == pytest.approx(
+def test_true_boxes_of_a_flipped_view_are_flipped(uncached):
+    uncached.external = "truth"
+    data = CachedHOIDataset(uncached, folders_of(uncached, 2)[1:])
+    external = collate([data[0]]).inputs.external
+    assert external.boxes[0, 0].tolist() == pytest.approx(
         [1 - 50 / 160, 20 / 120, 1 - 10 / 160, 100 / 120]
     )
 
 
-def test_it_says_what_augmentation_is_lacking(plain):
-    assert CachedHOIDataset(plain, folders_of(plain)).lacks() == [
+def test_missing_augmentations_are_named(uncached):
+    assert CachedHOIDataset(uncached, folders_of(uncached)).missing_augmentations() == [
         "RandomHorizontalFlip",
         "ColorJitter",
     ]
-    assert CachedHOIDataset(plain, folders_of(plain, 2)).lacks() == ["ColorJitter"]
+    assert CachedHOIDataset(uncached, folders_of(uncached, 2)).missing_augmentations() == [
+        "ColorJitter"
+    ]
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_datamodule_reads_from_a_source_and_back(workers, plain):
-    module = DataModule(lambda: plain, lambda: plain, lambda: plain, 4, 4, workers)
-    folders = folders_of(plain)
+def test_a_datamodule_wraps_its_data_sets_and_unwraps_them(workers, uncached):
+    module = DataModule(lambda: uncached, lambda: uncached, lambda: uncached, 4, 4, workers)
+    folders = folders_of(uncached)
     module.wrap_datasets(lambda split, data: CachedHOIDataset(data, folders))
     batches = list(module.test_dataloader())
-    assert sum(len(batch.targets) for batch in batches) == COUNT
+    assert sum(len(batch.image_ids) for batch in batches) == COUNT
     assert all(batch.inputs.images is None and batch.inputs.scene is not None for batch in batches)
-    assert module.vocabulary is plain.vocabulary
+    assert module.vocabulary is uncached.vocabulary
     module.wrap_datasets(None)
     assert next(iter(module.test_dataloader())).inputs.images is not None
 
 
-def test_plain_tuples_still_make_a_batch():
-    pixels, target = torch.rand(3, 4, 5), target_of([], [], [], [])
-    assert torch.equal(
-        collate([(pixels, target)]).inputs.images.pixels,
-        collate([Item(pixels, target)]).inputs.images.pixels,
-    )
-
-
 @pytest.mark.parametrize("world", [1, 2, 3])
-def test_alike_items_come_together_and_all_processes_get_as_many(world):
+def test_similar_items_come_together_and_all_processes_get_as_many(world):
     costs = [(number * 37) % 100 for number in range(100)]
     orders = [list(GroupBySize(costs, 5, rank, world)) for rank in range(world)]
     seen = [item for order in orders for item in order]
@@ -198,9 +191,11 @@ def test_every_epoch_has_another_order():
     assert before != list(sampler)
 
 
-def test_batches_of_alike_items_train(plain):
-    module = DataModule(lambda: plain, lambda: plain, lambda: plain, 4, 4, 0, group_by_size=True)
-    folders = folders_of(plain)
+def test_grouped_batches_are_cached_or_not(uncached):
+    module = DataModule(
+        lambda: uncached, lambda: uncached, lambda: uncached, 4, 4, 0, group_by_size=True
+    )
+    folders = folders_of(uncached)
     assert len(list(module.train_dataloader())) == 2
     module.wrap_datasets(lambda split, data: CachedHOIDataset(data, folders))
     assert len(list(module.train_dataloader())) == 2
@@ -240,8 +235,8 @@ def test_a_missing_picture_is_named(tmp_path):
         fingerprint(tmp_path, ["nothing"])
 
 
-def test_the_manifest_is_plain_json(plain):
-    folder = folders_of(plain, 2)[1]
+def test_the_manifest_is_plain_json(uncached):
+    folder = folders_of(uncached, 2)[1]
     assert json.loads((folder.path / "manifest.json").read_text())["view"] == {
         "number": 1,
         "flip": True,

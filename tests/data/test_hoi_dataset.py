@@ -1,4 +1,6 @@
-"""Data sets and loaders on a small embedded world."""
+"""Data sets and loaders on a small synthetic benchmark."""
+
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -7,16 +9,10 @@ from torchvision.transforms import v2
 
 from rmlr_lightning.data.collate import collate, collate_images
 from rmlr_lightning.data.datamodule import DataModule
-from rmlr_lightning.data.hoi_dataset import (
-    HOIDataset,
-    hicodet_dataset,
-    true_entities,
-    vcoco_dataset,
-)
+from rmlr_lightning.data.hoi_dataset import HOIDataset, hicodet_dataset, vcoco_dataset
 from rmlr_lightning.data.sampler import EveryItemOnce
 from rmlr_lightning.data.transforms import ResizeExact, ResizeShortest, transform
 from rmlr_lightning.errors import UserError
-from tests.scenes import target_of
 
 RESIZE = ResizeExact(80, 112)
 
@@ -29,15 +25,18 @@ def train(world):
     )
 
 
-def test_an_item_is_a_canvas_and_a_target_in_pixels_of_the_file(train):
-    pixels, target = train[0]
-    assert pixels.shape == (3, 80, 112)
-    assert 0 <= pixels.min() < pixels.max() <= 1
-    height, width = target.size.tolist()
-    assert (
-        (target.boxes_h >= 0).all()
-        and (target.boxes_h[:, 2] <= width).all()
-        and (target.boxes_h[:, 3] <= height).all()
+def test_an_item_is_a_canvas_with_relative_boxes(train):
+    item = train[0]
+    assert item.pixels.shape == (3, 80, 112)
+    assert 0 <= item.pixels.min() < item.pixels.max() <= 1
+    target = train.target(item.image_id)
+    assert target is train.targets[0]
+    height, width = item.size.tolist()
+    scale = torch.tensor([width, height, width, height], dtype=torch.float64)
+    for boxes in (item.truth.boxes_h, item.truth.boxes_o):
+        assert boxes.dtype == torch.float32 and (boxes >= 0).all() and (boxes <= 1).all()
+    assert set(map(tuple, (item.truth.boxes_h * scale).round().tolist())) == set(
+        map(tuple, target.boxes_h.round().tolist())
     )
 
 
@@ -66,34 +65,22 @@ def test_padding_is_masked():
     assert (images.pixels[:, 0] == images.mask).all()
 
 
-def test_true_entities_are_each_box_once():
-    target = target_of([[0, 0, 80, 120], [0, 0, 80, 120]], [[80, 60, 160, 120]] * 2, [1, 1], [3, 4])
-    entities = true_entities(target)
-    assert entities.labels.tolist() == [0, 1]
-    assert entities.boxes.tolist() == [[0, 0, 0.5, 1], [0.5, 0.5, 1, 1]]
-    assert entities.mask.all() and (entities.scores == 1).all()
-
-
-def test_given_truth_reaches_the_batch(world):
+def test_true_boxes_reach_the_batch(world):
     home = world / "hico_20160224_det"
     data = hicodet_dataset(
         str(home / "instances_val2015.json"),
         str(home / "images" / "val2015"),
         resize=RESIZE,
-        given="truth",
+        external="truth",
     )
     batch = collate([data[0], data[1]])
-    assert batch.inputs.given.boxes.shape[:1] == (2,)
-    assert batch.inputs.given.mask.any(1).all()
+    assert batch.inputs.external.boxes.shape[:1] == (2,)
+    assert batch.inputs.external.mask.any(1).all()
 
 
 def test_held_out_images_depend_on_names_alone_and_share_nothing(train):
     home = train.images
-    annotations = type(
-        "Annotations",
-        (),
-        {"vocabulary": train.vocabulary, "targets": train.targets, "image_hois": None},
-    )
+    annotations = SimpleNamespace(vocabulary=train.vocabulary, targets=train.targets)
     kept = HOIDataset(annotations, home, RESIZE, held_out=False, share=0.4)
     out = HOIDataset(annotations, home, RESIZE, held_out=True, share=0.4)
     names = [{target.file_name for target in part.targets} for part in (kept, out)]
@@ -101,16 +88,13 @@ def test_held_out_images_depend_on_names_alone_and_share_nothing(train):
     assert len(names[0] | names[1]) == len(train)
 
 
-def test_nothing_left_is_said(train):
+def test_a_split_without_images_is_refused(train):
+    empty = SimpleNamespace(vocabulary=train.vocabulary, targets=[])
     with pytest.raises(UserError, match="no image is left"):
-        HOIDataset(
-            type("A", (), {"vocabulary": train.vocabulary, "targets": [], "image_hois": None}),
-            train.images,
-            RESIZE,
-        )
+        HOIDataset(empty, train.images, RESIZE)
 
 
-def test_the_world_reads_the_same_as_vcoco(world):
+def test_the_synthetic_benchmark_is_read_as_vcoco(world):
     home = world / "vcoco"
     data = vcoco_dataset(
         str(home / "vcoco_val.json"),
@@ -119,8 +103,7 @@ def test_the_world_reads_the_same_as_vcoco(world):
         ids=str(home / "splits" / "vcoco_val.ids"),
         resize=RESIZE,
     )
-    pixels, _ = data[0]
-    assert pixels.shape == (3, 80, 112)
+    assert data[0].pixels.shape == (3, 80, 112)
     assert {
         data.vocabulary.verbs[verb] for target in data.targets for verb in target.verbs.tolist()
     } <= set(data.vocabulary.verbs)
@@ -138,5 +121,5 @@ def test_loaders_give_batches(train):
     )
     assert module.vocabulary is train.vocabulary
     assert next(iter(module.train_dataloader())).inputs.images.pixels.shape[0] == 4
-    total = sum(len(batch.targets) for batch in module.test_dataloader())
+    total = sum(len(batch.image_ids) for batch in module.test_dataloader())
     assert total == len(train)

@@ -1,20 +1,26 @@
-"""A small vocabulary with a bank of random vectors, and random predictions with many-to-many labels."""
+"""A small vocabulary with random text embeddings, and random predictions with their labels."""
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
-from rmlr_lightning.types import Entities, Pairs, Prediction, TextEmbeddings
+from rmlr_lightning.ops.matching import select_positives
+from rmlr_lightning.types import Entities, Labels, Pairs, Prediction, TextEmbeddings
 from rmlr_lightning.vocabulary import Vocabulary
 from tests.scenes import random_scene
 
-# objects 0 to 3; verb 0 goes with all of them, (4, 3) is the only phrase of its verb, (1, 0) is no HOI
+# objects 0 to 3; verb 0 is valid with all of them, (4, 3) is the only phrase of its verb, and
+# (1, 0) is no HOI
 HOIS = ((0, 0), (0, 1), (1, 1), (2, 1), (0, 2), (1, 2), (3, 2), (0, 3), (2, 3), (4, 3))
 VOCABULARY = Vocabulary(("hold", "ride", "wash", "drive", "repair"), HOIS, frozenset())
 DIM, WIDTH = 8, 12
 
 
 def bank() -> TextEmbeddings:
-    """Phrases share a direction, as those of one template do; phrase 0 has one word, phrase 1 one content word."""
+    """Phrases share a direction, as those of one template do.
+
+    Phrase 0 has one word, phrase 1 one content word.
+    """
     g = torch.Generator().manual_seed(5)
     count, longest = len(HOIS), 4
     lengths = torch.tensor([1, 3] + [2, 3, 4, 4, 3, 2, 4, 3])
@@ -26,42 +32,57 @@ def bank() -> TextEmbeddings:
     return TextEmbeddings(torch.randn(count, WIDTH, generator=g) + 1, words, mask, content)
 
 
+def labels_of(pairs: Pairs, verbs: Tensor, log_prior: Tensor, max_positives: int = 32) -> Labels:
+    """Labels of these true verbs; verbs that the prior excludes are left out."""
+    valid = log_prior > -torch.inf
+    phrase_verbs, phrase_objects = torch.tensor(HOIS).unbind(1)
+    positives = select_positives(verbs & valid, pairs, phrase_verbs, phrase_objects, max_positives)
+    return Labels(verbs & valid, valid, log_prior, positives)
+
+
 def random_batch(
-    images: int = 3, pairs: int = 6, seed: int = 0
-) -> tuple[Prediction, torch.Tensor, torch.Tensor]:
-    """A prediction whose tokens want gradients, labels of zero to several verbs a pair, and a prior."""
+    images: int = 3, pairs: int = 6, seed: int = 0, max_positives: int = 32
+) -> tuple[Prediction, Labels]:
+    """A prediction whose tokens require gradients, and zero to several true verbs per pair."""
     g = torch.Generator().manual_seed(seed)
     scene = random_scene(images, 5, seed)
-    human, thing = torch.randint(0, 5, (2, images, pairs), generator=g)
+    human, object_ = torch.randint(0, 5, (2, images, pairs), generator=g)
     mask = torch.rand(images, pairs, generator=g) < 0.8
-    labels = (torch.rand(images, pairs, 5, generator=g) < 0.35) & mask[..., None]
+    verbs = (torch.rand(images, pairs, 5, generator=g) < 0.35) & mask[..., None]
     ire, irm = (torch.randn(images, pairs, DIM, generator=g).requires_grad_() for _ in range(2))
     logits = torch.randn(images, pairs, 5, generator=g)
-    possible = (
-        VOCABULARY.valid_pairs()[torch.gather(scene.entities.labels, 1, thing)] & mask[..., None]
-    )
-    prior = torch.where(possible, torch.rand(images, pairs, 5, generator=g).log(), -torch.inf)
-    return Prediction(scene, Pairs(human, thing, mask), ire, irm, logits), labels, prior
+
+    object_class = torch.gather(scene.entities.labels, 1, object_)
+    valid = VOCABULARY.valid_pairs()[object_class] & mask[..., None]
+    log_prior = torch.where(valid, torch.rand(images, pairs, 5, generator=g).log(), -torch.inf)
+    candidates = Pairs(human, object_, object_class, mask)
+    prediction = Prediction(scene, candidates, ire, irm, logits)
+    return prediction, labels_of(candidates, verbs, log_prior, max_positives)
 
 
-def reordered(batch, images=None, pairs=None):
+def reordered(
+    batch: tuple[Prediction, Labels], images: Tensor | None = None, pairs: Tensor | None = None
+) -> tuple[Prediction, Labels]:
     """The same batch with its images, or the pairs of all images, in another order."""
-    (scene, candidates, ire, irm, logits), labels, prior = batch
-    images = torch.arange(len(labels)) if images is None else images
-    pairs = torch.arange(labels.shape[1]) if pairs is None else pairs
+    (scene, candidates, ire, irm, logits), labels = batch
+    images = torch.arange(len(labels.verbs)) if images is None else images
+    pairs = torch.arange(labels.verbs.shape[1]) if pairs is None else pairs
     scene = scene._replace(entities=Entities(*(field[images] for field in scene.entities)))
     candidates = Pairs(*(field[images][:, pairs] for field in candidates))
-    ire, irm, logits, labels, prior = (
-        field[images][:, pairs] for field in (ire, irm, logits, labels, prior)
+    ire, irm, logits, verbs, log_prior = (
+        field[images][:, pairs] for field in (ire, irm, logits, labels.verbs, labels.log_prior)
     )
-    return Prediction(scene, candidates, ire, irm, logits), labels, prior
+    prediction = Prediction(scene, candidates, ire, irm, logits)
+    return prediction, labels_of(candidates, verbs, log_prior)
 
 
-def padded(batch, pairs=0, images=0):
+def padded(
+    batch: tuple[Prediction, Labels], pairs: int = 0, images: int = 0
+) -> tuple[Prediction, Labels]:
     """The same batch with pairs and images that are not real but full of garbage."""
-    (scene, candidates, ire, irm, logits), labels, prior = batch
+    (scene, candidates, ire, irm, logits), labels = batch
 
-    def grown(field, value):
+    def grown(field: Tensor, value: float) -> Tensor:
         return F.pad(field, (*[0, 0] * (field.ndim - 2), 0, pairs, 0, images), value=value)
 
     entities = Entities(
@@ -71,8 +92,12 @@ def padded(batch, pairs=0, images=0):
         )
     )
     candidates = Pairs(
-        grown(candidates.human, 1), grown(candidates.object, 2), grown(candidates.mask, False)
+        grown(candidates.human, 1),
+        grown(candidates.object, 2),
+        grown(candidates.object_class, 3),
+        grown(candidates.mask, False),
     )
     tokens = (grown(field, 50.0) for field in (ire, irm, logits))
     prediction = Prediction(scene._replace(entities=entities), candidates, *tokens)
-    return prediction, grown(labels, True), grown(prior, -torch.inf)
+    log_prior = grown(labels.log_prior, -torch.inf)
+    return prediction, labels_of(candidates, grown(labels.verbs, True), log_prior)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch.nn.functional import normalize
 
-from rmlr_lightning.types import Prediction, TextEmbeddings
+from rmlr_lightning.types import Labels, Prediction, TextEmbeddings
 from tests.losses.conftest import VOCABULARY
 
 HOI_OF = VOCABULARY.hoi_of
@@ -14,32 +14,35 @@ HOI_OF = VOCABULARY.hoi_of
 class Row(NamedTuple):
     """An interacting pair."""
 
-    asked: torch.Tensor  # its projected token, of unit length
-    thing: int
+    token: torch.Tensor  # its projected token, of unit length
+    object_class: int
     phrases: list[int]
 
 
-def rows_of(prediction: Prediction, labels, project, site="ire", most=1000) -> list[Row]:
-    """Interacting pairs, at most `most` an image; those without a phrase are left out."""
+def rows_of(prediction: Prediction, labels: Labels, project, site="ire", max_rows=1000):
+    """Interacting pairs, at most `max_rows` per image; those without a phrase are left out."""
+    verbs_of = labels.verbs
     tokens = {"ire": prediction.ire_tokens, "irm": prediction.irm_tokens}[site]
     rows = []
-    for image in range(len(labels)):
+    for image in range(len(verbs_of)):
         kept = [
             p
-            for p in range(labels.shape[1])
-            if prediction.pairs.mask[image, p] and labels[image, p].any()
+            for p in range(verbs_of.shape[1])
+            if prediction.pairs.mask[image, p] and verbs_of[image, p].any()
         ]
-        for pair in kept[:most]:
-            thing = int(
+        for pair in kept[:max_rows]:
+            object_class = int(
                 prediction.scene.entities.labels[image, prediction.pairs.object[image, pair]]
             )
-            verbs = labels[image, pair].nonzero().flatten().tolist()
-            phrases = [HOI_OF[verb, thing] for verb in verbs if (verb, thing) in HOI_OF]
+            verbs = verbs_of[image, pair].nonzero().flatten().tolist()
+            phrases = [
+                HOI_OF[verb, object_class] for verb in verbs if (verb, object_class) in HOI_OF
+            ]
             if phrases:
                 projected = (
                     project.weight.double() @ tokens[image, pair].double() + project.bias.double()
                 )
-                rows.append(Row(normalize(projected, dim=0), thing, phrases))
+                rows.append(Row(normalize(projected, dim=0), object_class, phrases))
     return rows
 
 
@@ -57,34 +60,40 @@ def sentence(
 ):
     """The loss of each row."""
     vectors = centred(bank.sentences)
-    seen = {phrase for row in rows for phrase in row.phrases}
+    in_batch = {phrase for row in rows for phrase in row.phrases}
     losses = []
-    for asked, thing, true in rows:
-        same = {phrase for phrase, (_, other) in enumerate(VOCABULARY.hois) if other == thing}
-        allowed = sorted(
-            {"batch": seen, "object": seen | same, "all": set(range(len(vectors)))}[negatives]
+    for token, object_class, true in rows:
+        same = {
+            phrase for phrase, (_, other) in enumerate(VOCABULARY.hois) if other == object_class
+        }
+        candidates = sorted(
+            {"batch": in_batch, "object": in_batch | same, "all": set(range(len(vectors)))}[
+                negatives
+            ]
         )
-        near = [torch.dot(asked, vector) / temperature for vector in vectors]
+        logits = [torch.dot(token, vector) / temperature for vector in vectors]
         mean = normalize(torch.stack([vectors[phrase] for phrase in true]).mean(0), dim=0)
         if form == "infonce":
-            against = sum(
-                (near[phrase].exp() for phrase in allowed if phrase not in true),
+            negatives_sum = sum(
+                (logits[phrase].exp() for phrase in candidates if phrase not in true),
                 torch.zeros(()).double(),
             )
             loss = sum(
-                -(near[phrase].exp() / (near[phrase].exp() + against)).log() for phrase in true
+                -(logits[phrase].exp() / (logits[phrase].exp() + negatives_sum)).log()
+                for phrase in true
             ) / len(true)
         elif form == "soft":
-            alike = torch.stack(
-                [(vectors[allowed] @ vectors[phrase] / softness).softmax(0) for phrase in true]
+            similarity = torch.stack(
+                [(vectors[candidates] @ vectors[phrase] / softness).softmax(0) for phrase in true]
             )
             loss = -(
-                alike.mean(0) * torch.stack([near[phrase] for phrase in allowed]).log_softmax(0)
+                similarity.mean(0)
+                * torch.stack([logits[phrase] for phrase in candidates]).log_softmax(0)
             ).sum()
         elif form == "cosine":
-            loss = 1 - torch.dot(asked, mean)
+            loss = 1 - torch.dot(token, mean)
         else:
-            loss = (asked - mean).abs().mean()
+            loss = (token - mean).abs().mean()
         losses.append(loss)
     return losses
 
@@ -93,37 +102,37 @@ def word(
     rows: list[Row], bank: TextEmbeddings, form="cosine", temperature=0.1, content=True, detach=True
 ):
     """The loss of each row."""
-    read = bank.content & bank.words_mask if content else bank.words_mask
-    mean = bank.words[read].double().mean(0)
+    keys = bank.content & bank.words_mask if content else bank.words_mask
+    mean = bank.words[keys].double().mean(0)
     targets = []
-    for asked, _, true in rows:
+    for token, _, true in rows:
         words = [
             bank.words[p, w].double() - mean
             for p in true
-            for w in range(read.shape[1])
-            if read[p, w]
+            for w in range(keys.shape[1])
+            if keys[p, w]
         ]
         words = normalize(torch.stack(words), dim=-1)
-        weights = (words @ (asked.detach() if detach else asked) / temperature).softmax(0)
+        weights = (words @ (token.detach() if detach else token) / temperature).softmax(0)
         targets.append(normalize(weights @ words, dim=0))
     losses = []
-    for (asked, _, true), target in zip(rows, targets, strict=True):
+    for (token, _, true), target in zip(rows, targets, strict=True):
         if form == "cosine":
-            loss = 1 - torch.dot(asked, target)
+            loss = 1 - torch.dot(token, target)
         elif form == "l1":
-            loss = (asked - target).abs().mean()
+            loss = (token - target).abs().mean()
         else:
             others = [
                 other for row, other in zip(rows, targets, strict=True) if row.phrases != true
             ]
-            near = torch.stack([torch.dot(asked, one) / temperature for one in [target, *others]])
-            loss = -near.log_softmax(0)[0]
+            logits = torch.stack([torch.dot(token, one) / temperature for one in [target, *others]])
+            loss = -logits.log_softmax(0)[0]
         losses.append(loss)
     return losses
 
 
 def mean(losses: list[torch.Tensor], rows: list[Row], balance: float = 0.0) -> torch.Tensor:
-    """The mean over rows; with `balance`, weighted by how often the row's rarest phrase is there."""
+    """The mean over rows; with `balance`, weighted by the count of the row's rarest phrase."""
     counts = [sum(phrase in row.phrases for row in rows) for phrase in range(len(VOCABULARY.hois))]
     shares = [min(counts[phrase] for phrase in row.phrases) ** -balance for row in rows]
     return sum(share * loss for share, loss in zip(shares, losses, strict=True)) / sum(shares)

@@ -1,4 +1,4 @@
-"""What holds for both levels, all forms: order, padding, empty batches, precision, selection and weights of pairs."""
+"""Properties of both levels in all forms: order, padding, empty batches, precision, weights."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ import torch
 from rmlr_lightning.losses.sentence import SentenceAlignment
 from rmlr_lightning.losses.word import WordAlignment
 from tests.losses import slow
-from tests.losses.conftest import DIM, VOCABULARY, bank, padded, random_batch, reordered
+from tests.losses.conftest import DIM, VOCABULARY, bank, labels_of, padded, random_batch, reordered
 
 ALIGNMENTS = {
     **{
@@ -29,8 +29,10 @@ def make(request):
     return make
 
 
-def with_labels(batch, labels):
-    return batch[0], labels, batch[2]
+def with_verbs(batch, verbs):
+    """The batch with other true verbs."""
+    prediction, labels = batch
+    return prediction, labels_of(prediction.pairs, verbs, labels.log_prior)
 
 
 def test_the_order_of_pairs_and_of_images_does_not_matter(make):
@@ -55,7 +57,7 @@ def test_padding_changes_neither_loss_nor_gradient(make, more):
 @pytest.mark.parametrize("images", [1, 3])
 def test_without_a_positive_pair_loss_and_gradients_are_zero(make, images):
     loss, batch = make(balance=0.5), random_batch(images)
-    value = loss(*with_labels(batch, torch.zeros_like(batch[1])))
+    value = loss(*with_verbs(batch, torch.zeros_like(batch[1].verbs)))
     gradients = torch.autograd.grad(value, (batch[0].ire_tokens, *loss.project.parameters()))
     assert value == 0
     assert all((gradient == 0).all() for gradient in gradients)
@@ -63,58 +65,43 @@ def test_without_a_positive_pair_loss_and_gradients_are_zero(make, images):
 
 def test_a_single_positive_pair_is_finite(make):
     loss, batch = make(), random_batch(1)
-    pair = int((batch[1] & torch.isfinite(batch[2]))[0].any(-1).nonzero()[0])
-    only = torch.zeros_like(batch[1])
-    only[0, pair] = batch[1][0, pair]
-    value = loss(*with_labels(batch, only))
+    verbs = batch[1].verbs
+    pair = int(verbs[0].any(-1).nonzero()[0])
+    only = torch.zeros_like(verbs)
+    only[0, pair] = verbs[0, pair]
+    value = loss(*with_verbs(batch, only))
     (gradient,) = torch.autograd.grad(value, batch[0].ire_tokens)
     assert torch.isfinite(value) and torch.isfinite(gradient).all()
     assert (gradient[0, torch.arange(6) != pair] == 0).all()
 
 
 def test_under_autocast_cosines_keep_their_precision(make):
-    loss, (prediction, labels, prior) = make(), random_batch()
+    loss, (prediction, labels) = make(), random_batch()
     tokens = prediction.ire_tokens.detach().bfloat16().requires_grad_()
-    expected = loss(prediction._replace(ire_tokens=tokens.float()), labels, prior)
+    expected = loss(prediction._replace(ire_tokens=tokens.float()), labels)
     with torch.autocast("cpu", torch.bfloat16):
-        value = loss(prediction._replace(ire_tokens=tokens), labels, prior)
+        value = loss(prediction._replace(ire_tokens=tokens), labels)
     value.backward()
     torch.testing.assert_close(value, expected)
     assert torch.isfinite(tokens.grad).all()
 
 
-def test_a_verb_that_is_no_interaction_with_the_object_counts_for_nothing(make):
-    loss, (prediction, labels, prior) = make(), random_batch()
-    possible = labels & torch.isfinite(prior)
-    assert (labels.any(-1) & ~possible.any(-1)).any()
-    torch.testing.assert_close(loss(prediction, labels, prior), loss(prediction, possible, prior))
-
-
-@pytest.mark.parametrize("most", [1, 2, 100])
+@pytest.mark.parametrize("max_positives", [1, 2, 100])
 @pytest.mark.parametrize("level", ["sentence", "word"])
-def test_the_mean_is_over_the_pairs_that_are_kept(level, most):
-    prediction, labels, prior = random_batch(seed=4)
-    labels = labels & torch.isfinite(prior)
+def test_the_mean_is_over_the_pairs_that_are_kept(level, max_positives):
+    prediction, labels = random_batch(seed=4, max_positives=max_positives)
     loss = {"sentence": SentenceAlignment, "word": WordAlignment}[level](
-        DIM, VOCABULARY, bank, form="cosine", weight=1.0, most=most
+        DIM, VOCABULARY, bank, form="cosine", weight=1.0
     )
-    rows = slow.rows_of(prediction, labels, loss.project, most=most)
+    rows = slow.rows_of(prediction, labels, loss.project, max_rows=max_positives)
     expected = slow.mean(getattr(slow, level)(rows, bank(), form="cosine"), rows)
-    torch.testing.assert_close(
-        loss(prediction, labels, prior).double(), expected, atol=1e-5, rtol=1e-5
-    )
-
-
-def test_a_pair_without_a_phrase_takes_nobodys_place(make):
-    loss, (prediction, labels, prior) = make(most=1), random_batch()
-    possible = labels & torch.isfinite(prior)
-    torch.testing.assert_close(loss(prediction, labels, prior), loss(prediction, possible, prior))
+    torch.testing.assert_close(loss(prediction, labels).double(), expected, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("balance", [0.5, 1.0])
 @pytest.mark.parametrize("level", ["sentence", "word"])
 def test_balance_weighs_pairs_by_their_rarest_phrase(level, balance):
-    prediction, labels, prior = random_batch(4, 8, seed=6)
+    prediction, labels = random_batch(4, 8, seed=6)
     loss = {"sentence": SentenceAlignment, "word": WordAlignment}[level](
         DIM, VOCABULARY, bank, form="cosine", weight=1.0, balance=balance
     )
@@ -122,18 +109,16 @@ def test_balance_weighs_pairs_by_their_rarest_phrase(level, balance):
     losses = getattr(slow, level)(rows, bank(), form="cosine")
     expected = slow.mean(losses, rows, balance)
     assert (expected - slow.mean(losses, rows)).abs() > 1e-3
-    torch.testing.assert_close(
-        loss(prediction, labels, prior).double(), expected, atol=1e-5, rtol=1e-5
-    )
+    torch.testing.assert_close(loss(prediction, labels).double(), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_counts_for_balance_grow_in_training_and_stay_in_evaluation():
     loss, batch = WordAlignment(DIM, VOCABULARY, bank, balance=0.5), random_batch()
-    phrases = loss.positives(*batch[:2]).phrases.sum(0)
+    phrases = batch[1].positives.phrases.sum(0)
     loss(*batch)
     loss(*batch)
     loss.eval()(*batch)
-    torch.testing.assert_close(loss.seen, 2.0 * phrases)
+    torch.testing.assert_close(loss.phrase_counts, 2.0 * phrases)
 
 
 def test_the_weight_is_a_factor(make):
@@ -142,12 +127,12 @@ def test_the_weight_is_a_factor(make):
 
 
 def test_both_sites_of_dual_distillation_read_their_own_tokens(make):
-    prediction, labels, prior = random_batch()
+    prediction, labels = random_batch()
     swapped = prediction._replace(
         ire_tokens=prediction.irm_tokens, irm_tokens=prediction.ire_tokens
     )
     torch.testing.assert_close(
-        make(site="ire")(prediction, labels, prior), make(site="irm")(swapped, labels, prior)
+        make(site="ire")(prediction, labels), make(site="irm")(swapped, labels)
     )
 
 
@@ -155,11 +140,11 @@ def test_no_text_goes_into_the_checkpoint(make):
     assert set(make().state_dict()) - {"log_temperature"} == {
         "project.weight",
         "project.bias",
-        "seen",
+        "phrase_counts",
     }
 
 
-def test_a_decaying_weight_is_whole_at_first_half_at_half_way_and_nothing_from_the_end_on(make):
+def test_decay_lowers_the_weight_along_half_a_cosine(make):
     loss, batch = make(decay=0.5), random_batch()
     expected = make()(*batch)
     for progress, left in ((0.0, 1.0), (0.25, 0.5), (0.5, 0.0), (1.0, 0.0)):

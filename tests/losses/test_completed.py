@@ -1,4 +1,4 @@
-"""How the task makes the losses of a configuration: partial ones get width, vocabulary and bank; None is left out."""
+"""How the task makes the losses of a configuration."""
 
 from functools import partial
 
@@ -13,12 +13,12 @@ from rmlr_lightning.losses.sentence import SentenceAlignment
 from rmlr_lightning.losses.word import WordAlignment
 from rmlr_lightning.models.irm_text import TextIRM
 from rmlr_lightning.tasks.hoi import HOITask
-from rmlr_lightning.tasks.optim import AdamWRecipe
+from rmlr_lightning.tasks.optim import ScheduledAdamW
 from tests.losses.conftest import DIM, VOCABULARY, WIDTH, bank
 
 
 class Model(nn.Module):
-    """As much of a model as the making of losses asks about."""
+    """The part of a model that losses are made from."""
 
     def __init__(self, vocabulary, bank=None):
         super().__init__()
@@ -28,28 +28,28 @@ class Model(nn.Module):
 
 
 class Text:
-    """Counts how often it is asked."""
+    """Counts its calls."""
 
-    asked = 0
+    calls = 0
 
     def __call__(self, vocabulary):
         assert vocabulary is VOCABULARY
-        self.asked += 1
+        self.calls += 1
         return bank()
 
 
 def task_of(losses, text=None):
-    return HOITask(Model, losses, AdamWRecipe(), VOCABULARY, text)
+    return HOITask(Model, losses, ScheduledAdamW(), VOCABULARY, text)
 
 
-def test_partial_losses_are_completed_and_text_is_asked_once():
+def test_partial_losses_are_completed_and_text_is_embedded_once():
     text = Text()
     losses = {
         "sentence": partial(SentenceAlignment, form="soft"),
         "word": partial(WordAlignment, site="irm"),
     }
     task = task_of(losses, text)
-    assert text.asked == 1
+    assert text.calls == 1
     assert (
         task.losses["sentence"].project.weight.shape
         == task.losses["word"].project.weight.shape
@@ -69,7 +69,7 @@ def test_without_text_losses_that_need_none_are_made():
     )
 
 
-def test_without_text_an_alignment_says_which_option_is_missing():
+def test_without_text_an_alignment_names_the_missing_option():
     with pytest.raises(UserError, match="text=") as caught:
         task_of({"word": partial(WordAlignment)})
     assert "\n" not in str(caught.value)
@@ -82,13 +82,13 @@ def test_without_text_a_classifier_of_text_is_not_trained():
             self.irm = TextIRM(DIM, vocabulary, bank, text_dim=WIDTH)
 
     with pytest.raises(UserError, match="text="):
-        HOITask(WithText, {"interaction": FocalLoss()}, AdamWRecipe(), VOCABULARY)
+        HOITask(WithText, {"interaction": FocalLoss()}, ScheduledAdamW(), VOCABULARY)
 
 
-def test_text_that_nobody_asks_for_is_not_read():
+def test_text_that_is_not_needed_is_not_embedded():
     text = Text()
     assert task_of({"interaction": FocalLoss()}, text).model.bank is not None
-    assert text.asked == 0
+    assert text.calls == 0
 
 
 def test_parameters_of_losses_are_trained():
@@ -97,4 +97,4 @@ def test_parameters_of_losses_are_trained():
         "losses.word.project.weight",
         "losses.word.project.bias",
     }
-    assert torch.is_tensor(task.state_dict()["losses.word.seen"])
+    assert torch.is_tensor(task.state_dict()["losses.word.phrase_counts"])

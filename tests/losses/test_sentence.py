@@ -6,7 +6,7 @@ import torch
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.losses.sentence import SentenceAlignment
 from tests.losses import slow
-from tests.losses.conftest import DIM, VOCABULARY, bank, random_batch
+from tests.losses.conftest import DIM, VOCABULARY, bank, labels_of, random_batch
 
 FORMS = [
     ("infonce", "batch"),
@@ -23,10 +23,10 @@ FORMS += [("soft", "all"), ("cosine", "all"), ("l1", "all")]
 def test_loss_and_gradients_are_those_of_the_loops(form, negatives, site):
     options = {"form": form, "negatives": negatives, "temperature": 0.2, "softness": 0.3}
     loss = SentenceAlignment(DIM, VOCABULARY, bank, site=site, weight=0.7, **options)
-    prediction, labels, prior = random_batch(seed=1)
+    prediction, labels = random_batch(seed=1)
     rows = slow.rows_of(prediction, labels, loss.project, site)
     expected = 0.7 * slow.mean(slow.sentence(rows, bank(), **options), rows)
-    actual = loss(prediction, labels, prior)
+    actual = loss(prediction, labels)
     assert max(len(row.phrases) for row in rows) > 1
     torch.testing.assert_close(actual.double(), expected, atol=1e-5, rtol=1e-5)
     learned = (
@@ -44,25 +44,25 @@ def test_gradients_are_finite_differences(form):
     loss = SentenceAlignment(
         DIM, VOCABULARY, bank, form=form, negatives="batch", learned=True
     ).double()
-    prediction, labels, _ = random_batch(seed=2)
-    rows = loss.positives(prediction, labels)
-    projected = torch.randn(len(rows.tokens), 12, dtype=torch.float64, requires_grad=True)
+    _, labels = random_batch(seed=2)
+    positives = labels.positives
+    projected = torch.randn(len(positives.mask), 12, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(
-        lambda x, _: loss.rows(rows, x)[rows.mask], (projected, loss.log_temperature)
+        lambda x, _: loss.row_losses(positives, x)[positives.mask],
+        (projected, loss.log_temperature),
     )
 
 
 def test_other_phrases_of_a_pair_are_no_negatives():
-    """With no other phrase in the batch there is nothing to be told apart from."""
+    # without another phrase in the batch there are no negatives
     loss = SentenceAlignment(DIM, VOCABULARY, bank, negatives="batch")
-    prediction, labels, prior = random_batch(1, 1)
-    entities = prediction.scene.entities._replace(labels=torch.full((1, 5), 1))
-    prediction = prediction._replace(
-        scene=prediction.scene._replace(entities=entities),
-        pairs=prediction.pairs._replace(mask=torch.ones(1, 1, dtype=torch.bool)),
+    prediction, _ = random_batch(1, 1)
+    pairs = prediction.pairs._replace(
+        object_class=torch.ones(1, 1, dtype=torch.long), mask=torch.ones(1, 1, dtype=torch.bool)
     )
-    labels = torch.tensor([[[True, True, True, False, False]]])
-    value = loss(prediction, labels, prior)
+    verbs = torch.tensor([[[True, True, True, False, False]]])
+    labels = labels_of(pairs, verbs, torch.zeros(1, 1, 5))
+    value = loss(prediction._replace(pairs=pairs), labels)
     (gradient,) = torch.autograd.grad(value, prediction.ire_tokens)
     assert value.abs() < 1e-6 and gradient.abs().max() < 1e-6
 
@@ -75,7 +75,7 @@ def test_unknown_choices_are_named_in_one_line(option):
 
 
 @pytest.mark.parametrize("learned", [True, False])
-def test_the_temperature_learns_where_asked(learned):
+def test_the_temperature_is_trained_where_configured(learned):
     loss = SentenceAlignment(DIM, VOCABULARY, bank, learned=learned)
     loss(*random_batch()).backward()
     assert (loss.log_temperature.grad is not None) is learned

@@ -6,7 +6,7 @@ import torch
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.losses.word import WordAlignment
 from tests.losses import slow
-from tests.losses.conftest import DIM, VOCABULARY, bank, random_batch
+from tests.losses.conftest import DIM, VOCABULARY, bank, labels_of, random_batch
 
 
 @pytest.mark.parametrize("detach", [True, False])
@@ -16,10 +16,10 @@ from tests.losses.conftest import DIM, VOCABULARY, bank, random_batch
 def test_loss_and_gradients_are_those_of_the_loops(form, site, content, detach):
     options = {"form": form, "temperature": 0.3, "content": content, "detach": detach}
     loss = WordAlignment(DIM, VOCABULARY, bank, site=site, weight=0.7, **options)
-    prediction, labels, prior = random_batch(seed=1)
+    prediction, labels = random_batch(seed=1)
     rows = slow.rows_of(prediction, labels, loss.project, site)
     expected = 0.7 * slow.mean(slow.word(rows, bank(), **options), rows)
-    actual = loss(prediction, labels, prior)
+    actual = loss(prediction, labels)
     torch.testing.assert_close(actual.double(), expected, atol=1e-5, rtol=1e-5)
     learned = (
         prediction.ire_tokens if site == "ire" else prediction.irm_tokens,
@@ -34,30 +34,33 @@ def test_loss_and_gradients_are_those_of_the_loops(form, site, content, detach):
 @pytest.mark.parametrize("form", ["cosine", "l1", "infonce"])
 def test_gradients_through_the_attention_are_finite_differences(form):
     loss = WordAlignment(DIM, VOCABULARY, bank, form=form, detach=False).double()
-    prediction, labels, _ = random_batch(seed=2)
-    rows = loss.positives(prediction, labels)
-    projected = torch.randn(len(rows.tokens), 12, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda x: loss.rows(rows, x)[rows.mask], (projected,))
+    _, labels = random_batch(seed=2)
+    positives = labels.positives
+    projected = torch.randn(len(positives.mask), 12, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(
+        lambda x: loss.row_losses(positives, x)[positives.mask], (projected,)
+    )
 
 
-def test_what_was_attended_to_carries_no_gradient():
+def test_attended_words_carry_no_gradient():
     loss = WordAlignment(DIM, VOCABULARY, bank)
-    prediction, labels, _ = random_batch()
-    rows = loss.positives(prediction, labels)
-    assert not loss.read(rows, loss.project(rows.tokens)).requires_grad
+    _, labels = random_batch()
+    projected = torch.randn(len(labels.positives.mask), 12, requires_grad=True)
+    assert not loss.attended_words(labels.positives, projected).requires_grad
 
 
-def test_a_pair_whose_phrase_has_one_word_is_drawn_to_it():
+def test_a_phrase_of_one_word_is_attended_to_whole():
     loss = WordAlignment(DIM, VOCABULARY, bank)
-    prediction, _, _ = random_batch(1, 1)
-    entities = prediction.scene.entities._replace(labels=torch.zeros(1, 5, dtype=torch.long))
-    real = prediction.pairs._replace(mask=torch.ones(1, 1, dtype=torch.bool))
-    prediction = prediction._replace(scene=prediction.scene._replace(entities=entities), pairs=real)
-    rows = loss.positives(prediction, torch.tensor([[[True, False, False, False, False]]]))
-    said = bank()
-    expected = said.words[0, 0] - said.words[said.content].mean(0)
-    read = loss.read(rows, torch.randn(len(rows.tokens), 12))[0]
-    torch.testing.assert_close(read, torch.nn.functional.normalize(expected, dim=0))
+    prediction, _ = random_batch(1, 1)
+    pairs = prediction.pairs._replace(
+        object_class=torch.zeros(1, 1, dtype=torch.long), mask=torch.ones(1, 1, dtype=torch.bool)
+    )
+    verbs = torch.tensor([[[True, False, False, False, False]]])
+    positives = labels_of(pairs, verbs, torch.zeros(1, 1, 5)).positives
+    embeddings = bank()
+    expected = embeddings.words[0, 0] - embeddings.words[embeddings.content].mean(0)
+    attended = loss.attended_words(positives, torch.randn(len(positives.mask), 12))[0]
+    torch.testing.assert_close(attended, torch.nn.functional.normalize(expected, dim=0))
 
 
 @pytest.mark.parametrize("option", [{"form": "soft"}, {"site": "detector"}])

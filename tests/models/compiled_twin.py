@@ -1,4 +1,7 @@
-"""Prints "same" where a compiled model says what a plain one does. Its own process: shape checks cannot be traced."""
+"""Prints "same" if a compiled model equals an eager one.
+
+In a process of its own, because the shape checks of the tests cannot be traced.
+"""
 
 import sys
 from functools import partial
@@ -8,13 +11,12 @@ import torch
 from rmlr_lightning.models.assemble import assemble
 from rmlr_lightning.types import Inputs
 from rmlr_lightning.vocabulary import hicodet
-from tests.tiny_detectors import tiny_detector
 from tests.models.test_hoi import IRES, IRMS, REMINE, SELECTION
 from tests.scenes import random_scene
+from tests.tiny_detectors import tiny_detector
 
-torch.compile = partial(
-    torch.compile, backend="aot_eager"
-)  # traced as for a GPU, but not turned into machine code
+# traced as for a GPU, but not turned into machine code
+torch.compile = partial(torch.compile, backend="aot_eager")
 
 
 def main(remine: str, ire: str, irm: str) -> None:

@@ -1,4 +1,4 @@
-"""`model.compiled` and `model.bucket`: one graph without a break, equal to the plain model, few sizes."""
+"""`model.compiled` and `model.bucket`: one graph without a break, equal to the eager model."""
 
 import subprocess
 import sys
@@ -9,14 +9,14 @@ import torch
 from rmlr_lightning.models.assemble import assemble
 from rmlr_lightning.types import Inputs
 from rmlr_lightning.vocabulary import hicodet
-from tests.tiny_detectors import tiny_detector
 from tests.models.test_hoi import IRES, IRMS, REMINE, SELECTION
 from tests.scenes import random_scene
+from tests.tiny_detectors import tiny_detector
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("parts", [("neck", "transformer", "transformer")])
-def test_a_compiled_model_says_the_same_in_evaluation_and_training(parts):
+def test_a_compiled_model_equals_the_eager_one_in_evaluation_and_training(parts):
     command = [sys.executable, "-W", "ignore", "-m", "tests.models.compiled_twin", *parts]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.stdout.strip() == "same", done.stderr[-2000:]

@@ -10,23 +10,25 @@ from rmlr_lightning.models.ire import IRE, PairMLP
 from rmlr_lightning.models.irm import IRM, LinearIRM
 from rmlr_lightning.models.irm_text import TextIRM
 from rmlr_lightning.models.pair_features import PairFeatures
-from rmlr_lightning.models.remine import Backbone, Neck, NoFeatures
+from rmlr_lightning.models.remine import Backbone, Extractor, Neck, NoFeatures
 from rmlr_lightning.models.upt import Competitive, UnaryPairwise
 from rmlr_lightning.ops.selection import Selection
 from rmlr_lightning.types import Entities, Inputs, TextEmbeddings
 from rmlr_lightning.vocabulary import hicodet
-from tests.tiny_detectors import tiny_detector
 from tests.scenes import random_images, random_scene
+from tests.tiny_detectors import tiny_detector
 
-EVIDENCE = partial(PairFeatures, region_size=3)
+PAIR_FEATURES = partial(PairFeatures, region_size=3)
 REMINE = {
     "none": NoFeatures,
     "neck": partial(Neck, dim=16),
     "backbone": partial(Backbone, name="resnet10t", dim=16),
 }
 IRES = {
-    "mlp": partial(PairMLP, pair_features=EVIDENCE, dim=32, hidden=32, grid=(3, 4)),
-    "transformer": partial(IRE, pair_features=EVIDENCE, dim=32, heads=4, hidden=32, grid=(3, 4)),
+    "mlp": partial(PairMLP, pair_features=PAIR_FEATURES, dim=32, hidden=32, grid=(3, 4)),
+    "transformer": partial(
+        IRE, pair_features=PAIR_FEATURES, dim=32, heads=4, hidden=32, grid=(3, 4)
+    ),
     "upt": partial(UnaryPairwise, dim=32, representation=16, heads=4),
 }
 IRMS = {
@@ -46,6 +48,7 @@ SELECTION = Selection(score_threshold=0.0, min_instances=4, max_instances=6)
 
 
 def bank() -> TextEmbeddings:
+    """Random embeddings of phrases of one word."""
     g = torch.Generator().manual_seed(2)
     words, real = torch.zeros(600, 1, 12), torch.ones(600, 1, dtype=torch.bool)
     return TextEmbeddings(torch.randn(600, 12, generator=g), words, real, real)
@@ -110,14 +113,14 @@ def test_gradients_are_finite_even_with_an_empty_image(parts):
     assert all(p.grad is None for p in model.detector.parameters())
 
 
-def test_from_images_the_detector_speaks():
+def test_images_go_through_the_detector():
     model = model_of("neck", "transformer", "transformer")
     prediction = model(Inputs(random_images(2, 64, 96)))
     assert prediction.scene.entities.mask.any()
     assert prediction.logits.shape[-1] == 117
 
 
-def test_what_the_map_shows_matters_only_with_remining():
+def test_the_memory_matters_only_with_remining():
     scene, images = random_scene(1, 8), random_images(1)
     other = scene._replace(memory=scene.memory.flip(2))
     for parts, differs in (
@@ -131,25 +134,23 @@ def test_what_the_map_shows_matters_only_with_remining():
         assert same is not differs
 
 
-def test_given_boxes_take_the_place_of_the_detectors():
+def test_external_detections_replace_the_detectors():
     model, scene = model_of("neck", "mlp", "linear"), random_scene(1, 8, width=16)
     boxes = torch.tensor([[[0.1, 0.1, 0.4, 0.9], [0.3, 0.4, 0.6, 0.8]]])
-    given = Entities(
+    external = Entities(
         boxes,
         torch.ones(1, 2),
         torch.tensor([[0, 1]]),
         torch.zeros(1, 2, 0),
         torch.ones(1, 2, dtype=torch.bool),
     )
-    prediction = model(Inputs(random_images(1), scene, given))
+    prediction = model(Inputs(random_images(1), scene, external))
     assert torch.equal(prediction.scene.entities.boxes, boxes)
     assert prediction.pairs.mask.sum() == 1
 
 
-def test_prior_is_raised_in_evaluation_only():
-    model, scene = model_of("none", "mlp", "linear"), random_scene(1, 8)
-    prediction = model(Inputs(None, scene))
-    calm = model.train().prior(prediction)
-    raised = model.eval().prior(prediction)
-    finite = torch.isfinite(calm)
-    torch.testing.assert_close(raised[finite], 2.8 * calm[finite])
+@pytest.mark.parametrize("remine", REMINE)
+def test_extractors_follow_the_protocol(remine):
+    extractor = REMINE[remine](memory_dim=16)
+    assert isinstance(extractor, Extractor)
+    assert extractor.needs_pixels is (remine == "backbone")

@@ -12,14 +12,15 @@ from rmlr_lightning.models.remine import Backbone, Neck
 from rmlr_lightning.types import Pairs
 from tests.scenes import random_images, random_scene
 
-EVIDENCE = partial(PairFeatures, region_size=3, reduced=8)
+PAIR_FEATURES = partial(PairFeatures, region_size=3, reduced=8)
 IRES = {
-    "mlp": partial(PairMLP, 16, 16, 16, EVIDENCE, dim=16, hidden=16, grid=(3, 4)),
-    "transformer": partial(IRE, 16, 16, 16, EVIDENCE, dim=16, heads=2, hidden=16, grid=(3, 4)),
+    "mlp": partial(PairMLP, 16, 16, 16, PAIR_FEATURES, dim=16, hidden=16, grid=(3, 4)),
+    "transformer": partial(IRE, 16, 16, 16, PAIR_FEATURES, dim=16, heads=2, hidden=16, grid=(3, 4)),
 }
 PAIRS = Pairs(
     torch.tensor([[0, 2, 1]] * 2),
     torch.tensor([[3, 1, 4]] * 2),
+    torch.zeros(2, 3, dtype=torch.long),
     torch.tensor([[True, True, False]] * 2),
 )
 
@@ -43,16 +44,16 @@ def with_garbage(scene):
 
 
 @pytest.mark.parametrize("ire", IRES.values(), ids=IRES)
-def test_what_padding_of_the_memory_holds_changes_nothing(ire):
+def test_values_in_the_padding_of_the_memory_change_nothing(ire):
     scene, neck, ire = partly_real(), made(partial(Neck, 16, dim=16)), made(ire)
-    tokens = [ire(one, PAIRS, neck(one, None)) for one in (scene, with_garbage(scene))]
+    tokens = [ire(each, PAIRS, neck(each, None)) for each in (scene, with_garbage(scene))]
     torch.testing.assert_close(tokens[1], tokens[0])
 
 
-def test_what_padding_of_the_memory_holds_changes_nothing_with_pixels():
+def test_values_in_the_padding_of_the_memory_change_nothing_with_pixels():
     scene, images = partly_real(), random_images(2)
     remine, ire = made(partial(Backbone, 16, dim=16)), made(IRES["transformer"])
-    tokens = [ire(one, PAIRS, remine(one, images)) for one in (scene, with_garbage(scene))]
+    tokens = [ire(each, PAIRS, remine(each, images)) for each in (scene, with_garbage(scene))]
     torch.testing.assert_close(tokens[1], tokens[0])
 
 
@@ -86,24 +87,24 @@ def test_pairs_that_are_not_real_change_nothing(ire):
     torch.testing.assert_close(ire(scene, other, features)[real], ire(scene, PAIRS, features)[real])
 
 
-def test_pairs_see_one_another_with_attention_only():
+def test_pairs_depend_on_one_another_with_attention_only():
     scene, features = partly_real(), torch.randn(2, 16, 6, 8)
     other = PAIRS._replace(human=torch.tensor([[0, 3, 1]] * 2))
-    for name, sees in (("mlp", False), ("transformer", True)):
+    for name, depends in (("mlp", False), ("transformer", True)):
         ire = made(IRES[name])
         first = [ire(scene, pairs, features)[:, 0] for pairs in (PAIRS, other)]
-        assert torch.allclose(*first, atol=1e-6) is not sees
+        assert torch.allclose(*first, atol=1e-6) is not depends
 
 
 @pytest.mark.parametrize("ire", IRES.values(), ids=IRES)
-def test_an_image_without_anything_real_stays_finite(ire):
+def test_an_image_of_padding_stays_finite(ire):
     scene, ire, features = (
         random_scene(2, 5),
         made(ire),
         torch.randn(2, 16, 6, 8, requires_grad=True),
     )
     scene = scene._replace(memory_mask=torch.zeros_like(scene.memory_mask))
-    nothing = PAIRS._replace(mask=torch.zeros_like(PAIRS.mask))
-    tokens = ire(scene, nothing, features)
+    padding = PAIRS._replace(mask=torch.zeros_like(PAIRS.mask))
+    tokens = ire(scene, padding, features)
     tokens.sum().backward()
     assert torch.isfinite(tokens).all() and torch.isfinite(features.grad).all()

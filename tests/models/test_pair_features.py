@@ -1,16 +1,18 @@
 import pytest
 import torch
-from torch import nn
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.attention import Attention, sine_position
-from rmlr_lightning.models.pair_features import PairFeatures, RoIFeatures, without_biases
+from rmlr_lightning.models.pair_features import PairFeatures, RoIFeatures
 from rmlr_lightning.models.upt import Cooperative
 from rmlr_lightning.types import Pairs
 from tests.scenes import random_scene
 
 PAIRS = Pairs(
-    torch.tensor([[0, 2, 1]]), torch.tensor([[3, 1, 1]]), torch.ones(1, 3, dtype=torch.bool)
+    torch.tensor([[0, 2, 1]]),
+    torch.tensor([[3, 1, 1]]),
+    torch.zeros(1, 3, dtype=torch.long),
+    torch.ones(1, 3, dtype=torch.bool),
 )
 
 
@@ -50,7 +52,7 @@ def test_the_layout_of_a_pair_and_the_coarse_map_reach_its_token():
     assert ((first_tokens(change_coarse=True) - first_tokens())[0].abs().amax(-1) > 1e-4).all()
 
 
-def test_human_and_object_are_read_differently():
+def test_human_and_object_have_weights_of_their_own():
     torch.manual_seed(0)
     pair_features, scene = (
         PairFeatures(16, 8, 12, region_size=3, reduced=8).eval(),
@@ -98,7 +100,7 @@ def test_attention_is_softmax_over_real_keys(heads, head_dim, width):
 
 def test_heads_that_do_not_share_the_width_evenly_need_a_width_of_their_own():
     with pytest.raises(
-        UserError, match="heads=3: must divide the width of the tokens, 8, or head_dim be given"
+        UserError, match="heads=3: must divide the width of the tokens, 8; or set head_dim"
     ):
         Attention(8, 3)
     with pytest.raises(UserError, match="head_dim=0: must be positive"):
@@ -114,9 +116,9 @@ def test_positions_are_relative_to_the_real_part():
 def test_cooperative_layer_against_loops_over_entities_and_heads():
     torch.manual_seed(0)
     layer = Cooperative(16, 8, heads=2).eval()
-    tokens, places = torch.randn(1, 4, 16), torch.randn(1, 4, 4, 8)
+    tokens, layouts = torch.randn(1, 4, 16), torch.randn(1, 4, 4, 8)
     mask = torch.tensor([[True, True, True, False]])
-    x, y = torch.relu(layer.unary(tokens[0])), torch.relu(layer.pairwise(places[0]))
+    x, y = torch.relu(layer.unary(tokens[0])), torch.relu(layer.pairwise(layouts[0]))
     read = torch.zeros(3, 16)
     for i in range(3):
         for head in range(2):
@@ -129,33 +131,31 @@ def test_cooperative_layer_against_loops_over_entities_and_heads():
             )
     expected = layer.norm_attend(tokens[0, :3] + layer.out(torch.relu(read)))
     expected = layer.norm_feed(expected + layer.feed(expected))
-    torch.testing.assert_close(layer(tokens, places, mask)[0, :3], expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(layer(tokens, layouts, mask)[0, :3], expected, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("real", [(6.0, 8.0), (4.5, 8.0)])
-def test_two_linear_steps_of_reading_a_box_are_folded_into_one_with_the_same_result_and_gradients(
-    real,
-):
+@pytest.mark.parametrize("extents", [(6.0, 8.0), (4.5, 8.0)])
+def test_folding_two_linear_layers_keeps_result_and_gradients(extents):
     torch.manual_seed(0)
-    regions, features = (
+    roi, features = (
         RoIFeatures(8, 12, size=3, reduced=20),
         torch.randn(2, 8, 6, 8, requires_grad=True),
     )
-    boxes, real = random_scene(2, 9).entities.boxes, torch.tensor([real, (6.0, 8.0)])
+    boxes, extents = random_scene(2, 9).entities.boxes, torch.tensor([extents, (6.0, 8.0)])
     weights = [
         features,
-        *regions.reduce.parameters(),
-        *regions.human.parameters(),
-        *regions.object.parameters(),
+        *roi.reduce.parameters(),
+        *roi.human.parameters(),
+        *roi.object.parameters(),
     ]
 
     def read(boxes):
-        human, thing = regions.entities(features, boxes, real[: len(boxes)])
-        both = torch.cat([human, thing], -1)
+        human, object_ = roi.entities(features, boxes, extents[: len(boxes)])
+        both = torch.cat([human, object_], -1)
         return both, torch.autograd.grad(both.square().sum(), weights)
 
     apart = [
-        regions.entities(features[i : i + 1], boxes[i : i + 1], real[i : i + 1]) for i in range(2)
+        roi.entities(features[i : i + 1], boxes[i : i + 1], extents[i : i + 1]) for i in range(2)
     ]  # few boxes
     apart = torch.cat([torch.cat(pair, -1) for pair in apart])
     folded, gradients = read(boxes)  # 18 boxes of two images: more than twice the channels
@@ -164,26 +164,3 @@ def test_two_linear_steps_of_reading_a_box_are_folded_into_one_with_the_same_res
         gradients, torch.autograd.grad(apart.square().sum(), weights), strict=True
     ):
         torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-4)
-
-
-def test_weights_with_biases_before_boxes_are_read_give_what_they_gave():
-    torch.manual_seed(0)
-    new, old = (
-        PairFeatures(16, 8, 12, region_size=3, reduced=20),
-        PairFeatures(16, 8, 12, region_size=3, reduced=20),
-    )
-    old.regions.reduce, old.regions.reduce_union = nn.Conv2d(8, 20, 1), nn.Conv2d(8, 10, 1)
-    state = without_biases(
-        {f"ire.pair_features.{name}": value for name, value in old.state_dict().items()}
-    )
-    new.load_state_dict(
-        {name.removeprefix("ire.pair_features."): value for name, value in state.items()}
-    )
-    features, boxes, real = (
-        torch.randn(1, 8, 6, 8),
-        random_scene(1, 5).entities.boxes,
-        torch.tensor([(4.5, 8.0)]),
-    )
-    ours, theirs = (one.regions.entities(features, boxes, real) for one in (new, old))
-    torch.testing.assert_close(ours, theirs)
-    torch.testing.assert_close(new.regions.room(features, boxes), old.regions.room(features, boxes))

@@ -1,7 +1,7 @@
 import torch
 from torchvision.ops import box_iou
 
-from rmlr_lightning.ops.boxes import area, batched_iou, enclosing, paired_iou
+from rmlr_lightning.ops.boxes import area, batched_iou, paired_iou, to_pixels, union_box
 from tests.scenes import random_entities
 
 
@@ -17,9 +17,14 @@ def test_empty_boxes_overlap_nothing():
     assert paired_iou(point, torch.tensor([[0.0, 0.0, 1.0, 1.0]])).item() == 0
 
 
-def test_enclosing_contains_both_and_is_tight():
+def test_union_box_contains_both_and_is_tight():
     a, b = random_entities(1, 9, seed=1).boxes[0], random_entities(1, 9, seed=2).boxes[0]
-    both = enclosing(a, b)
+    both = union_box(a, b)
     assert torch.equal(both[:, :2], torch.minimum(a, b)[:, :2])
     assert torch.equal(both[:, 2:], torch.maximum(a, b)[:, 2:])
     assert (area(both) >= torch.maximum(area(a), area(b))).all()
+
+
+def test_to_pixels_is_width_height_twice():
+    assert to_pixels(torch.tensor([3, 5])).tolist() == [5, 3, 5, 3]
+    assert to_pixels(torch.tensor([[3, 5], [7, 2]])).tolist() == [[5, 3, 5, 3], [2, 7, 2, 7]]

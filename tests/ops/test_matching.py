@@ -1,12 +1,13 @@
+import pytest
 import torch
 from torchvision.ops import box_iou
 
-from rmlr_lightning.ops.matching import match_pairs
+from rmlr_lightning.ops.matching import match_pairs, select_positives
 from rmlr_lightning.ops.pairing import pair
 from rmlr_lightning.vocabulary import hicodet
-from tests.scenes import random_entities, target_of
+from tests.scenes import random_entities, target_of, truth_of_targets
 
-SCALE = torch.tensor([160.0, 120.0, 160.0, 120.0])
+SCALE = torch.tensor([160.0, 120.0, 160.0, 120.0], dtype=torch.float64)
 
 
 def jittered_targets(entities, pairs, seed):
@@ -53,7 +54,9 @@ def test_agrees_with_a_loop_over_pairs_and_targets():
         pairs = pair(entities, hicodet().valid_pairs())
         targets = jittered_targets(entities, pairs, seed)
         for same_object in (True, False):
-            got = match_pairs(entities, pairs, targets, 5, same_object=same_object)
+            got = match_pairs(
+                entities, pairs, truth_of_targets(targets, 5), same_object=same_object
+            )
             assert torch.equal(got, slow_labels(entities, pairs, targets, 5, same_object))
             assert got.any()
 
@@ -61,11 +64,51 @@ def test_agrees_with_a_loop_over_pairs_and_targets():
 def test_images_without_interactions_have_no_label():
     entities = random_entities(2, 5)
     pairs = pair(entities, hicodet().valid_pairs())
-    assert not match_pairs(entities, pairs, [target_of([], [], [], [])] * 2, 5).any()
+    truth = truth_of_targets([target_of([], [], [], [])] * 2, 5)
+    assert not match_pairs(entities, pairs, truth).any()
 
 
 def test_empty_roles_are_no_pairs():
     entities = random_entities(1, 5)
     pairs = pair(entities, hicodet().valid_pairs())
     target = target_of([[0, 0, 160, 120]], [[float("nan")] * 4], [-1], [2])
-    assert not match_pairs(entities, pairs, [target], 5).any()
+    assert not match_pairs(entities, pairs, truth_of_targets([target], 5)).any()
+
+
+@pytest.mark.parametrize("min_overlap", [0.3, 0.6])
+def test_the_threshold_is_the_smaller_iou_of_both_boxes(min_overlap):
+    entities = random_entities(1, 4, seed=1)._replace(
+        boxes=torch.tensor([[[0.0, 0, 0.5, 1]] + [[0.5, 0, 1, 1]] * 3]),
+        labels=torch.tensor([[0, 1, 1, 1]]),
+        mask=torch.ones(1, 4, dtype=torch.bool),
+    )
+    pairs = pair(entities, hicodet().valid_pairs())
+    # the human box overlaps by 1, the object box by one half
+    target = target_of([[0, 0, 80, 120]], [[80, 0, 160, 60]], [1], [2])
+    matched = match_pairs(entities, pairs, truth_of_targets([target], 5), min_overlap)
+    assert matched[..., 2].any().item() is (min_overlap <= 0.5)
+
+
+@pytest.mark.parametrize("max_per_image", [1, 3, 32])
+def test_positives_are_the_first_interacting_pairs_of_each_image(max_per_image):
+    vocabulary = hicodet()
+    entities = random_entities(3, 8, seed=2)
+    pairs = pair(entities, vocabulary.valid_pairs())
+    g = torch.Generator().manual_seed(0)
+    valid = vocabulary.valid_pairs()[pairs.object_class] & pairs.mask[..., None]
+    verbs = valid & (torch.rand(valid.shape, generator=g) < 0.02)
+    phrase_verbs, phrase_objects = torch.tensor(vocabulary.hois).unbind(1)
+    found = select_positives(verbs, pairs, phrase_verbs, phrase_objects, max_per_image)
+
+    rows = found.mask.view(3, -1)
+    phrases = found.phrases.view(3, rows.shape[1], -1)
+    for image in range(3):
+        expected = [p for p in range(verbs.shape[1]) if verbs[image, p].any()][:max_per_image]
+        assert found.index[image][rows[image]].tolist() == expected
+        for row, p in enumerate(expected):
+            object_class = int(pairs.object_class[image, p])
+            names = {
+                vocabulary.hoi_of[v, object_class] for v in verbs[image, p].nonzero()[:, 0].tolist()
+            }
+            assert set(phrases[image, row].nonzero()[:, 0].tolist()) == names
+    assert not found.phrases[~found.mask].any()

@@ -7,8 +7,8 @@ from tests.scenes import random_entities
 
 def test_every_person_with_every_other_entity_in_order():
     entities = random_entities(5, 9, seed=3)
-    allowed = hicodet().valid_pairs()
-    pairs = pair(entities, allowed)
+    valid_pairs = hicodet().valid_pairs()
+    pairs = pair(entities, valid_pairs)
     for image in range(5):
         real = [i for i in range(9) if entities.mask[image, i]]
         expected = [(h, o) for h in real for o in real if h != o and entities.labels[image, h] == 0]
@@ -22,12 +22,13 @@ def test_every_person_with_every_other_entity_in_order():
         assert got == expected
 
 
-def test_objects_without_a_verb_are_left_out():
+def test_objects_without_a_valid_verb_are_left_out():
     entities = random_entities(2, 8)
-    allowed = torch.zeros(80, 3, dtype=torch.bool)
-    allowed[2, 1] = True
-    pairs = pair(entities, allowed)
+    valid_pairs = torch.zeros(80, 3, dtype=torch.bool)
+    valid_pairs[2, 1] = True
+    pairs = pair(entities, valid_pairs)
     labels = torch.gather(entities.labels, 1, pairs.object)
+    assert torch.equal(labels, pairs.object_class)
     assert (labels[pairs.mask] == 2).all()
     assert pairs.mask.any()
 

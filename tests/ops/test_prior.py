@@ -7,10 +7,10 @@ from tests.scenes import random_entities
 
 
 def test_scores_are_sigmoid_times_powers_of_detection_scores():
-    entities, allowed = random_entities(2, 7), hicodet().valid_pairs()
-    pairs = pair(entities, allowed)
+    entities, valid_pairs = random_entities(2, 7), hicodet().valid_pairs()
+    pairs = pair(entities, valid_pairs)
     logits = torch.randn(*pairs.mask.shape, 117)
-    scores = verb_scores(logits, log_prior(entities, pairs, allowed, power=2.8))
+    scores = verb_scores(logits, log_prior(entities, pairs, valid_pairs, power=2.8))
     for image in range(2):
         for p in range(pairs.mask.shape[1]):
             h, o = pairs.human[image, p], pairs.object[image, p]
@@ -18,17 +18,18 @@ def test_scores_are_sigmoid_times_powers_of_detection_scores():
             expected = (
                 torch.sigmoid(logits[image, p])
                 * both
-                * allowed[entities.labels[image, o]]
+                * valid_pairs[entities.labels[image, o]]
                 * pairs.mask[image, p]
             )
             torch.testing.assert_close(scores[image, p], expected)
 
 
 def test_impossible_verbs_and_padding_score_nothing():
-    entities, allowed = random_entities(3, 7, seed=4), hicodet().valid_pairs()
-    pairs = pair(entities, allowed)
+    entities, valid_pairs = random_entities(3, 7, seed=4), hicodet().valid_pairs()
+    pairs = pair(entities, valid_pairs)
     scores = verb_scores(
-        torch.full((*pairs.mask.shape, 117), 9.0), log_prior(entities, pairs, allowed)
+        torch.full((*pairs.mask.shape, 117), 9.0),
+        log_prior(entities, pairs, valid_pairs, power=1.0),
     )
     assert scores[~pairs.mask].sum() == 0
     assert scores[pairs.mask][:, 0].sum() == 0  # "adjust" goes with ski, snowboard and tie alone

@@ -77,13 +77,15 @@ def test_half_precision_maps_keep_their_kind():
 
 
 def test_images_read_in_parts_are_read_the_same(monkeypatch):
-    maps, boxes, real = (
+    maps, boxes, extents = (
         torch.randn(5, 6, 8, 12),
         random_boxes(5, 7).float(),
         torch.tensor([[8.0, 12.0]] * 4 + [[5.5, 9.0]]),
     )
-    whole = roi_align(maps, boxes, 3, real)
-    for kept in (1, 2 * 7 * 3 * 6 * 8):  # one image at a time; two, and one is left over
-        monkeypatch.setattr(roi, "KEPT", kept)
-        torch.testing.assert_close(roi_align(maps, boxes, 3, real), whole)
-        torch.testing.assert_close(roi_align(maps, boxes, 3, real, then=torch.sin), whole.sin())
+    whole = roi_align(maps, boxes, 3, extents)
+    for numbers in (1, 2 * 7 * 3 * 6 * 8):  # one image at a time; two, and one is left over
+        monkeypatch.setattr(roi, "MAX_INTERMEDIATE", numbers)
+        torch.testing.assert_close(roi_align(maps, boxes, 3, extents), whole)
+        torch.testing.assert_close(
+            roi_align(maps, boxes, 3, extents, project=torch.sin), whole.sin()
+        )

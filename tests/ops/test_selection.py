@@ -1,42 +1,48 @@
 import torch
 from torchvision.ops import box_iou
 
-from rmlr_lightning.ops.selection import PERSON, Selection, select
+from rmlr_lightning.ops.selection import PERSON, Selection, gather_entities, select
 from rmlr_lightning.types import Entities
 from tests.scenes import random_scene
 
 
+def picked_from(entities: Entities, selection: Selection | None = None) -> Entities:
+    return gather_entities(entities, select(entities, selection or Selection()))
+
+
 def slow_selection(entities: Entities, image: int, selection: Selection) -> list[int]:
-    """By hand, one image: suppress doubles greedily, then keep by class group; indices people first, by score."""
+    """One image by hand: greedy NMS, then each group by score; indices, humans first."""
     order = sorted(
         (i for i in range(entities.mask.shape[1]) if entities.mask[image, i]),
         key=lambda i: -entities.scores[image, i].item(),
     )
-    alive: list[int] = []
+    survivors: list[int] = []
     for i in order:
-        doubles = (
+        duplicates = (
             entities.labels[image, i] == entities.labels[image, j]
             and box_iou(entities.boxes[image, i][None], entities.boxes[image, j][None]).item()
             > selection.nms_iou
-            for j in alive
+            for j in survivors
         )
-        if not any(doubles):
-            alive.append(i)
-    chosen = []
-    for people in (True, False):
-        group = [i for i in alive if (entities.labels[image, i] == PERSON).item() is people]
-        sure = [i for i in group if entities.scores[image, i] >= selection.score_threshold]
-        chosen += (
-            sure if len(sure) >= selection.min_instances else group[: selection.min_instances]
+        if not any(duplicates):
+            survivors.append(i)
+    kept = []
+    for human in (True, False):
+        group = [i for i in survivors if (entities.labels[image, i] == PERSON).item() is human]
+        confident = [i for i in group if entities.scores[image, i] >= selection.score_threshold]
+        kept += (
+            confident
+            if len(confident) >= selection.min_instances
+            else group[: selection.min_instances]
         )[: selection.max_instances]
-    return chosen
+    return kept
 
 
 def test_agrees_with_selection_by_hand():
     selection = Selection(score_threshold=0.5, nms_iou=0.3, min_instances=2, max_instances=4)
     for seed in range(20):
         scene = random_scene(3, 24, seed)
-        picked = select(scene, selection).entities
+        picked = picked_from(scene.entities, selection)
         for image in range(3):
             expected = slow_selection(scene.entities, image, selection)
             assert torch.equal(
@@ -47,7 +53,7 @@ def test_agrees_with_selection_by_hand():
             )
 
 
-def test_equal_boxes_of_other_images_and_classes_are_no_doubles():
+def test_equal_boxes_of_other_images_and_classes_are_no_duplicates():
     scene = random_scene(3, 6)
     entities = scene.entities._replace(
         boxes=scene.entities.boxes[:1, :1].expand(3, 6, 4),
@@ -55,15 +61,11 @@ def test_equal_boxes_of_other_images_and_classes_are_no_doubles():
         scores=torch.linspace(0.9, 0.5, 6).expand(3, 6),
         mask=torch.ones(3, 6, dtype=torch.bool),
     )
-    assert select(scene._replace(entities=entities), Selection()).entities.mask.sum(1).tolist() == [
-        6,
-        6,
-        6,
-    ]
+    assert picked_from(entities).mask.sum(1).tolist() == [6, 6, 6]
 
 
 def test_real_entities_come_first_and_padding_is_zero():
-    picked = select(random_scene(4, 12), Selection()).entities
+    picked = picked_from(random_scene(4, 12).entities)
     assert (picked.mask.long().diff(dim=1) <= 0).all()
     assert picked.tokens[~picked.mask].abs().sum() == 0
     assert picked.boxes[~picked.mask].abs().sum() == 0
@@ -71,19 +73,12 @@ def test_real_entities_come_first_and_padding_is_zero():
 
 def test_an_image_without_entities_selects_none():
     scene = random_scene(2, 6)
-    nothing = scene._replace(
-        entities=scene.entities._replace(mask=torch.zeros(2, 6, dtype=torch.bool))
-    )
-    assert not select(nothing, Selection()).entities.mask.any()
+    nothing = scene.entities._replace(mask=torch.zeros(2, 6, dtype=torch.bool))
+    assert not picked_from(nothing).mask.any()
 
 
 def test_one_image_alone_equals_the_same_image_in_a_batch():
     scene = random_scene(4, 16, seed=5)
-    alone = scene._replace(
-        entities=Entities(*(field[2:3] for field in scene.entities)),
-        memory=scene.memory[2:3],
-        memory_mask=scene.memory_mask[2:3],
-        sizes=scene.sizes[2:3],
-    )
-    together, single = select(scene, Selection()).entities, select(alone, Selection()).entities
+    single_image = Entities(*(field[2:3] for field in scene.entities))
+    together, single = picked_from(scene.entities), picked_from(single_image)
     assert torch.equal(together.boxes[2][together.mask[2]], single.boxes[0][single.mask[0]])
