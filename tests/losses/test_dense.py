@@ -1,6 +1,6 @@
 import torch
 
-from rmlr_lightning.losses.dense import DenseSupervision
+from rmlr_lightning.losses.dense import DenseSupervision, _pad
 
 
 def maps(batch=2):
@@ -14,23 +14,22 @@ BOXES = [
 LABELS = [torch.tensor([0, 2]), torch.tensor([1])]
 
 
-def test_assignment_gives_cells_inside_the_box_the_right_class():
+def test_cells_inside_a_box_learn_its_class():
     torch.manual_seed(0)
     dense = DenseSupervision(16, 3, cells=4)
-    logits, predicted, centres = dense._predict(maps())
-    true = torch.nn.utils.rnn.pad_sequence(BOXES, batch_first=True)
-    classes = torch.nn.utils.rnn.pad_sequence(LABELS, batch_first=True)
-    real = torch.tensor([[True, True], [True, False]])
-    goal, weight, owner = dense._assign(logits, predicted, centres, true, classes, real)
+    predictions = dense._predict(maps())
+    class_targets, box_weights, object_index = dense._assign(predictions, _pad(BOXES, LABELS))
     for image, boxes in enumerate(BOXES):
-        cells = torch.nonzero(weight[image]).flatten()
+        cells = torch.nonzero(box_weights[image]).flatten()
         assert 0 < len(cells) <= 4 * len(boxes)
         for cell in cells:
-            box = boxes[owner[image, cell]]
-            assert ((centres[cell] > box[:2]) & (centres[cell] < box[2:])).all()
-            assert goal[image, cell].argmax() == LABELS[image][owner[image, cell]]
-            assert goal[image, cell].count_nonzero() == 1
-    assert ((goal.amax(-1) > 0) == (weight > 0)).all()
+            box = boxes[object_index[image, cell]]
+            centre = predictions.centres[cell]
+            assert ((centre > box[:2]) & (centre < box[2:])).all()
+            label = LABELS[image][object_index[image, cell]]
+            assert class_targets[image, cell].argmax() == label
+            assert class_targets[image, cell].count_nonzero() == 1
+    assert ((class_targets.amax(-1) > 0) == (box_weights > 0)).all()
 
 
 def test_training_the_heads_lowers_the_loss():
@@ -48,7 +47,7 @@ def test_training_the_heads_lowers_the_loss():
 
 def test_images_without_objects_give_a_finite_loss():
     dense = DenseSupervision(16, 3)
-    nothing = [torch.zeros(0, 4), torch.zeros(0, 4)]
-    loss = dense(maps(), [BOXES[0], nothing[0]], [LABELS[0], torch.zeros(0, dtype=torch.long)])
+    no_boxes, no_labels = torch.zeros(0, 4), torch.zeros(0, dtype=torch.long)
+    loss = dense(maps(), [BOXES[0], no_boxes], [LABELS[0], no_labels])
     assert torch.isfinite(loss)
-    assert torch.isfinite(dense(maps(), nothing, [torch.zeros(0, dtype=torch.long)] * 2))
+    assert torch.isfinite(dense(maps(), [no_boxes] * 2, [no_labels] * 2))

@@ -11,6 +11,7 @@ from torchvision.ops import box_convert
 
 from rmlr_lightning.detectors.transformers import TransformersDetector
 from rmlr_lightning.detectors.weights import save_network
+from rmlr_lightning.ops.boxes import to_pixels
 from rmlr_lightning.ops.roi import to_canvas
 from rmlr_lightning.tasks.optim import ScheduledAdamW
 from rmlr_lightning.types import Batch, BoxTarget, Images
@@ -58,7 +59,7 @@ class DetectionTask(LightningModule):
         for target in targets:
             classes = self.coco_to_class[target.labels]
             keep = (classes >= 0) & ~target.crowd
-            boxes = target.boxes[keep] / _xyxy_scale(target)
+            boxes = target.boxes[keep] / to_pixels(target.size)
             labels.append(
                 {"class_labels": classes[keep], "boxes": box_convert(boxes, "xyxy", "cxcywh")}
             )
@@ -95,7 +96,7 @@ class DetectionTask(LightningModule):
         for image, target in enumerate(batch.boxes):
             detections.append(
                 {
-                    "boxes": entities.boxes[image] * _xyxy_scale(target),
+                    "boxes": entities.boxes[image] * to_pixels(target.size),
                     "scores": entities.scores[image],
                     "labels": entities.labels[image],
                 }
@@ -158,8 +159,3 @@ class DetectionTask(LightningModule):
             "std": detector.std.flatten().tolist(),
         }
         save_network(detector.network, path, interpretation | metadata)
-
-
-def _xyxy_scale(target: BoxTarget) -> Tensor:
-    """(width, height, width, height): factors from relative boxes to pixels of the file."""
-    return target.size.flip(0).repeat(2)
