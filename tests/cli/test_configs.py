@@ -118,7 +118,7 @@ def test_every_experiment_runs(experiment, rmlr_train, tmp_path_factory):
     overrides = []
     if experiment in OF_THE_HUB:
         overrides = [
-            f"text.teacher.name={write_bert(tmp_path_factory.mktemp('bert'))}",
+            f"text.encoder.name={write_bert(tmp_path_factory.mktemp('bert'))}",
             *OF_THE_HUB[experiment],
         ]
     out = rmlr_train(f"experiment={experiment}", *overrides, "debug=fast")

@@ -7,8 +7,9 @@ import torch
 from tokenizers import BertWordPieceTokenizer
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
-# "riding" and "bicycle" are whole; "straddling", "umbrella" and most others fall into pieces of one to three letters
-WHOLE = "a photo of person riding bicycle , bi ##cy strad ##dling um ##bre ##lla".split()
+# "riding" and "bicycle" are single tokens; "straddling", "umbrella" and most other words are split
+# into tokens of one to three letters
+WHOLE_WORDS = "a photo of person riding bicycle , bi ##cy strad ##dling um ##bre ##lla".split()
 LETTERS = [chr(code) for code in range(ord("a"), ord("z") + 1)]
 TOKENS = [
     "[PAD]",
@@ -16,7 +17,7 @@ TOKENS = [
     "[CLS]",
     "[SEP]",
     "[MASK]",
-    *WHOLE,
+    *WHOLE_WORDS,
     *LETTERS[1:],
     *(f"##{letter}" for letter in LETTERS),
 ]
@@ -45,3 +46,9 @@ def write_bert(folder: Path, seed: int = 0) -> Path:
 @pytest.fixture(scope="session")
 def bert(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(write_bert(tmp_path_factory.mktemp("bert")))
+
+
+def centred_cosines(sentences: torch.Tensor) -> torch.Tensor:
+    """Cosines between all sentences ("T E" to "T T") after their mean is taken away."""
+    centred = torch.nn.functional.normalize(sentences - sentences.mean(0), dim=-1)
+    return centred @ centred.T

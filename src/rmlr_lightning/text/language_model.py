@@ -1,7 +1,11 @@
-"""A text encoder of transformers, frozen, with a fast tokenizer. The only file here that imports transformers."""
+"""A frozen text encoder of transformers, with a fast tokenizer.
+
+No other file of text/ imports transformers, so that a bank on disk is read without it.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -13,92 +17,127 @@ from transformers.utils import logging
 from rmlr_lightning.errors import UserError
 
 
+class HiddenStates(NamedTuple):
+    """Output of the language model for a batch of texts; L tokens, padded."""
+
+    states: Float[Tensor, "B L E"]  # last hidden states
+    mask: Bool[Tensor, "B L"]
+    offsets: Int[Tensor, "B L 2"]  # (start, end) of each token in characters
+    pooled: Float[Tensor, "B E"] | None  # the model's own sentence embedding, if it has one
+
+
 class LanguageModel:
-    """Texts to hidden states."""
+    """Texts to hidden states.
+
+    Args:
+        name: for messages.
+        model: any text model of transformers. Of an encoder-decoder only the encoder is used.
+        tokenizer: a fast one, because it must report character offsets.
+    """
 
     def __init__(self, name: str, model: nn.Module, tokenizer) -> None:
-        self.name, self.tokenizer = name, tokenizer
-        self.projection = getattr(model, "text_projection", None)  # CLIP and its kin
-        encoder = (
-            model.get_encoder() if getattr(model.config, "is_encoder_decoder", False) else model
-        )
-        self.encoder = getattr(encoder, "text_model", encoder).eval().requires_grad_(False)
+        self.name = name
+        self.tokenizer = tokenizer
+        self.projection = getattr(model, "text_projection", None)  # of CLIP and similar models
+        if getattr(model.config, "is_encoder_decoder", False):
+            model = model.get_encoder()
+        self.encoder = getattr(model, "text_model", model).eval().requires_grad_(False)
 
-    def __call__(
-        self, texts: list[str]
-    ) -> tuple[
-        Float[Tensor, "B L E"],
-        Bool[Tensor, "B L"],
-        Int[Tensor, "B L 2"],
-        Float[Tensor, "B E"] | None,
-    ]:
-        """Last hidden states, their mask, the characters of each token, and what the model pools by itself."""
+    def __call__(self, texts: list[str]) -> HiddenStates:
+        """Encode the texts as one batch.
+
+        Raises:
+            UserError: a text has more tokens than the model accepts.
+        """
+        tokens = self.tokenizer(
+            texts, padding=True, return_offsets_mapping=True, return_tensors="pt"
+        )
+        offsets = tokens.pop("offset_mapping")
+        mask = tokens["attention_mask"]
+
+        # Tokenizers without a limit of their own report a huge number.
         limit = min(
             self.tokenizer.model_max_length,
             getattr(self.encoder.config, "max_position_embeddings", 10**9),
         )
-        tokens = self.tokenizer(
-            texts, padding=True, return_offsets_mapping=True, return_tensors="pt"
-        )
-        offsets, mask = tokens.pop("offset_mapping"), tokens["attention_mask"]
         if mask.shape[1] > limit:
-            longest = max(texts, key=len)
             raise UserError(
-                f"{self.name} reads at most {limit} tokens; shorten the text template of {longest!r}"
+                f"{self.name} reads at most {limit} tokens; "
+                f"shorten the text template of {max(texts, key=len)!r}"
             )
+
         out = self.encoder(**tokens)
-        return (
-            out.last_hidden_state.float(),
-            mask.bool(),
-            offsets,
-            getattr(out, "pooler_output", None),
+        return HiddenStates(
+            states=out.last_hidden_state.float(),
+            mask=mask.bool(),
+            offsets=offsets,
+            pooled=getattr(out, "pooler_output", None),
         )
 
-    def first(self, states: Float[Tensor, "B L E"]) -> Float[Tensor, "B E"]:
-        """The state of the first token."""
+    def first_states(self, states: Float[Tensor, "B L E"]) -> Float[Tensor, "B E"]:
+        """The hidden state of the first token of each text.
+
+        Raises:
+            UserError: the model is of CLIP's kind, whose causal attention hides the text from the
+                first token.
+        """
         if self.projection is not None:
             raise UserError(
-                f"{self.name}: its first token sees no text; take text.teacher.pooling=pooled"
+                f"{self.name}: its first token does not attend to the text; "
+                "set text.encoder.pooling=pooled"
             )
         return states[:, 0]
 
-    def pooled(
-        self, pooled: Float[Tensor, "B E"] | None, states: Float[Tensor, "B L E"]
+    def pooled_and_projected(
+        self, hidden: HiddenStates
     ) -> tuple[Float[Tensor, "B F"], Float[Tensor, "B L F"]]:
-        """The model's own sentence vectors, and the states in the same space."""
-        if pooled is None:
-            raise UserError(f"{self.name} pools nothing by itself; take text.teacher.pooling=mean")
+        """The model's own sentence embeddings, and the hidden states in the same space.
+
+        Raises:
+            UserError: the model has no sentence embedding of its own.
+        """
+        if hidden.pooled is None:
+            raise UserError(
+                f"{self.name} has no pooled sentence embedding; set text.encoder.pooling=mean"
+            )
         if self.projection is None:
-            return pooled.float(), states
-        return self.projection(pooled).float(), self.projection(states)
+            return hidden.pooled.float(), hidden.states
+        return self.projection(hidden.pooled).float(), self.projection(hidden.states)
 
 
 @contextmanager
 def _no_progress_bars() -> Iterator[None]:
-    """A model of this size loads in a second; its bar would only be in the way."""
-    shown = logging.is_progress_bar_enabled()
+    """A model of this size loads in a second, so its progress bar only clutters the output."""
+    enabled = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
         yield
     finally:
-        if shown:
+        if enabled:
             logging.enable_progress_bar()
 
 
-def load(name: str, revision: str | None) -> LanguageModel:
-    """From a local folder or the hub."""
+def load_language_model(name: str, revision: str | None) -> LanguageModel:
+    """Load from a local folder or the hub.
+
+    Raises:
+        UserError: there is no such model, or its tokenizer is not a fast one.
+    """
     try:
         with _no_progress_bars():
             tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, use_fast=True)
             model = AutoModel.from_pretrained(name, revision=revision, dtype=torch.float32)
     except (OSError, ValueError, ImportError, SafetensorError) as error:
+        # transformers writes paragraphs; the first sentence is enough for one line.
         reason = " ".join(str(error).split()).split(". ")[0][:160]
         raise UserError(
-            f"language model {name!r}: neither a folder nor to be had from the hub ({reason}); "
-            "set text.teacher.name=FOLDER or take text=minilm"
+            f"language model {name!r}: neither a folder nor found on the hub ({reason}); "
+            "set text.encoder.name=FOLDER or text=minilm"
         ) from error
+
     if not getattr(tokenizer, "is_fast", False):
         raise UserError(
-            f"language model {name!r} has no fast tokenizer, which aligns tokens to words; choose another"
+            f"language model {name!r} has no fast tokenizer, which is needed to align tokens with "
+            "words; choose another"
         )
     return LanguageModel(name, model, tokenizer)

@@ -1,12 +1,11 @@
-"""How English says it: nouns with their articles, and verbs with their prepositions. Base forms; gerunds are made.
+"""Nouns with their articles, and verbs with their prepositions, for `prompts.plain_phrase`.
 
-Only what a rule cannot know is listed. Where HICO-DET's class name leaves open what is meant ("jump boat", "stick
-fork"), the phrase is our reading.
+Verbs are in their base form; gerunds are made by rule. Only what a rule cannot know is listed.
+Where a class name of HICO-DET is ambiguous ("jump boat", "stick fork"), the phrase is our reading.
 """
 
-NOUNS: dict[
-    str, str
-] = {  # the article follows the first letter unless a whole noun phrase is given here
+# Noun phrases in which the article does not follow from the first letter
+NOUN_PHRASES: dict[str, str] = {
     "person": "another person",
     "umbrella": "an umbrella",
     "skis": "a pair of skis",
@@ -17,9 +16,11 @@ NOUNS: dict[
     "remote": "a remote control",
     "hair drier": "a hair dryer",
 }
-PLURALS = ("skis", "scissors", "person")  # spoken of as "them"
+# Objects whose pronoun is "them"
+PLURALS = ("skis", "scissors", "person")
 
-VERBS: dict[str, str] = {  # what differs from "VERB an OBJECT" and "VERB PARTICLE an OBJECT"
+# Verb phrases that are neither "VERB an OBJECT" nor "VERB PARTICLE an OBJECT"
+VERB_PHRASES: dict[str, str] = {
     "no_interaction": "and {object}, without any interaction",
     "blow": "blow out the candles on {object}",
     "brush_with": "brush their teeth with {object}",
@@ -53,9 +54,8 @@ VERBS: dict[str, str] = {  # what differs from "VERB an OBJECT" and "VERB PARTIC
     "point instr": "point at {object}",
 }
 
-WHOLE: dict[
-    tuple[str, str], str
-] = {  # one verb with one object; V-COCO's roles follow the verb of the same name
+# Phrases of one verb with one object; V-COCO's roles use those of the verb of the same name
+VERB_OBJECT_PHRASES: dict[tuple[str, str], str] = {
     ("cook", "carrot"): "cook carrots",
     ("eat", "cake"): "eat cake",
     ("eat", "pizza"): "eat pizza",
@@ -84,8 +84,9 @@ WHOLE: dict[
     ("watch", "tv"): "watch TV",
 }
 
-# Words without a meaning of their own; all others of an interaction are content
+# Words without a meaning of their own; all other words of an interaction are content
 FUNCTION_WORDS = frozenset("a an the any and of pair another their something".split())
 CLAUSE_FUNCTION_WORDS = FUNCTION_WORDS | frozenset(
-    "it its them one both is or to at from by as in on for with while that into all own other each through".split()
+    "it its them one both is or to at from by as in on for with while that into all own other each "
+    "through".split()
 )

@@ -1,11 +1,12 @@
-"""How an interaction looks: one clause a verb, with body part, contact and instrument. Written by us ("our reading").
+"""The appearance of an interaction: one clause per verb, with body part, contact and instrument.
 
-"{it}" is the object: "them" where English has a plural for it.
+The clauses are our own ("our reading"). "{it}" stands for the object; it becomes "them" for objects
+with a plural name.
 """
 
 from rmlr_lightning.text.lexicon import PLURALS
 
-CLAUSES: dict[str, str] = {
+VERB_CLAUSES: dict[str, str] = {
     "adjust": "with the fingers of both hands moving {it} into place",
     "assemble": "with both hands putting the parts together",
     "block": "with an arm or leg stretched out in the way",
@@ -125,7 +126,8 @@ CLAUSES: dict[str, str] = {
     "zip": "with the fingers pulling the zipper along {it}",
 }
 
-SAME_AS: dict[str, str] = {  # V-COCO's action-roles that look like one of HICO-DET's verbs
+# V-COCO's actions with a role -> the verb of HICO-DET that looks the same
+HICODET_VERBS: dict[str, str] = {
     "hold obj": "hold",
     "sit instr": "sit_on",
     "ride instr": "ride",
@@ -144,7 +146,7 @@ SAME_AS: dict[str, str] = {  # V-COCO's action-roles that look like one of HICO-
     "kick obj": "kick",
     "read obj": "read",
 }
-CLAUSES |= {
+VERB_CLAUSES |= {
     "look obj": "with the face and the eyes turned towards {it}",
     "hit instr": "with both hands around the handle swinging {it}",
     "eat instr": "bringing food to the open mouth with {it}",
@@ -155,27 +157,25 @@ CLAUSES |= {
     "point instr": "with a straight arm and one finger aimed at {it}",
 }
 
+# Objects with a common clause
 BOARDS = ("skateboard", "skis", "snowboard", "surfboard")
 INSIDE = ("airplane", "boat", "bus", "car", "train", "truck")
-CLAUSES_OF: dict[tuple[str, str], str] = {
+VERB_OBJECT_CLAUSES: dict[tuple[str, str], str] = {
     **{("ride", board): "standing on {it} with bent knees and spread arms" for board in BOARDS},
     **{("ride", vehicle): "sitting inside {it} as it moves" for vehicle in INSIDE},
     **{
         ("sit_on", vehicle): "on a seat inside {it} with the knees bent"
         for vehicle in ("airplane", "bus", "train")
     },
-    (
-        "ride",
-        "bicycle",
-    ): "sitting astride {it} with both hands on the handlebars and the feet on the pedals",
-    (
-        "ride",
-        "motorcycle",
-    ): "sitting astride {it} with both hands on the handlebars and the feet on the pegs",
-    (
-        "ride",
-        "horse",
-    ): "sitting astride {it} with the reins in the hands and the feet in the stirrups",
+    ("ride", "bicycle"): (
+        "sitting astride {it} with both hands on the handlebars and the feet on the pedals"
+    ),
+    ("ride", "motorcycle"): (
+        "sitting astride {it} with both hands on the handlebars and the feet on the pegs"
+    ),
+    ("ride", "horse"): (
+        "sitting astride {it} with the reins in the hands and the feet in the stirrups"
+    ),
     ("control", "tv"): "with a remote in the hand pointed at {it}",
     ("fly", "airplane"): "sitting in the cockpit with both hands on the controls",
     ("hold", "person"): "with an arm or a hand around {it}",
@@ -197,8 +197,10 @@ CLAUSES_OF: dict[tuple[str, str], str] = {
 }
 
 
-def clause(verb: str, obj: str) -> str | None:
-    """How it looks, or None where we have nothing to say about the verb."""
-    kin = SAME_AS.get(verb, verb)
-    found = CLAUSES_OF.get((kin, obj)) or CLAUSES.get(kin)
-    return found and found.replace("{it}", "them" if obj in PLURALS else "it")
+def detail_clause(verb: str, obj: str) -> str | None:
+    """The clause of a verb with an object; None for a verb without one."""
+    verb = HICODET_VERBS.get(verb, verb)
+    clause = VERB_OBJECT_CLAUSES.get((verb, obj)) or VERB_CLAUSES.get(verb)
+    if clause is None:
+        return None
+    return clause.replace("{it}", "them" if obj in PLURALS else "it")
