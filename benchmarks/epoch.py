@@ -35,10 +35,10 @@ from rich.console import Console
 from rich.table import Table
 from setting import PICTURE, best, composed, cpu_seconds, machine, parser, report
 
-from rmlr_lightning.cache.open import read_from
 from rmlr_lightning.cli.train import task_of
 from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.runs.config import quiet
+from rmlr_lightning.runs.features import open_features
 from rmlr_lightning.tasks.hoi import HOITask
 
 ROWS = {
@@ -100,9 +100,9 @@ class Row:
         datamodule.prepare_data()
         self.task: HOITask = task_of(cfg, datamodule)
         self.extraction = cpu_seconds(
-            lambda: read_from(cfg.features, datamodule, self.task.model, ["train", "test"])
+            lambda: open_features(cfg.features, datamodule, self.task.model, ["train", "test"])
         )
-        unlike, pixels = self.reading("auto", False), self.reading("pixels", True)
+        unlike, pixels = self.reading("auto", False), self.reading("online", True)
         self.data = {"cached": datamodule, "unlike": unlike, "pixels": pixels}
 
     def configuration(self, source: str, alike: bool) -> DictConfig:
@@ -110,7 +110,7 @@ class Row:
             [
                 *self.options,
                 "features=auto",
-                f"features.kind={source}",
+                f"features.mode={source}",
                 f"++data.group_by_size={alike}",
             ],
             self.folder,
@@ -123,7 +123,7 @@ class Row:
     def reading(self, source: str, alike: bool) -> DataModule:
         cfg = self.configuration(source, alike)
         datamodule = instantiate(cfg.data)
-        read_from(cfg.features, datamodule, self.task.model, ["train", "test"])
+        open_features(cfg.features, datamodule, self.task.model, ["train", "test"])
         return datamodule
 
     def epoch(self, what: str, how: str) -> dict[str, float]:
@@ -137,7 +137,7 @@ class Row:
             "enable_model_summary": False,
         }
         options |= {"enable_checkpointing": False, "limit_val_batches": 0}
-        trainer: Trainer = instantiate(self.configuration("pixels", True).trainer, **options)
+        trainer: Trainer = instantiate(self.configuration("online", True).trainer, **options)
         if what == "training":
             trainer.fit(self.task, self.data[how])
         else:

@@ -28,6 +28,7 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from rmlr_lightning.cache.options import CacheOptions
+from rmlr_lightning.cache.pack import pack
 from rmlr_lightning.cache.shard import encode
 from rmlr_lightning.types import Entities, Scene
 
@@ -38,7 +39,7 @@ DETECTORS = {  # queries, width, memory cells
     "DETR R50, 800 x 1066": (100, WIDTH, MEMORY),
 }
 STORED = {
-    "fp32": CacheOptions("fp32"),
+    "fp32": CacheOptions(dtype="fp32"),
     "fp16 (default)": CacheOptions(),
     "fp16, memory=[3,4]": CacheOptions(memory=(3, 4)),
     "fp16, memory=[3,4] entities=28": CacheOptions(memory=(3, 4), entities=28),
@@ -112,7 +113,7 @@ def stored() -> dict[str, dict[str, float]]:
         memory, mask = torch.randn(1, width, *cells), torch.ones(1, *cells, dtype=torch.bool)
         scene = Scene(entities, memory, mask, torch.tensor([[480, 640]]))
         for option, storage in STORED.items():
-            packed = storage.pack(scene)
+            packed = pack(scene, storage)
             single = Scene(Entities(*(f[0] for f in packed.entities)), *(f[0] for f in packed[1:]))
             names = [f"HICO_train2015_{number:08d}.jpg" for number in range(128)]
             found.setdefault(name, {})[option] = len(encode([single] * 128, names)) / 128

@@ -1,8 +1,8 @@
-"""What notebooks start from: trained runs and their test split, at full size or small.
+"""Trained runs and their data for notebooks, at full size or small.
 
-RMLR_NOTEBOOKS=small draws a tiny world in a temporary folder and trains for a few steps: it shows that a notebook runs,
-its figures mean nothing. Else finished runs of `make ablation` are read from RMLR_RUNS (multirun/ablation), the data
-from RMLR_DATA (data).
+Full size: finished runs of `make ablation` from RMLR_RUNS (multirun/ablation), data from RMLR_DATA
+(data). RMLR_NOTEBOOKS=small renders a tiny data set in a temporary folder and trains for a few
+steps: it shows that a notebook runs, its numbers mean nothing.
 """
 
 import atexit
@@ -26,100 +26,111 @@ from typing import NamedTuple
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from torch import nn
 from torch.utils.data import Dataset
 
-from rmlr_lightning.cache.open import read_from
 from rmlr_lightning.cli.train import train
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import write_atomic
 from rmlr_lightning.losses.alignment import Alignment
 from rmlr_lightning.models.checkpoint import read_checkpoint
 from rmlr_lightning.report.runs import find_runs
-from rmlr_lightning.runs.config import conf_dir, quiet
-from rmlr_lightning.runs.restore import restore
+from rmlr_lightning.runs.config import conf_dir
+from rmlr_lightning.runs.features import open_features
+from rmlr_lightning.runs.library_messages import silence_library_messages
+from rmlr_lightning.runs.load_task import load_task
 from rmlr_lightning.tasks.hoi import HOITask
 
 SMALL = os.environ.get("RMLR_NOTEBOOKS") == "small"
-TINY = ("data.prepare.config.train=40", "+data.prepare.config.val=6", "+data.prepare.config.test=60",
-        "data.prepare.workers=1", "data.num_workers=0", "features.views=1", "trainer.max_steps=6",
-        "trainer.accelerator=cpu", "++trainer.enable_progress_bar=false", "++trainer.enable_model_summary=false",
-        "callbacks.progress=null", "callbacks.curves=null", "callbacks.panel=null", "callbacks.learning_rate=null",
-        "logger.csv=null")  # fmt: skip
+TINY = (
+    "data.prepare.config.train=40",
+    "+data.prepare.config.val=6",
+    "+data.prepare.config.test=60",
+    "data.prepare.workers=1",
+    "data.num_workers=0",
+    "features.views=1",
+    "trainer.max_steps=6",
+    "trainer.accelerator=cpu",
+    "++trainer.enable_progress_bar=false",
+    "++trainer.enable_model_summary=false",
+    "callbacks.progress=null",
+    "callbacks.curves=null",
+    "callbacks.panel=null",
+    "callbacks.learning_rate=null",
+    "logger.csv=null",
+)
 
 
 class Trained(NamedTuple):
-    """A run's best model, in evaluation mode, and the alignments it learned with."""
+    """A run's best model, in evaluation mode, and the alignments that it was trained with."""
 
     task: HOITask
-    alignments: dict[
-        str, Alignment
-    ]  # such as "sentence_ire"; empty where it learned without language
+    alignments: dict[str, Alignment]  # such as "sentence_ire"; empty without language
     config: DictConfig
 
 
-def checkpoints(rows: Sequence[str], seeds: int | None = None) -> dict[str, dict[int, Path]]:
-    """Best checkpoints by row and seed; with `seeds`, of so many seeds at most.
+def checkpoints(rows: Sequence[str], max_seeds: int | None = None) -> dict[str, dict[int, Path]]:
+    """Best checkpoints by row and seed, of the seeds that all rows have.
 
     Raises:
-        UserError: a row has no finished run.
+        UserError: a row has no finished run, or the rows have no common seed.
     """
-    quiet()
+    silence_library_messages()
     if SMALL:
         return {row: {seed: _tiny_run(row, seed) for seed in range(2)} for row in rows}
+
     folder = Path(os.environ.get("RMLR_RUNS", _root() / "multirun" / "ablation"))
-    wanted = f"{folder}: no finished run of"
+    problem = f"{folder}: no finished run of"
     advice = "`make ablation` trains them; RMLR_RUNS names another folder"
     try:
         runs = find_runs([folder], "test/map_full").runs
     except UserError as error:
-        raise UserError(f"{wanted} {', '.join(rows)}; {advice}") from error
-    found = {
-        row: {
-            run.seed: best
-            for run in runs
-            if run.row == row and (best := _best(run.folder)).is_file()
-        }
-        for row in rows
-    }
+        raise UserError(f"{problem} {', '.join(rows)}; {advice}") from error
+
+    found: dict[str, dict[int, Path]] = {row: {} for row in rows}
+    for run in runs:
+        best = _best(run.folder)
+        if run.row in found and best.is_file():
+            found[run.row][run.seed] = best
     absent = [row for row, by_seed in found.items() if not by_seed]
     if absent:
-        raise UserError(f"{wanted} {', '.join(absent)}; {advice}")
-    common = sorted(set.intersection(*(set(by_seed) for by_seed in found.values())))[:seeds]
+        raise UserError(f"{problem} {', '.join(absent)}; {advice}")
+
+    common = set.intersection(*(set(by_seed) for by_seed in found.values()))
     if not common:
-        raise UserError(f"{wanted} {', '.join(rows)} with a seed that all have; {advice}")
-    return {row: {seed: by_seed[seed] for seed in common} for row, by_seed in found.items()}
+        raise UserError(f"{problem} {', '.join(rows)} with a common seed; {advice}")
+    seeds = sorted(common)[:max_seeds]
+    return {row: {seed: by_seed[seed] for seed in seeds} for row, by_seed in found.items()}
 
 
-def trained(checkpoint: Path) -> Trained:
-    """A checkpoint with what evaluation alone does without: the alignments' projections and the phrases."""
-    task, config = restore(checkpoint, paths=_paths())
+def load_run(checkpoint: Path) -> Trained:
+    """The model of a checkpoint, and what evaluation does not load: its trained alignments."""
+    task, config = load_task(checkpoint, paths=_paths())
+    alignments: dict[str, Alignment] = {}
+    if config.get("text") is None:
+        return Trained(task, alignments, config)
+
     state = read_checkpoint(checkpoint)["state_dict"]
-    alignments = {}
-    if config.get("text") is not None:
-        source = instantiate(config.text)
-        bank = cache(partial(source, task.vocabulary))
-        for name, part in (config.get("loss") or {}).items():
-            if part is None or not any(key.startswith(f"losses.{name}.project.") for key in state):
-                continue
-            made = instantiate(part)
-            loss: nn.Module = made(dim=task.model.ire.dim, vocabulary=task.vocabulary, bank=bank)
-            if isinstance(loss, Alignment):
-                start = f"losses.{name}."
-                loss.load_state_dict(
-                    {
-                        key.removeprefix(start): v
-                        for key, v in state.items()
-                        if key.startswith(start)
-                    }
-                )
-                loss.most = 10_000  # all pairs, not a training step's share
-                alignments[name] = loss.eval()
+    bank = cache(partial(instantiate(config.text), task.vocabulary))
+    for name, loss_config in (config.get("loss") or {}).items():
+        prefix = f"losses.{name}."
+        weights = {
+            key.removeprefix(prefix): value
+            for key, value in state.items()
+            if key.startswith(prefix)
+        }
+        if not any(key.startswith("project.") for key in weights):
+            continue
+        loss = instantiate(loss_config)(
+            dim=task.model.ire.dim, vocabulary=task.vocabulary, bank=bank
+        )
+        if isinstance(loss, Alignment):
+            loss.load_state_dict(weights)
+            alignments[name] = loss.eval()
     return Trained(task, alignments, config)
 
 
 def split_of(run: Trained, split: str = "test", pixels: bool = False) -> Dataset:
-    """The run's data, not augmented: cached Scenes, made where they are missing, or with `pixels` the pictures."""
+    """The run's data without augmentation: cached Scenes, or with `pixels` the images."""
     config = OmegaConf.merge(
         run.config, {"data": {"train": {"augment": None}}, "features": {"views": 1}}
     )
@@ -127,39 +138,55 @@ def split_of(run: Trained, split: str = "test", pixels: bool = False) -> Dataset
     with _silent():
         datamodule.prepare_data()
         if not pixels:
-            read_from(config.features, datamodule, run.task.model, [split])
+            open_features(config.features, datamodule, run.task.model, [split])
     return datamodule.dataset(split)
 
 
-def kept(
+def measured_once(
     name: str,
     checkpoint: Path,
     code: Sequence[ModuleType],
-    make: Callable[[Path], dict[str, float]],
-    *options,
-):
-    """`make(checkpoint)`, measured once: figures are kept in RMLR_DATA/analysis.
+    measure: Callable[[Path], dict[str, float]],
+    *options: object,
+) -> dict[str, float]:
+    """`measure(checkpoint)`, kept on disk in RMLR_DATA/analysis.
 
     Args:
-        name: of what is measured.
-        code: modules that measure; a change in them, in the checkpoint or in `options` measures anew.
-        options: whatever else decides the figures, JSON-able.
+        name: of the measurement.
+        checkpoint: its content is part of the key.
+        code: modules that measure; their source is part of the key.
+        measure: returns values by name.
+        options: other things that determine the values, as JSON values; part of the key.
     """
-    decides = [checkpoint.read_bytes(), *(inspect.getsource(module).encode() for module in code)]
-    digest = hashlib.sha256(
-        json.dumps(options).encode() + b"".join(hashlib.sha256(d).digest() for d in decides)
-    )
+    parts = [checkpoint.read_bytes(), *(inspect.getsource(module).encode() for module in code)]
+    digest = hashlib.sha256(json.dumps(options).encode())
+    for part in parts:
+        digest.update(hashlib.sha256(part).digest())
     file = Path(_paths()["data"], "analysis", f"{name}-{digest.hexdigest()[:16]}.json")
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(file, json.dumps(make(checkpoint)).encode())
+        write_atomic(file, json.dumps(measure(checkpoint)).encode())
     return json.loads(file.read_text(encoding="utf-8"))
+
+
+@cache
+def scratch() -> Path:
+    """A temporary folder for tiny data and runs, removed at exit."""
+    folder = Path(tempfile.mkdtemp(prefix="rmlr-notebook-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def figure_path(name: str) -> Path:
+    """Where a figure is written: docs/pictures at full size, a temporary folder when small."""
+    folder = scratch() if SMALL else _root() / "docs" / "pictures"
+    return folder / name
 
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """Without the lines of preparation and training; what rich says in a notebook does not go through stdout."""
-    if "IPython" in sys.modules:
+    """Without the printed lines of preparation and training."""
+    if "IPython" in sys.modules:  # in a notebook rich does not write to stdout
         from IPython.utils.capture import capture_output
 
         with capture_output(stderr=False):
@@ -170,15 +197,8 @@ def _silent() -> Iterator[None]:
 
 
 @cache
-def scratch() -> Path:
-    """A folder for tiny worlds and runs, gone when the notebook ends."""
-    folder = Path(tempfile.mkdtemp(prefix="rmlr-notebook-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
-@cache
 def _tiny_run(row: str, seed: int) -> Path:
+    """The best checkpoint of a run of a few steps."""
     output = scratch() / "runs" / f"{row}-{seed}"
     output.mkdir(parents=True)
     overrides = [
@@ -187,10 +207,11 @@ def _tiny_run(row: str, seed: int) -> Path:
         f"paths.data='{scratch()}'",
         f"paths.output='{output}'",
         *TINY,
+        "test=false",
     ]
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with initialize_config_dir(conf_dir(), version_base="1.3"):
-        config = compose("train", [*overrides, "test=false"])
+        config = compose("train", overrides)
     with _silent(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         train(config)
@@ -208,9 +229,3 @@ def _root() -> Path:
 def _paths() -> dict[str, str]:
     data = str(scratch()) if SMALL else os.environ.get("RMLR_DATA", str(_root() / "data"))
     return {"data": data, "output": str(scratch())}
-
-
-def picture_path(name: str) -> Path:
-    """Where a figure is kept: docs/pictures at full size, nowhere that lasts when small."""
-    folder = scratch() if SMALL else _root() / "docs" / "pictures"
-    return folder / name

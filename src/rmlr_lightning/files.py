@@ -1,33 +1,138 @@
-"""Writing a file entirely or not at all."""
+"""Files that are written completely or not at all, and the hash that identifies a file."""
 
+import errno
+import hashlib
 import os
-import tempfile
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from rmlr_lightning.errors import UserError
 
+PARTIAL, LOCK = ".part", ".lock"
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+OWN_FOLDER = "choose a folder that exists and is yours"
 
-def write_atomic(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write next to the path and rename: nobody ever sees half a file.
+
+def sha256_file(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file's content, 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_atomic(path: str | os.PathLike[str], content: bytes, way_out: str = OWN_FOLDER) -> None:
+    """Write a file beside the path and rename it, so that no reader ever finds half a file.
+
+    Args:
+        way_out: what the user can do about an error; ends the message.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: the file cannot be written. What was at `path` before is unchanged.
     """
     path = Path(path)
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".partial")
+    with _user_errors(path, way_out):
+        _write_and_rename(path.with_name(f".{secrets.token_hex(8)}{PARTIAL}"), path, content)
+
+
+def write_once(
+    path: Path, make_content: Callable[[], bytes], wait: bool = True, way_out: str = OWN_FOLDER
+) -> bool:
+    """Make a file unless it exists, in one process only, whatever other processes do.
+
+    The writer holds a lock (PATH.lock) and writes to PATH.part. The operating system releases the
+    lock when the writer dies, and the next writer overwrites what it left. Folders are made.
+
+    Args:
+        make_content: called by the writer only.
+        wait: whether to wait while another process writes the file. If that process fails or dies,
+            this one writes the file.
+        way_out: see `write_atomic`.
+
+    Returns:
+        True if the file exists now; False if another process was writing it and `wait` is False.
+
+    Raises:
+        UserError: the file cannot be written; there is no half-written file then.
+    """
+    if path.exists():
+        return True
+    lock = FileLock(_beside(path, LOCK))
+    with _user_errors(path, way_out):
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            umask = os.umask(0)
-            os.umask(umask)
-            os.chmod(name, 0o666 & ~umask)  # mkstemp makes it private
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(
-            f"{path}: cannot be written ({reason}); choose a folder that exists and is yours"
-        ) from None
+            lock.acquire(timeout=-1 if wait else 0)
+        except Timeout:
+            return False
+
+    try:
+        if not path.exists():  # else another process made it while this one waited
+            content = make_content()
+            with _user_errors(path, way_out):
+                _write_and_rename(_beside(path, PARTIAL), path, content)
+    finally:
+        _release(lock, path)
+    return True
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove locks and partial files that killed writers left beside finished files.
+
+    Those of a file that does not exist stay: its next writer reuses them.
+    """
+    for leftover in sorted([*folder.glob(f"*{PARTIAL}"), *folder.glob(f"*{LOCK}")]):
+        path = leftover.with_suffix("")
+        if not path.exists():
+            continue
+        lock = FileLock(_beside(path, LOCK))
+        with suppress(Timeout):  # held by a living writer
+            lock.acquire(timeout=0)
+            _beside(path, PARTIAL).unlink(missing_ok=True)
+            _release(lock, path)
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _release(lock: FileLock, path: Path) -> None:
+    # A process that waits may lock the removed file while a third one locks a new file of that
+    # name. That does no harm if the path exists, because then neither of them writes. If it does
+    # not exist, the lock file must stay.
+    if path.exists():
+        with suppress(OSError):  # Windows removes it in release(), and refuses to before
+            Path(lock.lock_file).unlink()
+    lock.release()
+
+
+def _write_and_rename(partial: Path, path: Path, content: bytes) -> None:
+    try:
+        with open(partial, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    if os.name != "nt":  # Windows cannot open folders, and stores renames without being asked to
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+@contextmanager
+def _user_errors(path: Path, way_out: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:  # a ValueError: a path with a null byte
+        if getattr(error, "errno", None) in DISK_FULL:
+            message = f"{path}: the disk is full; make room or {way_out}"
+        else:
+            reason = getattr(error, "strerror", None) or error
+            message = f"{path}: cannot be written ({reason}); {way_out}"
+        raise UserError(message) from error

@@ -56,8 +56,8 @@ def folders_of(uncached: HOIDataset, views: int = 1) -> list[SceneStore]:
     names = [target.file_name for target in uncached.targets]
     folders = []
     for number in range(views):
-        facts = {"storage": CacheOptions(dtype="fp32").facts()}
-        folders.append(SceneStore(uncached.images / "scenes", facts, view_of(number), names, 4))
+        options = CacheOptions(path=uncached.images / "features", dtype="fp32", shard=4)
+        folders.append(SceneStore({}, options, view_of(number), names))
         folders[-1].write(
             lambda images, number=number: [scene_of(index, number) for index in images]
         )

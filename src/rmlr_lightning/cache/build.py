@@ -1,90 +1,96 @@
-"""Making scene caches: which folders belong to a data set, and the loop that asks the detector."""
+"""Makes stores: which stores a data set has, whether the disk has room, and writing them."""
 
 import os
 import shutil
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import nn
 
+from rmlr_lightning.cache.detect import detect
 from rmlr_lightning.cache.fingerprint import fingerprint
 from rmlr_lightning.cache.options import CacheOptions
+from rmlr_lightning.cache.pack import stored_bytes
 from rmlr_lightning.cache.store import SceneStore
-from rmlr_lightning.cache.views import View, view_of
-from rmlr_lightning.data.collate import collate_images, single_scenes
+from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.data.hoi_dataset import HOIDataset
-from rmlr_lightning.detectors.base import Detector
+from rmlr_lightning.data.views import view_of
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.runs.device import device_of
-from rmlr_lightning.types import Entities, Images, Scene
+from rmlr_lightning.types import Scene
 
-COMMON_PICTURE = (480, 640)  # where an annotation file does not say how large its pictures are
+COMMON_SIZE = (480, 640)  # assumed of images whose annotation file holds no sizes
+BAR = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 
 
-class Work(NamedTuple):
-    """Shards to make: a cache, and the data set whose pictures it covers."""
+class StoreJob(NamedTuple):
+    """A store, and the data set whose images it covers."""
 
     split: str
     data: HOIDataset
-    folder: SceneStore
+    store: SceneStore
 
 
-def folders_of(
-    data: HOIDataset,
-    detector: Detector,
-    storage: CacheOptions,
-    root: Path,
-    views: int = 1,
-    shard: int = 128,
-) -> list[SceneStore]:
-    """The caches of a data set, one a view, whether they are there or not."""
-    if not isinstance(views, int) or views < 1:
-        raise UserError(
-            f"features.views={views}: expected a number from 1 (1 is the plain picture alone)"
-        )
-    if not isinstance(shard, int) or shard < 1:
-        raise UserError(f"features.shard={shard}: expected a number of images from 1")
-    names = [target.file_name for target in data.targets]
-    facts = {
-        "detector": detector.fingerprint(),
-        "preprocessing": {"resize": type(data.resize).__name__, **vars(data.resize)},
-        "data": {
-            "images": len(names),
-            "fingerprint": fingerprint(data.images, names, root / "fingerprints"),
-        },
-        "storage": storage.facts(),
-    }
-    return [SceneStore(root, facts, view_of(number), names, shard) for number in range(views)]
+def store_jobs(
+    datamodule: DataModule, detector: nn.Module, options: CacheOptions, splits: Sequence[str]
+) -> list[StoreJob]:
+    """All stores of these splits, whether they exist or not.
+
+    Training reads every view, evaluation the first one only.
+
+    Raises:
+        UserError: a split without interactions, or an image that cannot be read.
+    """
+    detector_facts = detector.fingerprint()
+    jobs = []
+    for split in splits:
+        data = datamodule.uncached_dataset(split)
+        if not isinstance(data, HOIDataset):
+            raise UserError(
+                "features: only data sets of interactions (task=hoi) can be cached; "
+                "choose features=online"
+            )
+        names = [target.file_name for target in data.targets]
+        images = fingerprint(data.images, names, Path(options.path, "fingerprints"))
+        facts = {
+            "detector": detector_facts,
+            "preprocessing": {"resize": type(data.resize).__name__, **vars(data.resize)},
+            "data": {"images": len(names), "fingerprint": images},
+        }
+        views = options.views if split == "train" else 1
+        for number in range(views):
+            store = SceneStore(facts, options, view_of(number), names)
+            jobs.append(StoreJob(split, data, store))
+    return jobs
 
 
-def size_of(work: Sequence[Work], detector: Detector, storage: CacheOptions) -> int:
-    """Bytes that are still to be written, about."""
-    queries = detector.num_queries
+def missing_bytes(jobs: Sequence[StoreJob], detector: nn.Module, options: CacheOptions) -> int:
+    """Estimated bytes of all shards that are missing."""
     total = 0
-    for _, data, folder in work:
-        resize = folder.view.resize(data.resize)
-        for number in folder.missing():
-            for index in folder.images(number):
-                height, width = data.targets[index].size.tolist()
-                canvas = (
-                    resize.canvas(height, width)
-                    if height and width
-                    else resize.canvas(*COMMON_PICTURE)
-                )
-                cells = tuple(-(-side // detector.stride) for side in canvas)
-                total += storage.image_bytes(
-                    queries, detector.token_dim, detector.memory_dim, cells
+    for _, data, store in jobs:
+        resize = store.view.resize(data.resize)
+        for number in store.missing():
+            for index in store.images(number):
+                size = data.targets[index].size.tolist()
+                canvas = resize.canvas(*(size if all(size) else COMMON_SIZE))
+                height, width = (-(-side // detector.stride) for side in canvas)
+                total += stored_bytes(
+                    options,
+                    detector.num_queries,
+                    detector.token_dim,
+                    detector.memory_dim,
+                    (height, width),
                 )
     return total
 
 
-def readable(size: float) -> str:
-    """Bytes for people."""
+def readable_bytes(size: float) -> str:
+    """A number of bytes with its unit: "12 KB"."""
     for unit in ("bytes", "KB", "MB"):
         if size < 1000:
             return f"{size:.0f} {unit}"
@@ -92,132 +98,79 @@ def readable(size: float) -> str:
     return f"{size:.1f} GB"
 
 
-def check_room(root: Path, size: int) -> None:
-    """Raises a UserError where the disk has less than `size` bytes left."""
-    place = root
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free
-    if size > free:
+def write_stores(jobs: Sequence[StoreJob], detector: nn.Module, options: CacheOptions) -> None:
+    """Write all shards that are missing, with a progress bar on standard error.
+
+    Any number of processes may do this at once; each shard is written by one of them.
+
+    Raises:
+        UserError: an image that cannot be read, or too little space on the disk.
+    """
+    _check_space(Path(options.path), missing_bytes(jobs, detector, options))
+    device = options.device or _local_device()
+    with (
+        _moved(detector, device),
+        Progress(*BAR, console=Console(stderr=True), disable=process_rank() > 0) as bar,
+        ThreadPoolExecutor(max(1, options.num_workers)) as pool,
+    ):
+        for job in jobs:
+            _write_store(job, detector, options, device, bar, pool)
+
+
+def _write_store(
+    job: StoreJob,
+    detector: nn.Module,
+    options: CacheOptions,
+    device: torch.device,
+    bar: Progress,
+    pool: ThreadPoolExecutor,
+) -> None:
+    split, data, store = job
+    total = sum(len(store.images(number)) for number in store.missing())
+    task = bar.add_task(f"features of {split}, view {store.view.number}", total=total)
+
+    def make_scenes(images: range) -> list[Scene]:
+        return detect(data, store.view, images, detector, options, device, pool)
+
+    def on_shard(number: int) -> None:
+        bar.advance(task, len(store.images(number)))
+
+    world = int(os.environ.get("WORLD_SIZE", 1))
+    store.write(make_scenes, process_rank(), world, on_shard)
+
+
+def _check_space(folder: Path, needed: int) -> None:
+    existing = folder
+    while not existing.exists():
+        existing = existing.parent
+    free = shutil.disk_usage(existing).free
+    if needed > free:
         raise UserError(
-            f"{root}: the scenes need about {readable(size)}, but only {readable(free)} are free; choose another "
-            "folder with features.path=FOLDER, or store less (features.memory=[3,4] features.entities=28)"
+            f"{folder}: the features need about {readable_bytes(needed)}, but only "
+            f"{readable_bytes(free)} are free; choose another folder with features.path=FOLDER, or "
+            "store less (features.memory=[3,4] features.entities=28)"
         )
 
 
-def fill(
-    work: Sequence[Work],
-    detector: Detector,
-    storage: CacheOptions,
-    batch_size: int = 16,
-    num_workers: int = 2,
-    device: str = "auto",
-) -> None:
-    """Make all shards that are missing, with a progress bar on standard error.
-
-    Any number of processes may do this at once; they share the shards out.
-
-    Raises:
-        UserError: a broken picture, or no room.
-    """
-    for name, value, least in (("batch_size", batch_size, 1), ("num_workers", num_workers, 0)):
-        if not isinstance(value, int) or value < least:
-            raise UserError(f"features.{name}={value}: expected a whole number from {least}")
-    check_room(work[0].folder.path.parent, size_of(work, detector, storage))
-    before = next(detector.parameters()).device
-    local = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
+@contextmanager
+def _moved(detector: nn.Module, device: torch.device) -> Iterator[None]:
+    """The detector on a device, in evaluation mode; it goes back to its own device."""
+    parameter = next(detector.parameters(), None)
+    before = device if parameter is None else parameter.device
     try:
-        detector.to(local if device == "auto" else device_of(device, "features.device")).eval()
-        _fill(work, detector, storage, batch_size, num_workers)
+        detector.to(device).eval()
+        yield
     finally:
         detector.to(before)
 
 
-def _fill(
-    work: Sequence[Work],
-    detector: Detector,
-    storage: CacheOptions,
-    batch_size: int,
-    num_workers: int,
-) -> None:
-    device = next(detector.parameters()).device
-    rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with (
-        Progress(*columns, console=Console(stderr=True), disable=rank > 0) as bar,
-        ThreadPoolExecutor(max(1, num_workers)) as pool,
-    ):
-        for split, data, folder in work:
-            missing = [len(folder.images(number)) for number in folder.missing()]
-            task = bar.add_task(f"scenes of {split}, view {folder.view.number}", total=sum(missing))
-
-            def scenes(
-                images: range, data: HOIDataset = data, view: View = folder.view
-            ) -> list[Scene]:
-                return detect(data, view, images, detector, storage, device, batch_size, pool)
-
-            def done(number: int, task=task, folder: SceneStore = folder) -> None:
-                bar.advance(task, len(folder.images(number)))
-
-            folder.write(scenes, rank, world, done)
+def _local_device() -> torch.device:
+    """The GPU of this process (torchrun and Lightning number them), else the CPU."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
 
 
-def detect(
-    data: HOIDataset,
-    view: View,
-    images: range,
-    detector: Detector,
-    storage: CacheOptions,
-    device: torch.device,
-    batch_size: int,
-    pool: ThreadPoolExecutor,
-) -> list[Scene]:
-    """Packed Scenes of these images, on the CPU, without batch dimension.
-
-    A batch holds pictures of one canvas, so nothing is padded and no image's Scene depends on its neighbours' sizes.
-    """
-    found: dict[int, Scene] = {}
-    loaded = _ahead(lambda index: (index, *data.pixels(index, view)), images, pool, 2 * batch_size)
-    for batch in _batches(loaded, batch_size):
-        indices, pixels, sizes = zip(*batch, strict=True)
-        seen = Images(*(field.to(device) for field in collate_images(list(pixels), list(sizes))))
-        with torch.inference_mode(), torch.autocast(device.type, enabled=False):
-            scene = detector(seen)
-            for index, single in zip(indices, single_scenes(scene), strict=True):
-                found[index] = _first(storage.pack(single))
-    return [found[index] for index in images]
-
-
-def _ahead(
-    load: Callable[[int], tuple], images: range, pool: ThreadPoolExecutor, most: int
-) -> Iterator[tuple]:
-    """Loaded pictures in order; no more than `most` wait in memory."""
-    waiting: deque[Future] = deque()
-    for index in images:
-        waiting.append(pool.submit(load, index))
-        if len(waiting) > most:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
-
-
-def _batches(loaded: Iterator[tuple], size: int) -> Iterator[list[tuple]]:
-    """Batches of one canvas each, whole ones first."""
-    waiting: dict[tuple[int, ...], list[tuple]] = {}
-    for item in loaded:
-        canvas = tuple(item[1].shape[1:])
-        waiting.setdefault(canvas, []).append(item)
-        if len(waiting[canvas]) == size:
-            yield waiting.pop(canvas)
-    yield from waiting.values()
-
-
-def _first(scene: Scene) -> Scene:
-    """The only image of a batch, on the CPU."""
-    entities = Entities(*(field[0].cpu() for field in scene.entities))
-    return Scene(entities, *(field[0].cpu() for field in scene[1:]))
+def process_rank() -> int:
+    """Number of this process among those of a run: torchrun sets RANK, Lightning LOCAL_RANK."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0)))

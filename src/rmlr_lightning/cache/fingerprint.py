@@ -1,4 +1,4 @@
-"""What tells two data sets apart: the list of their pictures, and what stands in these files."""
+"""The fingerprint of a data set: a hash of its image files, their names and their order."""
 
 import hashlib
 import json
@@ -7,51 +7,57 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from rmlr_lightning.cache.claim import write_once
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.files import sha256_file, write_once
+
+THREADS = 4
 
 
 def fingerprint(images: Path, names: Sequence[str], notes: Path | None = None) -> str:
-    """A digest of file names and contents. It does not change when the folder moves.
+    """SHA-256 over the names and contents of image files, which does not change with the folder.
 
-    Contents are read once: `notes` is a folder that remembers the digest under the names, sizes and times of the
-    files, so that the next call only looks at these.
+    Args:
+        images: the folder that the names are relative to.
+        notes: a folder that keeps known fingerprints under a hash of the names, sizes and times of
+            the files, so that contents are read only once.
 
     Raises:
-        UserError: a picture is missing or cannot be read.
+        UserError: an image is missing or cannot be read.
     """
     try:
-        stats = [os.stat(images / name) for name in names]
-        seen = [
-            (name, stat.st_size, stat.st_mtime_ns) for name, stat in zip(names, stats, strict=True)
-        ]
-        note = (
-            notes / f"{_digest([str(images.resolve()), seen])}.txt" if notes is not None else None
-        )
-        if note is not None and note.is_file():
-            known = note.read_text(encoding="ascii")
-            if len(known) == 64:
-                return known
-        with ThreadPoolExecutor(4) as pool:
-            contents = list(pool.map(lambda name: _content(images / name), names))
+        note = None if notes is None else notes / f"{_stat_key(images, names)}.txt"
+        known = _read_note(note)
+        if known is not None:
+            return known
+        with ThreadPoolExecutor(THREADS) as pool:
+            contents = list(pool.map(lambda name: sha256_file(images / name), names))
     except FileNotFoundError as error:
         raise UserError(
-            f"{error.filename}: no such picture; check the data set's image folder"
+            f"{error.filename}: no such image; check the data set's image folder"
         ) from error
     except OSError as error:
-        raise UserError(
-            f"{error.filename or images}: cannot be read ({error.strerror or error})"
-        ) from error
-    found = _digest(list(zip(names, contents, strict=True)))
+        reason = error.strerror or error
+        raise UserError(f"{error.filename or images}: cannot be read ({reason})") from error
+
+    result = _json_hash(list(zip(names, contents, strict=True)))
     if note is not None:
-        write_once(note, found.encode)
-    return found
+        write_once(note, result.encode, way_out="choose another folder with features.path=FOLDER")
+    return result
 
 
-def _content(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _stat_key(images: Path, names: Sequence[str]) -> str:
+    """A hash that changes when a file is changed, without reading any file."""
+    stats = [os.stat(images / name) for name in names]
+    rows = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in zip(names, stats, strict=True)]
+    return _json_hash([str(images.resolve()), rows])
 
 
-def _digest(value: object) -> str:
+def _read_note(note: Path | None) -> str | None:
+    if note is None or not note.is_file():
+        return None
+    text = note.read_text(encoding="ascii")
+    return text if len(text) == 64 else None  # a damaged note is ignored
+
+
+def _json_hash(value: object) -> str:
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()

@@ -1,8 +1,8 @@
-"""One file of the cache: the Scenes of some images, one after the other, in safetensors.
+"""One file of a store: the Scenes of some images, one after the other, in safetensors.
 
-Columns: boxes, scores, labels, tokens (a row an entity), memory and memory_mask (flat), and an index with a row an
-image: where its rows end, the shape of its memory, its size, and the crc32 of all its bytes. The index and the file
-names are covered by a crc32 in the metadata.
+Columns per entity: boxes, scores, labels, tokens. Flat: memory, memory_mask. The index has a row
+per image: ends of its entities and of its memory cells, shape of its memory, size of the image,
+and a CRC-32 of all its bytes. A CRC-32 in the metadata covers the index and the file names.
 """
 
 import json
@@ -26,7 +26,12 @@ PER_ENTITY = ("boxes", "scores", "labels", "tokens")
 
 
 def encode(scenes: Sequence[Scene], names: Sequence[str]) -> bytes:
-    """The file of these Scenes (of one image each, without batch dimension, all entities real)."""
+    """The content of a shard.
+
+    Args:
+        scenes: of one image each, without batch dimension and without padding.
+        names: file names of the images.
+    """
     entities = [scene.entities for scene in scenes]
     pieces = {
         "boxes": [e.boxes for e in entities],
@@ -36,22 +41,23 @@ def encode(scenes: Sequence[Scene], names: Sequence[str]) -> bytes:
         "memory": [scene.memory.flatten() for scene in scenes],
         "memory_mask": [scene.memory_mask.flatten() for scene in scenes],
     }
-    rows = torch.tensor(
-        [
-            [len(e.scores), scene.memory_mask.numel()]
-            for e, scene in zip(entities, scenes, strict=True)
-        ]
-    )
+    counts = [
+        [len(scene.entities.scores), scene.memory_mask.numel()]  # entities, memory cells
+        for scene in scenes
+    ]
+    checksums = [_crc(parts) for parts in zip(*pieces.values(), strict=True)]
     index = {
-        "ends": rows.cumsum(0),
+        "ends": torch.tensor(counts).cumsum(0),
         "shapes": torch.tensor([scene.memory_mask.shape for scene in scenes], dtype=torch.int32),
         "sizes": torch.stack([scene.sizes for scene in scenes]).to(torch.int32),
-        "checksums": torch.tensor([_crc(parts) for parts in zip(*pieces.values(), strict=True)]),
+        "checksums": torch.tensor(checksums),
     }
     about = json.dumps({"names": list(names)})
-    # one key alone: safetensors writes several in any order
+    # Only one key: safetensors writes several keys in any order, and the bytes must be the same
+    # whenever a shard is written.
     metadata = {"scenes": json.dumps({"crc": _crc(list(index.values()), about), "about": about})}
-    return save({name: torch.cat(parts) for name, parts in pieces.items()} | index, metadata)
+    columns = {name: torch.cat(parts) for name, parts in pieces.items()}
+    return save(columns | index, metadata)
 
 
 class Shard:
@@ -59,11 +65,11 @@ class Shard:
 
     Args:
         path: of the file.
-        names: the images it must hold.
+        names: file names of the images it must contain.
         dtype: of tokens and memory.
 
     Raises:
-        UserError: missing, damaged or of other images; it names the file and the way out.
+        UserError: missing, damaged or of other images; names the file and the way out.
     """
 
     def __init__(self, path: Path, names: Sequence[str], dtype: torch.dtype) -> None:
@@ -72,7 +78,8 @@ class Shard:
             with safe_open(path, "pt") as file:
                 about = json.loads(file.metadata()["scenes"])
                 columns = {name: file.get_tensor(name) for name in file.keys()}
-            self._index(about, columns, dtype)
+            self._check_columns(about, columns, dtype)
+            self._read_index(columns)
         except FileNotFoundError:
             raise UserError(f"{path}: missing; run rmlr-extract again") from None
         except OSError as error:
@@ -87,10 +94,9 @@ class Shard:
         ) as error:
             raise self._damaged("its index") from error
         self.columns = columns
-        self.seen = bytearray(len(self.names))
+        self._checked = [False] * len(self.names)
 
-    def _index(self, about: dict, columns: dict[str, Tensor], dtype: torch.dtype) -> None:
-        """Check what the positions in the file rest on."""
+    def _check_columns(self, about: dict, columns: dict[str, Tensor], dtype: torch.dtype) -> None:
         expected = INDEX | BOXES | {"tokens": dtype, "memory": dtype, "memory_mask": torch.bool}
         if {name: column.dtype for name, column in columns.items()} != expected:
             raise ValueError("other columns")
@@ -98,47 +104,59 @@ class Shard:
             raise ValueError("the index has changed")
         if json.loads(about["about"])["names"] != self.names:
             raise ValueError("other images")
+
+    def _read_index(self, columns: dict[str, Tensor]) -> None:
+        """Set the positions of each image, and check that the columns have as many rows."""
         ends = np.vstack([np.zeros((1, 2), np.int64), columns["ends"].numpy()])
-        self.rows = [(a, b) for a, b in pairwise(ends[:, 0].tolist())]
-        self.cells = [(a, b) for a, b in pairwise(ends[:, 1].tolist())]
-        self.shapes, self.checksums = columns["shapes"].tolist(), columns["checksums"].tolist()
+        self.entity_spans = list(pairwise(ends[:, 0].tolist()))
+        self.cell_spans = list(pairwise(ends[:, 1].tolist()))
+        self.shapes = columns["shapes"].tolist()
+        self.checksums = columns["checksums"].tolist()
+
         entities, cells = ends[-1].tolist()
         self.channels = columns["memory"].numel() // max(cells, 1)
-        lengths = {name: len(columns[name]) for name in (*PER_ENTITY, "memory_mask", "memory")}
-        wanted = dict.fromkeys(PER_ENTITY, entities) | {
-            "memory_mask": cells,
-            "memory": cells * self.channels,
-        }
-        if lengths != wanted or columns["boxes"].shape[1:] != (4,):
+        found = {name: len(columns[name]) for name in (*PER_ENTITY, "memory_mask", "memory")}
+        expected = dict.fromkeys(PER_ENTITY, entities)
+        expected |= {"memory_mask": cells, "memory": cells * self.channels}
+        if found != expected or columns["boxes"].shape[1:] != (4,):
             raise ValueError("the columns do not fit together")
 
-    def scene(self, index: int) -> Scene:
-        """The Scene of one image, without batch dimension; views of the file. Its bytes are checked the first time."""
-        (first, last), (start, end) = self.rows[index], self.cells[index]
-        columns = self.columns
-        boxes, scores, labels, tokens = (columns[name][first:last] for name in PER_ENTITY)
-        memory = columns["memory"][start * self.channels : end * self.channels]
-        mask = columns["memory_mask"][start:end]
-        if not self.seen[index]:
-            if _crc([boxes, scores, labels, tokens, memory, mask]) != self.checksums[index]:
-                raise self._damaged(f"the scene of {self.names[index]}")
-            self.seen[index] = True
-        height, width = self.shapes[index]
-        entities = Entities(
-            boxes, scores, labels, tokens, torch.ones(last - first, dtype=torch.bool)
-        )
-        memory = memory.view(self.channels, height, width)
-        return Scene(entities, memory, mask.view(height, width), columns["sizes"][index])
+    def scene(self, row: int) -> Scene:
+        """The Scene of one image, without batch dimension; its tensors are views of the file.
 
-    def problems(self) -> list[str]:
-        """One line for every image whose bytes have changed."""
-        found = []
-        for index in range(len(self.names)):
+        The image's bytes are checked the first time.
+
+        Raises:
+            UserError: they are damaged.
+        """
+        first, last = self.entity_spans[row]
+        start, end = self.cell_spans[row]
+        boxes, scores, labels, tokens = (self.columns[name][first:last] for name in PER_ENTITY)
+        memory = self.columns["memory"][start * self.channels : end * self.channels]
+        memory_mask = self.columns["memory_mask"][start:end]
+
+        if not self._checked[row]:
+            if _crc([boxes, scores, labels, tokens, memory, memory_mask]) != self.checksums[row]:
+                raise self._damaged(f"the scene of {self.names[row]}")
+            self._checked[row] = True
+
+        height, width = self.shapes[row]
+        return Scene(
+            entities=Entities(boxes, scores, labels, tokens, torch.ones_like(scores).bool()),
+            memory=memory.view(self.channels, height, width),
+            memory_mask=memory_mask.view(height, width),
+            sizes=self.columns["sizes"][row],
+        )
+
+    def damages(self) -> list[str]:
+        """One line for each image whose bytes have changed."""
+        lines = []
+        for row in range(len(self.names)):
             try:
-                self.scene(index)
+                self.scene(row)
             except UserError as error:
-                found.append(str(error))
-        return found
+                lines.append(str(error))
+        return lines
 
     def _damaged(self, what: str) -> UserError:
         return UserError(

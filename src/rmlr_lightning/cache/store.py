@@ -1,4 +1,4 @@
-"""A cache of one list of pictures in one view: a folder named by what its content follows from."""
+"""A store: the Scenes of one list of images in one view, in a folder named by a hash."""
 
 import hashlib
 import json
@@ -6,120 +6,142 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rmlr_lightning.cache.claim import sweep, write_once
-from rmlr_lightning.cache.options import DTYPES
+from rmlr_lightning.cache.options import CacheOptions
 from rmlr_lightning.cache.shard import Shard, encode
-from rmlr_lightning.cache.views import View
+from rmlr_lightning.data.views import View
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.files import remove_leftovers, write_once
 from rmlr_lightning.types import Scene
 
-FORMAT = 1  # a new number leaves all older caches alone
+FORMAT = 1  # of the files; stores of another format are ignored
 ABOUT = (
-    "What a frozen detector said about the pictures of a data set, before selection, written by rmlr-extract. The name "
-    "of this folder is a digest of all that follows: it may be copied to other machines, and it may be deleted."
+    "Outputs of a frozen detector for the images of a data set, before selection; written by "
+    "rmlr-extract. The name of this folder is a hash of the values below. The folder may be copied "
+    "to other machines, and it may be deleted."
 )
+WAY_OUT = "choose another folder with features.path=FOLDER"
 
 
 class SceneStore:
-    """Shards of a fixed number of images each, and a manifest that says what they are.
+    """Shards of a fixed number of images each, and a manifest of what determines their content.
 
     Args:
-        root: the folder of all caches.
-        facts: all that decides the stored bytes, as plain values: detector, preprocessing, data, storage.
-        view: how the pictures are shown.
-        names: the pictures' file names, in order.
-        shard: images a file.
+        facts: what determines the stored bytes besides the view and the options, as plain JSON
+            values: detector, preprocessing, data.
+        options: path, precision and size of the store.
+        view: how the images are shown to the detector.
+        names: file names of the images, in order.
     """
 
     def __init__(
-        self, root: Path, facts: dict[str, Any], view: View, names: Sequence[str], shard: int
+        self, facts: dict[str, Any], options: CacheOptions, view: View, names: Sequence[str]
     ) -> None:
-        self.view, self.names, self.shard = view, list(names), shard
-        self.facts = {"format": FORMAT, **facts, "view": view._asdict(), "images_a_shard": shard}
+        self.view, self.names = view, list(names)
+        self.images_per_shard = options.shard
+        self.dtype = options.torch_dtype
+        self.facts = {
+            "format": FORMAT,
+            **facts,
+            "storage": options.facts(),
+            "view": view._asdict(),
+            "images_per_shard": options.shard,
+        }
         self.key = hashlib.sha256(json.dumps(self.facts, sort_keys=True).encode()).hexdigest()[:32]
-        self.path = root / self.key
-        self.dtype = DTYPES[facts["storage"]["dtype"]]
-        self.count = -(-len(self.names) // shard)
-        self._open: dict[int, Shard] = {}
+        self.path = Path(options.path) / self.key
+        self.num_shards = -(-len(self.names) // options.shard)
+        self._open_shards: dict[int, Shard] = {}
 
     def __getstate__(self) -> dict:
-        return self.__dict__ | {"_open": {}}  # a loading process maps the files itself
+        # A worker of a data loader maps the files itself.
+        return self.__dict__ | {"_open_shards": {}}
 
     def file(self, number: int) -> Path:
-        """Where a shard lies."""
+        """The file of a shard."""
         return self.path / f"scenes_{number:05d}.safetensors"
 
     def images(self, number: int) -> range:
-        """The images of a shard."""
-        return range(number * self.shard, min((number + 1) * self.shard, len(self.names)))
+        """Indices of the images of a shard."""
+        start = number * self.images_per_shard
+        return range(start, min(start + self.images_per_shard, len(self.names)))
 
     def missing(self) -> list[int]:
-        """Shards that are not there."""
-        there = {path.name for path in self.path.glob("*.safetensors")}
-        return [number for number in range(self.count) if self.file(number).name not in there]
+        """Numbers of the shards that do not exist."""
+        existing = {path.name for path in self.path.glob("*.safetensors")}
+        return [
+            number for number in range(self.num_shards) if self.file(number).name not in existing
+        ]
 
     def write(
         self,
-        scenes: Callable[[range], Sequence[Scene]],
+        make_scenes: Callable[[range], Sequence[Scene]],
         rank: int = 0,
         world: int = 1,
-        done: Callable | None = None,
+        on_shard: Callable[[int], None] | None = None,
     ) -> None:
-        """Make what is missing, beside any other processes that do the same.
+        """Write the missing shards, alone or beside other processes that do the same.
 
-        This process takes shards rank, rank + world, ... first, then whatever nobody has begun, and then waits for
-        those that others are at (and makes them where the other has died).
+        This process starts with the shards rank, rank + world, ..., and goes through all others
+        after them. Shards that another process is writing come last: this process waits for them,
+        and writes those whose writer died.
 
         Args:
-            scenes: images -> their Scenes, packed; must not depend on what was there before.
-            done: told the number of a shard that is there now.
+            make_scenes: image indices -> their packed Scenes, whichever shards exist.
+            on_shard: called with the number of each shard that was missing and exists now.
+
+        Raises:
+            UserError: a file cannot be written.
         """
         manifest = json.dumps({"about": ABOUT, **self.facts}, indent=1) + "\n"
-        write_once(self.path / "manifest.json", manifest.encode)
-        order = sorted(self.missing(), key=lambda number: ((number - rank) % world, number))
+        write_once(self.path / "manifest.json", manifest.encode, way_out=WAY_OUT)
+
+        numbers = sorted(self.missing(), key=lambda number: ((number - rank) % world, number))
         for wait in (False, True):
-            left = []
-            for number in order:
-                if self._write(number, scenes, wait):
-                    if done is not None:
-                        done(number)
-                else:
-                    left.append(number)
-            order = left
-        sweep(self.path)
+            locked = []
+            for number in numbers:
+                if not self._write_shard(number, make_scenes, wait):
+                    locked.append(number)
+                elif on_shard is not None:
+                    on_shard(number)
+            numbers = locked
+        remove_leftovers(self.path)
 
-    def _write(self, number: int, scenes: Callable[[range], Sequence[Scene]], wait: bool) -> bool:
-        images = self.images(number)
+    def _write_shard(
+        self, number: int, make_scenes: Callable[[range], Sequence[Scene]], wait: bool
+    ) -> bool:
+        def make_content() -> bytes:
+            return encode(make_scenes(self.images(number)), self._names(number))
 
-        def content() -> bytes:
-            return encode(scenes(images), self.names[images.start : images.stop])
-
-        return write_once(self.file(number), content, wait)
+        return write_once(self.file(number), make_content, wait, WAY_OUT)
 
     def scene(self, index: int) -> Scene:
-        """The Scene of one image, without batch dimension, as stored.
+        """The Scene of one image, as stored, without batch dimension.
 
         Raises:
             UserError: a missing or damaged file, by name.
         """
-        number, place = divmod(index, self.shard)
-        return self._shard(number).scene(place)
+        number, row = divmod(index, self.images_per_shard)
+        return self._shard(number).scene(row)
 
-    def problems(self) -> list[str]:
-        """One line for all that is missing or damaged. Reads every byte."""
-        found = []
-        for number in range(self.count):
-            self._open.pop(number, None)  # what was checked before may have changed since
+    def damages(self) -> list[str]:
+        """One line for each missing or damaged shard or image. Reads every byte."""
+        lines = []
+        for number in range(self.num_shards):
+            self._open_shards.pop(number, None)  # the file may have changed since it was opened
             try:
-                found += self._shard(number).problems()
+                lines += self._shard(number).damages()
             except UserError as error:
-                found.append(str(error))
-        return found
+                lines.append(str(error))
+        return lines
+
+    def size(self) -> int:
+        """Bytes of all shards on disk."""
+        return sum(self.file(number).stat().st_size for number in range(self.num_shards))
+
+    def _names(self, number: int) -> list[str]:
+        images = self.images(number)
+        return self.names[images.start : images.stop]
 
     def _shard(self, number: int) -> Shard:
-        if number not in self._open:
-            images = self.images(number)
-            self._open[number] = Shard(
-                self.file(number), self.names[images.start : images.stop], self.dtype
-            )
-        return self._open[number]
+        if number not in self._open_shards:
+            self._open_shards[number] = Shard(self.file(number), self._names(number), self.dtype)
+        return self._open_shards[number]

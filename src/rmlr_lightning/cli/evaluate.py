@@ -8,11 +8,11 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Trainer, seed_everything
 
-from rmlr_lightning.cache.open import merged_features, read_from
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import write_atomic
 from rmlr_lightning.metrics.vcoco_metric import role_detections
 from rmlr_lightning.models.checkpoint import check_vocabulary
+from rmlr_lightning.runs.features import merged_features, open_features
 from rmlr_lightning.runs.hydra_program import command
 from rmlr_lightning.runs.restore import recipe_of, restore
 from rmlr_lightning.runs.results_table import print_results
@@ -43,8 +43,8 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
     torch.set_float32_matmul_precision("high")
     there = datamodule.uncached_dataset(cfg.split).vocabulary
     check_vocabulary(there, task.vocabulary, f"the {cfg.split} split's data", str(cfg.checkpoint))
-    source = merged_features(cfg.get("features"), recipe.get("features"))
-    read_from(source, datamodule, task.model, [cfg.split])
+    features = merged_features(cfg.get("features"), recipe.get("features"))
+    open_features(features, datamodule, task.model, [cfg.split])
     trainer = instantiate(
         cfg.trainer,
         precision=cfg.precision or recipe.trainer.precision,

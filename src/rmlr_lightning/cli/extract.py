@@ -1,38 +1,61 @@
-"""rmlr-extract: store what the frozen detector says about a data set, so that training and evaluation can read it."""
+"""rmlr-extract: caches the detector outputs of a data set, for training and evaluation."""
 
 import sys
-from collections.abc import Sequence
 
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from rmlr_lightning.cache.build import Work, fill, readable, size_of
-from rmlr_lightning.cache.claim import sweep
-from rmlr_lightning.cache.open import dotted, merged_features, work_of
-from rmlr_lightning.cache.options import cache_options
+from rmlr_lightning.cache.open import build, verify
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.checkpoint import read_checkpoint
+from rmlr_lightning.runs.features import cache_options, merged_features, typed_values
 from rmlr_lightning.runs.hydra_program import command
 
 SPLITS = ("train", "val", "test")
 
 
 def of_checkpoint(cfg: DictConfig) -> DictConfig:
-    """The configuration with data, model and source of the checkpoint that it names; the user's own values win."""
+    """The config with data, model and features of the checkpoint that it names.
+
+    Single values that the user typed in `data` and `features` win.
+    """
     if cfg.checkpoint is None:
         return cfg
-    recipe = OmegaConf.create(read_checkpoint(cfg.checkpoint)["config"])
+    trained = OmegaConf.create(read_checkpoint(cfg.checkpoint)["config"])
     cfg = cfg.copy()
-    cfg.data = OmegaConf.merge(recipe.data, dotted("data").get("data", {}))
-    cfg.model = recipe.model
-    cfg.features = merged_features(cfg.features, recipe.get("features"))
+    cfg.data = OmegaConf.merge(trained.data, typed_values("data").get("data", {}))
+    cfg.model = trained.model
+    cfg.features = merged_features(cfg.features, trained.get("features"))
     return cfg
 
 
-def extract(cfg: DictConfig) -> list[Work]:
-    """Make (or verify) all caches that the configuration names."""
+def extract(cfg: DictConfig) -> None:
+    """Make, or verify, the caches that the config names.
+
+    Raises:
+        UserError: a wrong option, a cache that cannot be made, or a damaged one.
+    """
     cfg = of_checkpoint(cfg)
+    _check(cfg)
+    torch.set_float32_matmul_precision("high")
+    options = cache_options(cfg.features, instantiate(cfg.model.selection))
+    datamodule = instantiate(cfg.data)
+    datamodule.prepare_data()
+    detector = instantiate(cfg.model.detector)
+
+    if not cfg.verify:
+        build(datamodule, detector, options, cfg.splits)
+        return
+    damages = verify(datamodule, detector, options, cfg.splits)
+    if damages:
+        for line in damages[1:]:
+            print(line, file=sys.stderr)
+        raise UserError(damages[0])
+    print(f"verified: {', '.join(cfg.splits)} are complete and undamaged")
+
+
+def _check(cfg: DictConfig) -> None:
     if isinstance(cfg.splits, str):
         raise UserError(f"splits={cfg.splits}: expected a list, such as splits=[{cfg.splits}]")
     wrong = [split for split in cfg.splits if split not in SPLITS]
@@ -40,45 +63,8 @@ def extract(cfg: DictConfig) -> list[Work]:
         raise UserError(f"splits={list(cfg.splits)}: choose from {', '.join(SPLITS)}")
     if "detector" not in (cfg.get("model") or {}):
         raise UserError("no frozen detector in this configuration; choose model=rmlr")
-    if cfg.features.kind == "online":
-        raise UserError(
-            "features=online has nothing to store; leave it out, or choose features=cached with its options"
-        )
-    torch.set_float32_matmul_precision("high")
-    datamodule = instantiate(cfg.data)
-    datamodule.prepare_data()
-    detector = instantiate(cfg.model.detector)
-    selection = instantiate(cfg.model.selection)
-    source = cfg.features
-    storage = cache_options(features.dtype, features.memory, features.entities, selection)
-    work = work_of(source, datamodule, detector, storage, cfg.splits)
-    if cfg.verify:
-        verify(work)
-        return work
-    for _, _, folder in work:
-        sweep(folder.path)
-    missing = [part for part in work if part.folder.missing()]
-    if missing:
-        print(
-            f"about {readable(size_of(missing, detector, storage))} to write below {features.path}"
-        )
-        fill(missing, detector, storage, features.batch_size, features.num_workers, features.device)
-    for split, _, folder in work:
-        size = sum(folder.file(number).stat().st_size for number in range(folder.count))
-        view = f", view {folder.view.number}" if features.views > 1 and split == "train" else ""
-        print(f"{split}{view}: {len(folder.names)} images, {readable(size)} in {folder.path}")
-    return work
-
-
-def verify(work: Sequence[Work]) -> None:
-    """Read every byte. All that is wrong goes to standard error, a line each."""
-    problems = [line for part in work for line in part.folder.problems()]
-    for line in problems[1:]:
-        print(line, file=sys.stderr)
-    if problems:
-        raise UserError(problems[0])
-    images = sum(len(part.folder.names) for part in work)
-    print(f"verified: {images} scenes are as they were written")
+    if cfg.features.mode == "online":
+        raise UserError("features=online stores nothing; leave it out")
 
 
 @command("extract")

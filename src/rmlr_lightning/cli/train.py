@@ -9,13 +9,13 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer, seed_everything
 
-from rmlr_lightning.cache.open import read_from
 from rmlr_lightning.callbacks.cost import Cost
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import write_atomic
 from rmlr_lightning.models.checkpoint import check_vocabulary, load_checkpoint
 from rmlr_lightning.models.pair_features import without_biases
 from rmlr_lightning.runs.claim import alone, kept_figures, turn
+from rmlr_lightning.runs.features import open_features
 from rmlr_lightning.runs.hydra_program import command
 from rmlr_lightning.runs.results_table import print_results
 
@@ -112,7 +112,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
         raise UserError(
             f"export={cfg.export}: only a detector can be exported; train one with experiment=detector"
         )
-    read_from(cfg.get("features"), datamodule, getattr(task, "model", None), splits)
+    open_features(cfg.get("features"), datamodule, getattr(task, "model", None), splits)
     task.run_config = OmegaConf.to_container(cfg, resolve=False)
     trainer: Trainer = instantiate(
         cfg.trainer,

@@ -1,0 +1,87 @@
+"""Runs the frozen detector over images in a view, and packs its outputs."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from rmlr_lightning.cache.options import CacheOptions
+from rmlr_lightning.cache.pack import pack
+from rmlr_lightning.data.collate import collate_images, single_scenes
+from rmlr_lightning.data.hoi_dataset import HOIDataset
+from rmlr_lightning.data.views import View
+from rmlr_lightning.types import Entities, Images, Scene
+
+
+class Loaded(NamedTuple):
+    """An image that has been read."""
+
+    index: int
+    pixels: Float[Tensor, "3 H W"]
+    size: Int[Tensor, "2"]  # (height, width) of the file
+
+
+def detect(
+    data: HOIDataset,
+    view: View,
+    images: range,
+    detector: nn.Module,
+    options: CacheOptions,
+    device: torch.device,
+    pool: ThreadPoolExecutor,
+) -> list[Scene]:
+    """Packed Scenes of these images, on the CPU, without batch dimension.
+
+    All images of a batch have the same canvas, so nothing is padded, and the Scene of an image does
+    not depend on the sizes of the others.
+
+    Args:
+        detector: on `device`, in evaluation mode.
+        pool: threads that read image files.
+    """
+    def load(index: int) -> Loaded:
+        return Loaded(index, *data.pixels(index, view))
+
+    scenes: dict[int, Scene] = {}
+    for batch in _batches(_load_ahead(load, images, pool, 2 * options.batch_size), options):
+        inputs = collate_images([item.pixels for item in batch], [item.size for item in batch])
+        inputs = Images(*(field.to(device) for field in inputs))
+        with torch.inference_mode(), torch.autocast(device.type, enabled=False):
+            batched = detector(inputs)
+            for item, single in zip(batch, single_scenes(batched), strict=True):
+                scenes[item.index] = _without_batch(pack(single, options))
+    return [scenes[index] for index in images]
+
+
+def _load_ahead(
+    load: Callable[[int], Loaded], images: range, pool: ThreadPoolExecutor, waiting_max: int
+) -> Iterator[Loaded]:
+    """Read images in threads; yields them in order. At most `waiting_max` wait in memory."""
+    waiting: deque[Future] = deque()
+    for index in images:
+        waiting.append(pool.submit(load, index))
+        if len(waiting) > waiting_max:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _batches(loaded: Iterator[Loaded], options: CacheOptions) -> Iterator[list[Loaded]]:
+    """Batches of one canvas each; those that are not full come last."""
+    by_canvas: dict[tuple[int, ...], list[Loaded]] = {}
+    for item in loaded:
+        canvas = tuple(item.pixels.shape[1:])
+        by_canvas.setdefault(canvas, []).append(item)
+        if len(by_canvas[canvas]) == options.batch_size:
+            yield by_canvas.pop(canvas)
+    yield from by_canvas.values()
+
+
+def _without_batch(scene: Scene) -> Scene:
+    """The only image of a batch, on the CPU."""
+    entities = Entities(*(field[0].cpu() for field in scene.entities))
+    return Scene(entities, *(field[0].cpu() for field in scene[1:]))

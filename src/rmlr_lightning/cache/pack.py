@@ -1,0 +1,90 @@
+"""From a detector's Scene to the Scene that is stored: fewer entities and a smaller memory."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
+
+from rmlr_lightning.cache.options import CacheOptions
+from rmlr_lightning.ops.masked import compact, gather_rows
+from rmlr_lightning.ops.selection import Selection, select
+from rmlr_lightning.types import Entities, Scene
+
+ENTITY_BYTES = 4 * 4 + 4 + 1  # float32 box and score, one byte for the label
+INDEX_BYTES = 160  # of an image in its shard's index, file name included
+
+
+def pack(scene: Scene, options: CacheOptions) -> Scene:
+    """The Scene to store; tokens and memory in `options.dtype`, boxes and scores in float32."""
+    entities = scene.entities
+    if options.entities is not None:
+        entities = keep_entities(entities, options)
+    entities = entities._replace(
+        boxes=entities.boxes.float(),
+        scores=entities.scores.float(),
+        tokens=entities.tokens.to(options.torch_dtype),
+    )
+
+    memory, mask = scene.memory, scene.memory_mask
+    if options.cells is not None:
+        memory, mask = pool_memory(memory, mask, options.cells)
+    return scene._replace(
+        entities=entities, memory=memory.to(options.torch_dtype), memory_mask=mask
+    )
+
+
+def keep_entities(entities: Entities, options: CacheOptions) -> Entities:
+    """The entities of highest score, and those that `min_instances` of the selection can take.
+
+    NMS among the kept entities gives the same as NMS among all: an entity is suppressed only by
+    one of higher score, the entities of highest score are all kept, and the others survived NMS
+    among all.
+    """
+    score = torch.where(entities.mask, entities.scores.float(), -1.0)
+    rank = score.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
+    keep = rank < options.entities
+
+    # A threshold that no score reaches leaves only what min_instances guarantees.
+    guaranteed = select(
+        entities, Selection(2.0, options.nms_iou, options.min_instances, options.min_instances)
+    )
+    image, column = guaranteed.mask.nonzero(as_tuple=True)
+    keep[image, guaranteed.index[image, column]] = True
+
+    # Not in the order of the selection: the stored order is the detector's.
+    index, mask = compact(keep & entities.mask)
+    return Entities(*(gather_rows(field, index) for field in entities[:4]), mask)
+
+
+def pool_memory(
+    memory: Float[Tensor, "B C h w"], mask: Bool[Tensor, "B h w"], cells: tuple[int, int]
+) -> tuple[Float[Tensor, "B C _ _"], Bool[Tensor, "B _ _"]]:
+    """Memory averaged to so many cells, over its real part, and a mask of cells with any."""
+    weight = adaptive_avg_pool2d(mask[:, None].float(), cells)
+    total = adaptive_avg_pool2d(memory.float() * mask[:, None], cells)
+    mean = torch.where(weight > 0, total / weight.clamp_min(1e-12), 0.0)
+    return mean, weight[:, 0] > 0
+
+
+def stored_bytes(
+    options: CacheOptions,
+    num_queries: int,
+    token_dim: int,
+    memory_dim: int,
+    memory_cells: tuple[int, int],
+) -> int:
+    """Estimated bytes of an image on disk; an upper bound if `options.entities` is a number.
+
+    Args:
+        memory_cells: height and width of the detector's memory.
+    """
+    height, width = options.cells or memory_cells
+    number = torch.finfo(options.torch_dtype).bits // 8
+    entities = num_queries
+    if options.entities is not None:
+        entities = min(num_queries, options.entities + 2 * options.min_instances)
+    return (
+        entities * (ENTITY_BYTES + token_dim * number)
+        + height * width * (memory_dim * number + 1)
+        + INDEX_BYTES
+    )
