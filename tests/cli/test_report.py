@@ -4,7 +4,9 @@ import csv
 import io
 import json
 import math
+import shlex
 import statistics
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import yaml
 from PIL import Image
 
 from rmlr_lightning.cli.report import main
+from rmlr_lightning.report.run_folders import commit_of
 
 T_975_OF_3 = 4.302653  # Student's t for three seeds
 FULL = {"upt": (0.30, 0.32, 0.31), "word": (0.36, 0.37, 0.385), "sentence": (0.33, 0.34, 0.35)}
@@ -20,7 +23,7 @@ FULL = {"upt": (0.30, 0.32, 0.31), "word": (0.36, 0.37, 0.385), "sentence": (0.3
 def make_run(
     folder: Path, name: str, seed: int, full: float | None, train: int = 1000, overrides=(), **more
 ) -> Path:
-    """What rmlr-train leaves; without figures where `full` is None."""
+    """What rmlr-train leaves; without metrics.json where `full` is None."""
     (folder / ".hydra").mkdir(parents=True)
     config = {
         "name": name,
@@ -32,7 +35,7 @@ def make_run(
     (folder / ".hydra" / "config.yaml").write_text(yaml.safe_dump(config))
     (folder / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump([f"seed={seed}", *overrides]))
     if full is not None:
-        figures = {
+        metrics = {
             "map_full": full,
             "map_rare": full - 0.07,
             "map_non_rare": full + 0.02,
@@ -41,7 +44,7 @@ def make_run(
         both = {
             f"{split}/{key}": v + 0.1 * (split == "val")
             for split in ("test", "val")
-            for key, v in figures.items()
+            for key, v in metrics.items()
         }
         (folder / "metrics.json").write_text(json.dumps(both | more))
     return folder
@@ -100,10 +103,10 @@ def test_differences_are_paired_with_the_baseline(runs, tmp_path):
     assert float(row["map_full_gain"]) == pytest.approx(sum(gains) / 3)
     assert float(row["map_full_gain_low"]) == pytest.approx(sum(gains) / 3 - half, abs=1e-7)
     assert float(row["map_full_gain_high"]) == pytest.approx(sum(gains) / 3 + half, abs=1e-7)
-    assert row["map_full_gain_clear_of_0"] == "1" and row["baseline"] == "upt"
+    assert row["map_full_gain_significant"] == "1" and row["baseline"] == "upt"
 
 
-def test_only_intervals_clear_of_0_are_bold(tmp_path):
+def test_only_intervals_that_exclude_0_are_bold(tmp_path):
     for seed, (a, b, c) in enumerate([(0.30, 0.32, 0.29), (0.30, 0.33, 0.33), (0.30, 0.32, 0.31)]):
         for name, value in (("base", a), ("better", b), ("unsure", c)):
             make_run(tmp_path / "runs" / f"{name}{seed}", name, seed, value)
@@ -113,43 +116,44 @@ def test_only_intervals_clear_of_0_are_bold(tmp_path):
     assert "| +1.00 [-3.97, +5.97] |" in text
 
 
-def test_a_comparison_is_told_in_words_for_every_size(runs, tmp_path):
+def test_a_comparison_is_a_sentence_for_every_size(runs, tmp_path):
     main([str(runs), "--compare", "word:sentence", "--out", str(tmp_path / "out")])
     text = (tmp_path / "out" / "report.md").read_text()
     for size in ("500", "1,000"):
-        assert (
-            f"- word - sentence, {size} training images, seeds 0, 1, 2: full +3.17 (95 % interval +2.45 to +3.88"
-            in text
-        )
-    assert "| difference, full | 500 training images | 1,000 training images |" in text
+        name = f"word - sentence, {size} training images"
+        assert f"- {name}: +3.2 mAP [2.4, 3.9], significant." in text
+        assert f"| {name} | 3 | **+3.17 [+2.45, +3.88]** |" in text
     metrics = [row["metric"] for row in rows_of(tmp_path / "out" / "comparisons.csv")]
     assert metrics == 2 * ["map_full", "map_rare", "map_non_rare", "twin_accuracy"]
 
 
-def test_the_report_can_be_included_in_a_page(runs, tmp_path):
-    argv = [str(runs), "--title", "Word level", "--out", str(tmp_path / "out")]
+def test_the_page_names_its_command_and_the_commit(runs, tmp_path):
+    argv = [str(runs), "--title", "Word level", "--commit", "abc1234"]
+    argv += ["--out", str(tmp_path / "out")]
     main(argv)
-    lines = (tmp_path / "out" / "report.md").read_text().splitlines()
-    assert lines[0] == "## Word level"
-    assert lines[2] == f"`rmlr-report {runs} --title 'Word level' --out {tmp_path / 'out'}`"
-    assert "![every row with its interval](report.png)" in lines
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert text.startswith("# Word level\n\n18 runs, test split, made by commit abc1234.")
+    command = "".join(line for line in text.splitlines() if line.startswith("    "))
+    assert shlex.split(command.replace("\\", "")) == ["rmlr-report", *argv]
+    assert "![every row with its interval](report.png)" in text.splitlines()
+    assert {row["commit"] for row in rows_of(tmp_path / "out" / "runs.csv")} == {"abc1234"}
 
 
-def test_the_plot_is_a_picture_that_grows_with_the_rows(runs, tmp_path):
+def test_the_plot_grows_with_the_rows(runs, tmp_path):
     heights = []
     for rows in ("upt", "upt,word,sentence"):
         main([str(runs), "--rows", rows, "--out", str(tmp_path / rows)])
-        with Image.open(tmp_path / rows / "report.png") as picture:
-            heights.append(picture.height)
+        with Image.open(tmp_path / rows / "report.png") as image:
+            heights.append(image.height)
     assert heights[0] < heights[1]
 
 
-def test_rows_come_in_the_order_that_is_asked_for(runs, tmp_path):
+def test_rows_keep_the_order_of_the_option(runs, tmp_path):
     main([str(runs), "--rows", "word,upt", "--out", str(tmp_path / "out")])
     assert [row["row"] for row in rows_of(tmp_path / "out" / "rows.csv")] == ["word", "upt"] * 2
 
 
-def test_one_line_a_run_holds_all_its_figures(runs, tmp_path):
+def test_each_run_has_a_line_with_all_its_metrics(runs, tmp_path):
     main([str(runs), "--out", str(tmp_path / "out")])
     rows = rows_of(tmp_path / "out" / "runs.csv")
     assert len(rows) == 18
@@ -173,7 +177,7 @@ def test_one_seed_has_neither_deviation_nor_interval(tmp_path):
     text = (tmp_path / "out" / "report.md").read_text()
     assert "| b | 0 | 35.0 | 28.0 | 37.0 | 80.0 | +5.00 [-] |" in text
     row = rows_of(tmp_path / "out" / "rows.csv")[1]
-    assert row["map_full_sd"] == row["map_full_gain_low"] == row["map_full_gain_clear_of_0"] == ""
+    assert row["map_full_sd"] == row["map_full_gain_low"] == row["map_full_gain_significant"] == ""
 
 
 def test_labels_and_swept_values_name_a_row(tmp_path):
@@ -201,7 +205,7 @@ def test_labels_and_swept_values_name_a_row(tmp_path):
     assert rows[1]["row"] == "rmlr loss.interaction.alpha=0.1"
 
 
-def test_costs_are_shown_where_runs_tell_them(tmp_path):
+def test_costs_are_shown_where_runs_have_them(tmp_path):
     make_run(tmp_path / "runs" / "a", "a", 0, 0.3, cpu_seconds=90.0)
     make_run(tmp_path / "runs" / "b", "a", 1, 0.3, cpu_seconds=150.0)
     main([str(tmp_path / "runs"), "--out", str(tmp_path / "out")])
@@ -216,7 +220,7 @@ def test_unfinished_runs_are_named_and_not_counted(runs, tmp_path, capsys):
     main([str(runs), "--out", str(tmp_path / "out")])
     note = f"Not counted, unfinished: {broken}, {early}"
     assert f"note: {note}\n" == capsys.readouterr().err
-    assert f"- {note}" in (tmp_path / "out" / "report.md").read_text()
+    assert note in " ".join((tmp_path / "out" / "report.md").read_text().split())
 
 
 def test_the_same_run_in_two_folders_counts_once(runs, tmp_path):
@@ -227,20 +231,20 @@ def test_the_same_run_in_two_folders_counts_once(runs, tmp_path):
 
 def test_two_runs_of_a_row_and_seed_that_differ_are_an_error(runs, capsys):
     again = make_run(runs / "zz", "upt", 0, 0.5)
-    said = error_of(capsys, runs)
-    assert str(again) in said and str(runs / "upt0") in said and "upt, seed 0" in said
+    message = error_of(capsys, runs)
+    assert str(again) in message and str(runs / "upt0") in message and "upt, seed 0" in message
 
 
 @pytest.mark.parametrize(
     "content", ["{", "[1]", '{"test/map_full": "high"}', '{"test/map_full": null}', ""]
 )
-def test_damaged_figures_are_an_error(content, runs, capsys):
+def test_damaged_metrics_are_an_error(content, runs, capsys):
     (runs / "upt0" / "metrics.json").write_text(content)
     assert str(runs / "upt0" / "metrics.json") in error_of(capsys, runs)
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (
             ["--rows", "upt,wrod"],
@@ -252,9 +256,9 @@ def test_damaged_figures_are_an_error(content, runs, capsys):
         (["--compare", "word:alone"], "--compare word:alone: the two have no seed in common"),
     ],
 )
-def test_rows_that_cannot_be_compared_are_an_error(options, said, runs, tmp_path, capsys):
+def test_rows_that_cannot_be_compared_are_an_error(options, message, runs, tmp_path, capsys):
     make_run(runs / "alone", "alone", 9, 0.4)
-    assert said in error_of(capsys, runs, *options, "--out", tmp_path / "out")
+    assert message in error_of(capsys, runs, *options, "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -292,3 +296,76 @@ def test_small_differences_beside_a_large_one_are_drawn_to_a_scale_of_their_own(
     )
     main([str(tmp_path / "runs"), "--baseline", "base", "--out", str(tmp_path / "out")])
     assert scales == ["symlog"]
+
+
+def test_a_page_from_runs_csv_equals_the_page_from_the_runs(runs, tmp_path):
+    options = ["--baseline", "upt", "--compare", "word:sentence", "--title", "Rows"]
+    main([str(runs), *options, "--commit", "abc1234", "--out", str(tmp_path / "out")])
+    main([str(tmp_path / "out" / "runs.csv"), *options, "--page", str(tmp_path / "page.md")])
+
+    def body(path: Path) -> list[str]:
+        lines = path.read_text().splitlines()
+        return [line for line in lines if line[:4].strip() and not line.startswith("![")]
+
+    assert body(tmp_path / "page.md") == body(tmp_path / "out" / "report.md")
+    assert "made by commit abc1234" in (tmp_path / "page.md").read_text()
+
+
+def test_a_page_has_short_lines_the_plot_and_the_notes(runs, tmp_path):
+    notes = tmp_path / "notes.md"
+    notes.write_text("## What did not help\n\nSoft targets.\n")
+    page, plot = tmp_path / "docs" / "page.md", tmp_path / "docs" / "pictures" / "rows.png"
+    argv = [runs, "--baseline", "upt", "--page", page, "--plot", plot, "--notes", notes]
+    main([str(part) for part in argv])
+    lines = page.read_text().splitlines()
+    assert "![every row with its interval](pictures/rows.png)" in lines and plot.exists()
+    assert lines[-3:] == ["## What did not help", "", "Soft targets."]
+    prose = [line for line in lines if not line.startswith(("|", "    "))]
+    assert max(map(len, prose)) <= 100 and len(lines) <= 120
+
+
+def test_runs_of_a_csv_and_of_folders_are_reported_together(runs, tmp_path):
+    main([str(runs), "--rows", "upt,word", "--out", str(tmp_path / "old")])
+    make_run(tmp_path / "new" / "extra", "extra", 0, 0.4)
+    paths = [tmp_path / "old" / "runs.csv", tmp_path / "new"]
+    main([*map(str, paths), "--baseline", "upt", "--out", str(tmp_path / "out")])
+    rows = rows_of(tmp_path / "out" / "rows.csv")
+    assert {row["row"] for row in rows} == {"upt", "word", "extra"}
+
+
+@pytest.mark.parametrize(
+    "content", ["a,b\n1,2\n", "row,label,train,seed,folder,test/map_full\na,a,1,x,f,0.5\n"]
+)
+def test_a_csv_of_another_form_is_an_error(content, tmp_path, capsys):
+    (tmp_path / "runs.csv").write_text(content)
+    message = error_of(capsys, tmp_path / "runs.csv")
+    assert "runs.csv: line 2 is not a run" in message
+    assert "cannot be read" in error_of(capsys, tmp_path / "absent.csv")
+
+
+def test_other_metrics_can_be_columns(tmp_path):
+    for seed in (0, 1):
+        for name in ("a", "b"):
+            more = {"test/my_metric": 0.5 + 0.1 * seed + 0.02 * (name == "b")}
+            make_run(tmp_path / "runs" / f"{name}{seed}", name, seed, 0.3, **more)
+    options = ["--metrics", "my_metric,rare", "--baseline", "a", "--out", str(tmp_path / "out")]
+    main([str(tmp_path / "runs"), *options])
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "| row | seeds | my_metric | rare | my_metric - a |" in text
+    assert "| b | 0, 1 | 57.0 ± 7.1 | 23.0 ± 0.0 |" in text
+    assert "- b - a: +2.0 my_metric" in text
+
+
+def test_the_commit_is_the_one_checked_out_at_the_runs(tmp_path):
+    def git(*arguments: str) -> str:
+        identity = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
+        command = ["git", "-C", str(tmp_path), *identity, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert commit_of(tmp_path) is None
+    git("init")
+    git("commit", "--allow-empty", "-m", "first")
+    make_run(tmp_path / "runs" / "a", "a", 0, 0.3)
+    main([str(tmp_path / "runs"), "--out", str(tmp_path / "out")])
+    (row,) = rows_of(tmp_path / "out" / "runs.csv")
+    assert len(row["commit"]) == 7 and git("rev-parse", "HEAD").startswith(row["commit"])

@@ -24,7 +24,9 @@ def test_mean_deviation_and_interval(values):
 def test_one_seed_gives_no_interval():
     got = spread({4: 0.5})
     assert (got.seeds, got.mean) == ((4,), 0.5)
-    assert math.isnan(got.sd) and math.isnan(got.low) and math.isnan(got.high) and not got.clear
+    assert (
+        math.isnan(got.sd) and math.isnan(got.low) and math.isnan(got.high) and not got.significant
+    )
 
 
 def test_no_seed_gives_nothing():
@@ -46,10 +48,10 @@ def test_differences_are_taken_seed_by_seed():
     )
 
 
-def test_pairing_sees_what_seeds_hide():
-    """Rows 20 points apart from seed to seed that always differ by one."""
+def test_pairing_removes_what_a_seed_does_to_both():
+    """Rows that vary by 20 points over seeds and always differ by one."""
     a, b = {0: 0.31, 1: 0.51, 2: 0.712}, {0: 0.30, 1: 0.50, 2: 0.70}
-    assert paired_difference(a, b).clear and spread(a).low < spread(b).high
+    assert paired_difference(a, b).significant and spread(a).low < spread(b).high
 
 
 @settings(deadline=None)

@@ -1,10 +1,10 @@
-"""rmlr-report: a table of runs, with paired differences, as Markdown, CSV and a plot.
+"""rmlr-report: tables of finished runs with paired differences, as Markdown, CSV and a plot.
 
-rmlr-report multirun/ablation --baseline upt --compare sentence:remine word:remine --out multirun/ablation/report
+rmlr-report multirun/ablation --baseline visual --compare rmlr:visual --out multirun/ablation/report
 """
 
 import argparse
-import shlex
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,89 +13,110 @@ from rich.console import Console
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import write_atomic
-from rmlr_lightning.report.csv_files import comparisons_csv, rows_csv, runs_csv
+from rmlr_lightning.report.cells import screen_tables
+from rmlr_lightning.report.page import MAX_LINES, page
 from rmlr_lightning.report.plot import report_png
-from rmlr_lightning.report.rows import make_report
-from rmlr_lightning.report.runs import find_runs
-from rmlr_lightning.report.text import markdown, tables
-from rmlr_lightning.runs.config import one_line_errors
+from rmlr_lightning.report.rows import METRICS, make_report
+from rmlr_lightning.report.runs import FoundRuns, find_runs
+from rmlr_lightning.report.runs_csv import runs_csv
+from rmlr_lightning.report.summary_csv import comparisons_csv, rows_csv
+from rmlr_lightning.runs.user_errors import one_line_errors
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     out = argparse.ArgumentParser(
         prog="rmlr-report",
-        description="Collect finished runs of rmlr-train below FOLDERs by row, size of the training set and seed; "
-        "print tables; with --out write report.md, report.png, runs.csv, rows.csv and comparisons.csv.",
-        epilog="A row is called by the `name` of its configuration, followed by the overrides in which runs of that "
-        "name differ: 'rmlr optim.lr=0.001'.",
+        description="Collect finished runs of rmlr-train and compare them: mean and standard "
+        "deviation over seeds, differences paired by seed with 95 % intervals, costs. Prints "
+        "tables; --out and --page write files.",
+        epilog="A row is named by the `name` of its configuration, followed by the overrides in "
+        "which runs of that name differ: 'rmlr optim.lr=0.001'.",
         allow_abbrev=False,
-    )  # fmt: skip
-    out.add_argument(
-        "folders", nargs="+", type=Path, metavar="FOLDER", help="looked through at any depth"
     )
-    out.add_argument(
-        "--rows", type=_names, default=[], metavar="A,B,C", help="show these, in this order (all)"
+    option = out.add_argument
+    option(
+        "paths",
+        nargs="+",
+        type=Path,
+        metavar="PATH",
+        help="folders that are searched at any depth for runs, or a runs.csv of an earlier report",
     )
-    out.add_argument("--baseline", metavar="NAME", help="the row that all others are compared with")
-    out.add_argument(
+    option("--rows", type=_names, default=[], metavar="A,B,C", help="rows in this order (all)")
+    option("--baseline", metavar="NAME", help="the row that all others are compared with")
+    option(
         "--compare",
         nargs="+",
         action="extend",
         type=_pair,
         default=[],
         metavar="A:B",
-        help="also A - B, paired by seed",
+        help="also the difference A - B",
     )
-    out.add_argument(
-        "--split", choices=("test", "val"), default="test", help="whose figures (test)"
+    option("--split", choices=("test", "val"), default="test", help="of the metrics (test)")
+    option(
+        "--metrics",
+        type=_metrics,
+        default=METRICS,
+        metavar="A,B,C",
+        help=f"columns: {', '.join(METRICS)} (those present), or other keys of metrics.json "
+        "without the split",
     )
-    out.add_argument("--title", help="heading of report.md")
-    out.add_argument(
-        "--out", type=Path, metavar="DIR", help="write there; without it nothing is written"
+    option("--commit", help="of the code that made the runs (the one checked out at PATH)")
+    option("--title", help="heading of the page")
+    option("--notes", type=Path, metavar="FILE", help="Markdown to put at the end of the page")
+    option("--page", type=Path, metavar="FILE", help="write the page of Markdown there")
+    option("--plot", type=Path, metavar="PNG", help="write the plot there; the page shows it")
+    option(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write report.md, report.png, runs.csv, rows.csv and comparisons.csv there",
     )
     return out
 
 
-def report(args: argparse.Namespace, command: str) -> None:
+def report(args: argparse.Namespace, argv: Sequence[str]) -> None:
     """Collect, print, write."""
-    found = find_runs(args.folders, f"{args.split}/map_full")
-    notes = []
-    if found.unfinished:
-        notes.append(f"Not counted, unfinished: {', '.join(map(str, found.unfinished))}")
-    if found.without:
-        notes.append(
-            f"Not counted, without {args.split}/map_full: {', '.join(map(str, found.without))}"
-        )
-    for note in notes:
-        print(f"note: {note}", file=sys.stderr)
-    result = make_report(found.runs, args.split, args.rows, args.baseline, args.compare)
-    title = args.title or f"Rows on the {args.split} split"
-    for table in tables(result, title):
+    key = next(iter(args.metrics.values()))
+    found = find_runs(args.paths, f"{args.split}/{key}", args.commit)
+    left_out = _left_out(found, f"{args.split}/{key}")
+    for sentence in left_out:
+        print(f"note: {sentence}", file=sys.stderr)
+
+    result = make_report(
+        found.runs, args.split, args.rows, args.baseline, args.compare, args.metrics
+    )
+    title = args.title or f"Results on the {args.split} split"
+    for table in screen_tables(result, title):
         _console().print(table)
-    if args.out is None:
-        return
-    full = {
-        (row.name, row.train): {run.seed: run.figures[f"{args.split}/map_full"] for run in row.runs}
-        for row in result.rows
-    }
-    shown = [run for row in result.rows for run in row.runs]
-    files = {
-        "report.md": markdown(result, args.split, title, command, notes).encode(),
-        "report.png": report_png(result, full, f"mAP full on the {args.split} split (%)"),
-        "runs.csv": runs_csv(shown),
-        "rows.csv": rows_csv(result),
-        "comparisons.csv": comparisons_csv(result),
-    }
-    try:
-        args.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"--out {args.out}: cannot be made ({error.strerror}); choose another folder"
-        ) from None
-    for name, content in files.items():
-        write_atomic(args.out / name, content)
-    print(f"report: {args.out / 'report.md'}")
+
+    def markdown(plot: str | None) -> bytes:
+        text = page(result, args.split, title, argv, left_out, plot, _text(args.notes))
+        return text.encode()
+
+    files = {}
+    if args.out is not None:
+        shown = [run for row in result.rows for run in row.runs]
+        files[args.out / "report.md"] = markdown("report.png")
+        files[args.out / "report.png"] = report_png(result, args.split)
+        files[args.out / "runs.csv"] = runs_csv(shown)
+        files[args.out / "rows.csv"] = rows_csv(result)
+        files[args.out / "comparisons.csv"] = comparisons_csv(result)
+    if args.plot is not None:
+        files[args.plot] = report_png(result, args.split)
+    if args.page is not None:
+        files[args.page] = markdown(_relative(args.plot, args.page))
+        lines = files[args.page].count(b"\n")
+        if lines > MAX_LINES:
+            print(f"note: {args.page} has {lines} lines; fewer --rows or --compare shorten it")
+
+    for path, content in files.items():
+        _make_folder(path.parent)
+        write_atomic(path, content)
+    for path in files:
+        if path.suffix == ".md":
+            print(f"report: {path}")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -103,7 +124,39 @@ def main(argv: Sequence[str] | None = None) -> None:
     argv = sys.argv[1:] if argv is None else argv
     args = parser().parse_args(argv)
     with one_line_errors():
-        report(args, shlex.join(["rmlr-report", *argv]))
+        report(args, argv)
+
+
+def _left_out(found: FoundRuns, required: str) -> list[str]:
+    sentences = []
+    if found.unfinished:
+        sentences.append(f"Not counted, unfinished: {', '.join(map(str, found.unfinished))}")
+    if found.without_metric:
+        folders = ", ".join(map(str, found.without_metric))
+        sentences.append(f"Not counted, without {required}: {folders}")
+    return sentences
+
+
+def _text(path: Path | None) -> str:
+    if path is None:
+        return ""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UserError(f"--notes {path}: cannot be read ({error})") from None
+
+
+def _relative(plot: Path | None, page_path: Path) -> str | None:
+    return None if plot is None else Path(os.path.relpath(plot, page_path.parent)).as_posix()
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot be made ({error.strerror}); choose another folder"
+        ) from None
 
 
 def _console() -> Console:
@@ -113,6 +166,13 @@ def _console() -> Console:
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _metrics(text: str) -> dict[str, str]:
+    names = _names(text)
+    if not names:
+        raise argparse.ArgumentTypeError("expected names of metrics")
+    return {name: METRICS.get(name, name) for name in names}
 
 
 def _pair(text: str) -> tuple[str, str]:

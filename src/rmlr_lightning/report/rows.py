@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.report.runs import Run
+from rmlr_lightning.report.runs_csv import Run
 from rmlr_lightning.report.seed_statistics import Spread, paired_difference, spread
 
 METRICS = {
@@ -21,10 +21,9 @@ COSTS = {"fit min": "fit_seconds", "CPU min": "cpu_seconds"}  # shown in minutes
 
 
 class Row(NamedTuple):
-    """One row at one size of the training set. Metrics in [0, 1], costs in seconds a run."""
+    """One row at one size of the training set. Metrics in [0, 1], costs in seconds per run."""
 
     name: str
-    label: str
     train: int | None
     runs: tuple[Run, ...]
     metrics: dict[str, Spread]
@@ -42,28 +41,44 @@ class Comparison(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What is shown."""
+    """The content of all outputs."""
 
     rows: list[Row]
-    comparisons: list[Comparison]
-    metrics: list[str]  # those that some run has
+    comparisons: list[Comparison]  # those of --compare
+    metrics: dict[str, str]  # title -> key, of those that some run has
     costs: list[str]
     baseline: str | None
-    labels: dict[str, str]
+    labels: dict[str, str]  # by name of the row
+
+    @property
+    def main(self) -> str:
+        """The metric of the gains over the baseline, of the sentences and of the plot."""
+        return "full" if "full" in self.metrics else next(iter(self.metrics))
 
     def sizes(self) -> list[int | None]:
-        """Of the training sets, rising."""
-        return sorted({row.train for row in self.rows}, key=lambda size: size or 0)
+        """Sizes of the training sets, ascending."""
+        return _sizes(row.train for row in self.rows)
+
+    def all_comparisons(self) -> list[Comparison]:
+        """Rows with the baseline, then those of --compare that are not among them."""
+        with_baseline = [
+            Comparison(row.name, self.baseline or "", row.train, row.gains)
+            for row in self.rows
+            if row.gains
+        ]
+        present = {comparison[:3] for comparison in with_baseline}
+        return with_baseline + [c for c in self.comparisons if c[:3] not in present]
 
 
 def make_report(
     runs: Iterable[Run],
     split: str,
-    names: Sequence[str],
-    baseline: str | None,
-    pairs: Sequence[tuple[str, str]],
+    names: Sequence[str] = (),
+    baseline: str | None = None,
+    pairs: Sequence[tuple[str, str]] = (),
+    metrics: Mapping[str, str] = METRICS,
 ) -> Report:
-    """Summarise.
+    """Summarise runs.
 
     Args:
         runs: finished ones.
@@ -71,6 +86,7 @@ def make_report(
         names: the rows to show, in this order; none means all, the baseline first.
         baseline: the row that others are compared with.
         pairs: further comparisons, a - b.
+        metrics: title -> key without the split.
 
     Raises:
         UserError: a row does not exist, or two rows have no seed in common at any size.
@@ -79,70 +95,74 @@ def make_report(
     for run in runs:
         groups.setdefault((run.row, run.train), []).append(run)
     known = list(dict.fromkeys(name for name, _ in groups))
-    for name in (
-        *names,
-        *([baseline] if baseline else []),
-        *(name for pair in pairs for name in pair),
-    ):
-        if name not in known:
-            raise UserError(f"{name}: no finished run of this row; there are {', '.join(known)}")
+    _check_names([*names, *([baseline] if baseline else []), *sum(pairs, ())], known)
+
+    keys = {title: f"{split}/{key}" for title, key in metrics.items()}
     shown = list(names) or sorted(known, key=lambda name: name != baseline)
-    sizes = sorted({size for _, size in groups}, key=lambda size: size or 0)
     rows = []
-    for size in sizes:
+    for size in _sizes(size for _, size in groups):
         for name in shown:
-            members = groups.get((name, size))
-            if members:
-                base = groups.get((baseline, size), []) if baseline not in (None, name) else []
-                rows.append(_row(members, base, split))
-    comparisons = [
-        Comparison(a, b, size, _differences(groups[a, size], groups[b, size], split))
-        for a, b in pairs
-        for size in sizes
-        if (a, size) in groups and (b, size) in groups
-    ]
-    compared = {(c.a, c.b) for c in comparisons if c.differences}
+            if (name, size) in groups:
+                base = groups.get((baseline or "", size), []) if name != baseline else []
+                rows.append(_row(groups[name, size], base, keys))
+
+    comparisons = []
     for a, b in pairs:
-        if (a, b) not in compared:
+        for size in _sizes(size for _, size in groups):
+            if (a, size) in groups and (b, size) in groups:
+                differences = _differences(groups[a, size], groups[b, size], keys)
+                if differences:
+                    comparisons.append(Comparison(a, b, size, differences))
+        if not any((c.a, c.b) == (a, b) for c in comparisons):
             raise UserError(
                 f"--compare {a}:{b}: the two have no seed in common; run both with the same seeds"
             )
     if baseline and len(shown) > 1 and not any(row.gains for row in rows):
         raise UserError(
-            f"--baseline {baseline}: no other row has a seed in common with it; run both with the same seeds"
+            f"--baseline {baseline}: no other row has a seed in common with it; run both with the "
+            "same seeds"
         )
-    metrics = [name for name in METRICS if any(name in row.metrics for row in rows)]
+    present = {name: key for name, key in metrics.items() if any(name in r.metrics for r in rows)}
     costs = [name for name in COSTS if any(name in row.costs for row in rows)]
-    return Report(rows, comparisons, metrics, costs, baseline, _labels(groups.values()))
+    labels = {name: members[0].label for (name, _), members in groups.items()}
+    return Report(rows, comparisons, present, costs, baseline, labels)
 
 
-def _row(members: Sequence[Run], base: Sequence[Run], split: str) -> Row:
-    metrics = {
-        name: spread(values) for name in METRICS if (values := _by_seed(members, name, split))
-    }
+def _check_names(names: Iterable[str], known: Sequence[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise UserError(f"{name}: no finished run of this row; there are {', '.join(known)}")
+
+
+def _sizes(sizes: Iterable[int | None]) -> list[int | None]:
+    return sorted(set(sizes), key=lambda size: size or 0)
+
+
+def _row(members: Sequence[Run], base: Sequence[Run], keys: Mapping[str, str]) -> Row:
+    metrics = {}
+    for title, key in keys.items():
+        values = _by_seed(members, key)
+        if values:
+            metrics[title] = spread(values)
+
     costs = {}
-    for name, key in COSTS.items():
-        seconds = [run.figures[key] for run in members if key in run.figures]
+    for title, key in COSTS.items():
+        seconds = list(_by_seed(members, key).values())
         if seconds:
-            costs[name] = sum(seconds) / len(seconds)
-    gains = _differences(members, base, split)
+            costs[title] = sum(seconds) / len(seconds)
+
     first = members[0]
-    return Row(first.row, first.label, first.train, tuple(members), metrics, gains, costs)
+    gains = _differences(members, base, keys)
+    return Row(first.row, first.train, tuple(members), metrics, gains, costs)
 
 
-def _differences(a: Sequence[Run], b: Sequence[Run], split: str) -> dict[str, Spread]:
+def _differences(a: Sequence[Run], b: Sequence[Run], keys: Mapping[str, str]) -> dict[str, Spread]:
     """a - b of every metric that both have for some common seed."""
-    out = {
-        name: paired_difference(_by_seed(a, name, split), _by_seed(b, name, split))
-        for name in METRICS
+    found = {
+        title: paired_difference(_by_seed(a, key), _by_seed(b, key)) for title, key in keys.items()
     }
-    return {name: difference for name, difference in out.items() if difference.seeds}
+    return {title: difference for title, difference in found.items() if difference.seeds}
 
 
-def _by_seed(runs: Iterable[Run], metric: str, split: str) -> dict[int, float]:
-    key = f"{split}/{METRICS[metric]}"
-    return {run.seed: run.figures[key] for run in runs if key in run.figures}
-
-
-def _labels(groups: Iterable[Sequence[Run]]) -> Mapping[str, str]:
-    return {runs[0].row: ", ".join((runs[0].label, *runs[0].swept)) for runs in groups}
+def _by_seed(runs: Iterable[Run], key: str) -> dict[int, float]:
+    return {run.seed: run.metrics[key] for run in runs if key in run.metrics}

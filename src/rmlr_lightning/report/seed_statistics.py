@@ -1,7 +1,7 @@
-"""What a few seeds tell: mean and standard deviation of a row, and the paired difference of two rows.
+"""Statistics over seeds: mean and standard deviation of a row, paired difference of two rows.
 
-The same seed draws the same order of images and the same first weights in both rows, so that differences are taken
-seed by seed; what the seed does to both cancels out.
+The same seed gives both rows the same order of images and the same initial weights. Differences are
+therefore taken per seed: effects of the seed that both rows share cancel out.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ LEVEL = 0.95
 
 
 class Spread(NamedTuple):
-    """Mean, standard deviation (n - 1) and t-interval of the mean; NaN where there are too few values."""
+    """Mean, standard deviation (n - 1) and t-interval of the mean; NaN for too few values."""
 
     seeds: tuple[int, ...]
     mean: float
@@ -23,29 +23,31 @@ class Spread(NamedTuple):
     high: float
 
     @property
-    def clear(self) -> bool:
-        """Is the interval clear of 0? Never with one seed."""
+    def significant(self) -> bool:
+        """Whether the interval excludes 0. Never with one seed."""
         return bool(self.low > 0 or self.high < 0)
 
 
 def spread(values: Mapping[int, float]) -> Spread:
-    """Of one value for each seed; NaN values are left out.
+    """Summarise one value per seed; NaN values are left out.
 
-    The interval is Student's: it holds the true mean in 95 of 100 repetitions, if the values are normal.
+    The interval is Student's: for normal values, 95 of 100 such intervals contain the true mean.
     """
     known = {seed: value for seed, value in sorted(values.items()) if not np.isnan(value)}
     x = np.array(list(known.values()), dtype=np.float64)
     nan = float("nan")
     if len(x) == 0:
         return Spread((), nan, nan, nan, nan)
+
     mean = float(x.mean())
     if len(x) == 1:
         return Spread(tuple(known), mean, nan, nan, nan)
+
     sd = float(x.std(ddof=1))
     half = float(stats.t.ppf((1 + LEVEL) / 2, len(x) - 1)) * sd / len(x) ** 0.5
     return Spread(tuple(known), mean, sd, mean - half, mean + half)
 
 
 def paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> Spread:
-    """Of a - b, over the seeds that both have."""
+    """Summarise a - b over the seeds that both have."""
     return spread({seed: a[seed] - b[seed] for seed in a.keys() & b.keys()})

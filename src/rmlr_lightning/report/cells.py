@@ -1,0 +1,122 @@
+"""The tables of a report as text cells, its comparisons as sentences, and tables for the screen."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from rmlr_lightning.report.rows import Comparison, Report, Row
+from rmlr_lightning.report.seed_statistics import Spread
+
+
+def mean_and_sd(spread: Spread | None) -> str:
+    """In percent: "35.2 ± 0.4"; "35.2" of one seed; "-" of none."""
+    if spread is None or not spread.seeds:
+        return "-"
+    sd = "" if math.isnan(spread.sd) else f" ± {100 * spread.sd:.1f}"
+    return f"{100 * spread.mean:.1f}{sd}"
+
+
+def difference(spread: Spread | None, bold: str = "**") -> str:
+    """In percent: "+1.20 [+0.31, +2.09]", in `bold` if significant; "+1.20 [-]" of one seed."""
+    if spread is None or not spread.seeds:
+        return "-"
+    if math.isnan(spread.low):
+        return f"{100 * spread.mean:+.2f} [-]"
+    text = f"{100 * spread.mean:+.2f} [{100 * spread.low:+.2f}, {100 * spread.high:+.2f}]"
+    return f"{bold}{text}{bold}" if spread.significant else text
+
+
+def size_name(size: int | None) -> str:
+    """Of a training set."""
+    return "" if size is None else f"{size:,} training images"
+
+
+def row_heads(report: Report) -> list[str]:
+    """Heads of the table of rows."""
+    gain = [f"{report.main} - {report.labels[report.baseline]}"] if report.baseline else []
+    return ["row", "seeds", *report.metrics, *gain, *report.costs]
+
+
+def row_cells(report: Report, row: Row, bold: str) -> list[str]:
+    """A line of the table of rows."""
+    gain = [] if report.baseline is None else [difference(row.gains.get(report.main), bold)]
+    return [
+        report.labels[row.name],
+        ", ".join(str(seed) for seed in sorted(run.seed for run in row.runs)),
+        *(mean_and_sd(row.metrics.get(name)) for name in report.metrics),
+        *gain,
+        *(f"{row.costs[name] / 60:.1f}" if name in row.costs else "-" for name in report.costs),
+    ]
+
+
+def comparison_name(report: Report, comparison: Comparison) -> str:
+    """ "word - sentence"; the size of the training set follows where there are several."""
+    name = f"{report.labels[comparison.a]} - {report.labels[comparison.b]}"
+    if len(report.sizes()) > 1:
+        name += f", {size_name(comparison.train) or 'size unknown'}"
+    return name
+
+
+def comparison_heads(report: Report) -> list[str]:
+    """Heads of the table of comparisons."""
+    return ["difference [95 % interval]", "seeds", *report.metrics]
+
+
+def comparison_cells(report: Report, comparison: Comparison, bold: str) -> list[str]:
+    """A line of the table of comparisons."""
+    return [
+        comparison_name(report, comparison),
+        str(len(_seeds(comparison))),
+        *(difference(comparison.differences.get(name), bold) for name in report.metrics),
+    ]
+
+
+def verdict(report: Report, comparison: Comparison) -> str:
+    """One sentence: "RmLR - visual: +0.3 mAP [-0.4, 1.0], not significant." """
+    spread = comparison.differences.get(report.main)
+    name = comparison_name(report, comparison)
+    if spread is None:
+        return f"{name}: no seed in common with {report.main} defined."
+
+    unit = "mAP" if report.main == "full" else report.main
+    text = f"{name}: {_points(spread.mean):+.1f} {unit}"
+    if math.isnan(spread.low):
+        return f"{text}, one seed, no interval."
+    significant = "significant" if spread.significant else "not significant"
+    return f"{text} [{_points(spread.low):.1f}, {_points(spread.high):.1f}], {significant}."
+
+
+def screen_tables(report: Report, title: str) -> list[Table]:
+    """The rows of each size, and the comparisons."""
+    out = []
+    for size in report.sizes():
+        rows = [row_cells(report, row, "*") for row in report.rows if row.train == size]
+        heading = ", ".join(part for part in (title, size_name(size)) if part)
+        out.append(_rich_table(heading, row_heads(report), rows))
+
+    comparisons = report.all_comparisons()
+    if comparisons:
+        rows = [comparison_cells(report, comparison, "*") for comparison in comparisons]
+        heading = "Paired by seed; *significant*: the interval excludes 0"
+        out.append(_rich_table(heading, comparison_heads(report), rows))
+    return out
+
+
+def _points(value: float) -> float:
+    return round(100 * value, 1) + 0.0  # no -0.0
+
+
+def _seeds(comparison: Comparison) -> set[int]:
+    """Some may miss for a metric that a run leaves undefined."""
+    return {seed for spread in comparison.differences.values() for seed in spread.seeds}
+
+
+def _rich_table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    table = Table(title=Text(title), title_justify="left")
+    for index, name in enumerate(heads):
+        table.add_column(Text(name), justify="right" if index else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))  # `Text`, because brackets would be read as markup
+    return table

@@ -1,0 +1,117 @@
+"""What rmlr-train leaves in the folder of a run, read for a report."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from rmlr_lightning.errors import UserError
+
+# Overrides that make no row of their own: shown elsewhere, or without influence on the result.
+NO_ROW = re.compile(
+    r"experiment|sweep|seed|name|label|resume|debug|logger.*|paths\..*|hydra.*"
+    r"|data\.prepare\.(config\.train|out|workers)|data\.num_workers|features\.(path|num_workers)"
+    r"|trainer\.(devices|accelerator)"
+)
+
+
+class RunFolder(NamedTuple):
+    """A run of rmlr-train, finished or not."""
+
+    folder: Path
+    name: str
+    label: str
+    overrides: tuple[str, ...]
+    train: int | None  # number of training images, where the data set is synthetic
+    seed: int
+    metrics: dict[str, float] | None  # None: unfinished
+
+
+def run_folders(parent: Path) -> Iterator[RunFolder]:
+    """All runs at any depth below a folder.
+
+    Raises:
+        UserError: there is no such folder, or a file of a run is damaged.
+    """
+    if not parent.is_dir():
+        raise UserError(
+            f"{parent}: no such folder; give one that rmlr-train wrote to, such as "
+            "multirun/ablation, or a runs.csv"
+        )
+    homes = {
+        file.parent.parent if file.parent.name == ".hydra" else file.parent
+        for file in parent.rglob("config.yaml")
+    }
+    for home in sorted(homes):
+        config = _config(home)
+        if "name" not in config or "seed" not in config:
+            continue  # of another console script
+        yield _read(home, config)
+
+
+def commit_of(folder: Path) -> str | None:
+    """The commit that is checked out where a folder lies; None outside of a git repository."""
+    command = ["git", "-C", str(folder), "rev-parse", "--short=7", "HEAD"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip() or None
+
+
+def _read(home: Path, config: dict[str, Any]) -> RunFolder:
+    name, seed = str(config["name"]), config["seed"]
+    if not isinstance(seed, int):
+        raise UserError(
+            f"{home / 'config.yaml'}: seed is {seed!r}, not a number; correct it or remove the run"
+        )
+    train: Any = config
+    for key in ("data", "prepare", "config", "train"):
+        train = train.get(key) if isinstance(train, dict) else None
+
+    label = str(config.get("label") or name.replace("_", " "))
+    return RunFolder(home, name, label, _overrides(home), train, seed, _metrics(home))
+
+
+def _config(home: Path) -> dict[str, Any]:
+    # A run that failed before training has Hydra's copy only.
+    path = home / "config.yaml"
+    path = path if path.exists() else home / ".hydra" / "config.yaml"
+    try:
+        read = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UserError(
+            f"{path}: not a readable configuration ({_short(error)}); correct it or remove the run"
+        ) from None
+    return read if isinstance(read, dict) else {}
+
+
+def _metrics(home: Path) -> dict[str, float] | None:
+    path = home / "metrics.json"
+    if not path.exists():
+        return None
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+        return {str(name): float(value) for name, value in read.items()}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{path}: damaged ({_short(error)}); remove the file and repeat the run"
+        ) from None
+
+
+def _overrides(home: Path) -> tuple[str, ...]:
+    path = home / ".hydra" / "overrides.yaml"
+    try:
+        read = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else []
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UserError(f"{path}: not readable ({_short(error)}); remove it or the run") from None
+    lines = [str(line).lstrip("+") for line in read or []]
+    return tuple(sorted(line for line in lines if not NO_ROW.fullmatch(line.partition("=")[0])))
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]
