@@ -1,4 +1,4 @@
-"""Wall-clock and CPU seconds of a training."""
+"""Wall-clock and CPU seconds of a training run."""
 
 import time
 
@@ -6,36 +6,41 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 
 class Cost(Callback):
-    """Seconds that fitting took, by the clock and of this process's CPU, over all starts of a run.
+    """Measures `fit_seconds` (wall clock) and `cpu_seconds` (CPU time of this process).
 
-    What came after the checkpoint that a start goes on from is lost.
+    Checkpoints store both, so that a resumed run adds to them. Work done after the checkpoint that
+    a run resumes from is not counted.
     """
 
     def __init__(self) -> None:
-        self.before = {"fit_seconds": 0.0, "cpu_seconds": 0.0}
-        self.began: tuple[float, float] | None = None
+        self.earlier = {"fit_seconds": 0.0, "cpu_seconds": 0.0}  # of the runs this one resumes
+        self.start: dict[str, float] | None = None  # None outside of `fit`
 
     @property
     def spent(self) -> dict[str, float]:
-        """Seconds up to now."""
-        if self.began is None:
-            return dict(self.before)
-        now = time.perf_counter() - self.began[0], time.process_time() - self.began[1]
+        """Seconds until now, by name."""
+        if self.start is None:
+            return dict(self.earlier)
+        now = _clocks()
         return {
-            name: seconds + new
-            for (name, seconds), new in zip(self.before.items(), now, strict=True)
+            name: seconds + now[name] - self.start[name] for name, seconds in self.earlier.items()
         }
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "fit":
-            self.began = time.perf_counter(), time.process_time()
+            self.start = _clocks()
 
     def state_dict(self) -> dict[str, float]:
         return self.spent
 
     def load_state_dict(self, state_dict: dict[str, float]) -> None:
-        if self.began is not None:  # Lightning restores callbacks for a test, too
-            self.before = dict(state_dict)
+        # Lightning also restores callbacks before a test, which must not set the clocks back.
+        if self.start is not None:
+            self.earlier = dict(state_dict)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.before, self.began = self.spent, None
+        self.earlier, self.start = self.spent, None
+
+
+def _clocks() -> dict[str, float]:
+    return {"fit_seconds": time.perf_counter(), "cpu_seconds": time.process_time()}

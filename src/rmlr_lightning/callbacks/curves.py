@@ -1,28 +1,27 @@
-"""Loss and validation curves of a run, as one image."""
+"""Loss and validation curves of a run."""
 
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from rmlr_lightning.drawing import curves
+from rmlr_lightning.drawing.curves import draw_curves
 
 
 class Curves(Callback):
-    """Draws loss and validation mAP over epochs into `path` after every validation."""
+    """Plots logged values over epochs, anew after every epoch.
 
-    def __init__(
-        self,
-        path: str,
-        metrics: tuple[str, ...] = (
-            "train/loss",
-            "val/map_full",
-            "val/map_rare",
-            "val/map_non_rare",
-        ),
-    ) -> None:
+    Args:
+        path: the PNG.
+        metrics: names of logged values, or patterns such as `val/map_*`. Values that a run does
+            not log are left out.
+    """
+
+    def __init__(self, path: str, metrics: Sequence[str]) -> None:
         self.path = Path(path)
         self.metrics = tuple(metrics)
-        self.history: dict[str, list[tuple[float, float]]] = {}
+        self.history: dict[str, list[tuple[float, float]]] = {}  # (epoch, value) by name
 
     def state_dict(self) -> dict:
         return {"history": self.history}
@@ -31,11 +30,11 @@ class Curves(Callback):
         self.history = state_dict["history"]
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # Lightning validates before this hook, so both kinds of metrics are there
-        for name in self.metrics:
-            if name in trainer.callback_metrics:
-                self.history.setdefault(name, []).append(
-                    (trainer.current_epoch + 1, float(trainer.callback_metrics[name]))
-                )
+        # Lightning validates before this hook, so both kinds of values are there.
+        epoch = trainer.current_epoch + 1
+        for name, value in trainer.callback_metrics.items():
+            if any(fnmatchcase(name, pattern) for pattern in self.metrics):
+                self.history.setdefault(name, []).append((epoch, float(value)))
+
         if trainer.is_global_zero and self.history:
-            curves(self.history, self.path)
+            draw_curves(self.history, self.path)

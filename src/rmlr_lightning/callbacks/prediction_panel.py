@@ -1,74 +1,89 @@
-"""Predictions on the first images of a split, as one image."""
+"""Predictions on the first images of a split, as one sheet."""
 
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import WandbLogger
 
-from rmlr_lightning.drawing import contact_sheet, triplets_picture
-from rmlr_lightning.types import Batch
+from rmlr_lightning.drawing.contact_sheet import contact_sheet
+from rmlr_lightning.drawing.triplets import draw_triplets
+from rmlr_lightning.types import Batch, Target
+from rmlr_lightning.vocabulary import Vocabulary
 
 
 class PredictionPanel(Callback):
-    """Draws the model's triplets on the first images of the split, after every test and every `every` epochs.
+    """Draws predicted triplets above the annotated ones, for the first batch of a split.
 
-    The sheet goes to `folder` as PNG, and to Weights & Biases when that is among the loggers.
+    The sheet is written as PNG, and logged to Weights & Biases if that is among the loggers.
+
+    Args:
+        folder: gets `val_epoch_NNN.png` and `test.png`.
+        max_images: images on the sheet; not more than the batch has.
+        every_n_epochs: epochs between two sheets of the validation split.
+        score_threshold: triplets with a lower score are not drawn.
     """
 
     def __init__(
-        self, folder: str, images: int = 6, every: int = 5, threshold: float = 0.15
+        self,
+        folder: str,
+        max_images: int = 6,
+        every_n_epochs: int = 5,
+        score_threshold: float = 0.15,
     ) -> None:
         self.folder = Path(folder)
-        self.images, self.every, self.threshold = images, every, threshold
+        self.max_images = max_images
+        self.every_n_epochs = every_n_epochs
+        self.score_threshold = score_threshold
 
     def on_validation_batch_end(
         self, trainer, pl_module, outputs, batch: Batch, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        due = (trainer.current_epoch + 1) % self.every == 0
-        if batch_idx == 0 and due and trainer.is_global_zero and not trainer.sanity_checking:
-            self._draw(trainer, pl_module, batch, f"val_epoch_{trainer.current_epoch + 1:03d}")
+        epoch = trainer.current_epoch + 1
+        if batch_idx == 0 and epoch % self.every_n_epochs == 0 and not trainer.sanity_checking:
+            self._draw(trainer, pl_module, batch, "val", f"val_epoch_{epoch:03d}.png")
 
     def on_test_batch_end(
         self, trainer, pl_module, outputs, batch: Batch, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        if batch_idx == 0 and trainer.is_global_zero:
-            self._draw(trainer, pl_module, batch, "test")
+        if batch_idx == 0:
+            self._draw(trainer, pl_module, batch, "test", "test.png")
 
-    def _draw(self, trainer: Trainer, task: LightningModule, batch: Batch, name: str) -> None:
-        found = task.detect(task(batch.inputs))
+    def _draw(
+        self, trainer: Trainer, task: LightningModule, batch: Batch, split: str, name: str
+    ) -> None:
+        if not trainer.is_global_zero:
+            return
+        dataset = trainer.datamodule.dataset(split)
+        predictions = task.detect(task(batch.inputs))
+
         tiles = []
-        for index in range(min(self.images, len(found))):
-            target = batch.targets[index]
-            picture = _picture(trainer, batch, index, name.split("_")[0])
-            truth = sorted(
-                {task.vocabulary.hoi_name(hoi) for hoi in target.hois.tolist() if hoi >= 0}
+        for image_id, found in list(zip(batch.image_ids, predictions, strict=True))[
+            : self.max_images
+        ]:
+            target = dataset.target(image_id)
+            tile = draw_triplets(
+                dataset.image(target.file_name),
+                found,
+                task.vocabulary.verbs,
+                self.score_threshold,
+                caption=f"true: {_annotated(target, task.vocabulary)}",
             )
-            tiles.append(
-                triplets_picture(
-                    picture,
-                    found[index],
-                    task.vocabulary.verbs,
-                    self.threshold,
-                    caption=f"true: {', '.join(truth)}",
-                )
-            )
-        sheet = contact_sheet(tiles, columns=min(3, max(1, len(tiles))))
+            tiles.append(tile)
+
+        sheet = contact_sheet(tiles, columns=min(3, len(tiles)))
         self.folder.mkdir(parents=True, exist_ok=True)
-        sheet.save(self.folder / f"{name}.png")
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                logger.log_image(f"panel/{name.split('_')[0]}", [sheet], step=trainer.global_step)
+        sheet.save(self.folder / name)
+        _log(trainer, split, sheet)
 
 
-def _picture(trainer: Trainer, batch: Batch, index: int, split: str) -> Image.Image:
-    """What the model saw, in the size of the file; the file itself where a cached Scene came without pixels."""
-    target, images = batch.targets[index], batch.inputs.images
-    if images is None:
-        return trainer.datamodule.dataset(split).picture(target.file_name)
-    height, width = target.size.tolist()
-    mask = images.mask[index]
-    pixels = images.pixels[index][:, mask.any(1)][:, :, mask.any(0)]
-    array = (pixels.cpu().numpy().transpose(1, 2, 0) * 255).round().astype(np.uint8)
-    return Image.fromarray(array).resize((width, height))
+def _annotated(target: Target, vocabulary: Vocabulary) -> str:
+    """The HOI classes of an image, in alphabetical order."""
+    hois = {vocabulary.hoi_name(hoi) for hoi in target.hois.tolist() if hoi >= 0}
+    return ", ".join(sorted(hois))
+
+
+def _log(trainer: Trainer, split: str, sheet: Image.Image) -> None:
+    for logger in trainer.loggers:
+        if isinstance(logger, WandbLogger):
+            logger.log_image(f"panel/{split}", [sheet], step=trainer.global_step)

@@ -1,4 +1,4 @@
-"""rmlr-eval: the figures of a checkpoint."""
+"""rmlr-eval: the metrics of a checkpoint."""
 
 import json
 from pathlib import Path
@@ -13,8 +13,8 @@ from rmlr_lightning.files import write_atomic
 from rmlr_lightning.metrics.vcoco_metric import role_detections
 from rmlr_lightning.models.checkpoint import check_vocabulary
 from rmlr_lightning.runs.features import merged_features, open_features
-from rmlr_lightning.runs.hydra_program import command
-from rmlr_lightning.runs.restore import recipe_of, restore
+from rmlr_lightning.runs.hydra_program import hydra_program
+from rmlr_lightning.runs.load_task import checkpoint_config, load_task
 from rmlr_lightning.runs.results_table import print_results
 from rmlr_lightning.scoring.export import (
     pair_columns,
@@ -24,30 +24,42 @@ from rmlr_lightning.scoring.export import (
     write_npz,
     write_vcoco_pickle,
 )
-from rmlr_lightning.tasks.hoi import HOITask
-from rmlr_lightning.vocabulary import vcoco
+from rmlr_lightning.types import Detections, Target
+from rmlr_lightning.vocabulary import Vocabulary, vcoco
 
 
 def evaluate(cfg: DictConfig) -> dict[str, float]:
-    """All metrics of one split."""
+    """Evaluate a checkpoint on one split, print the table, and export detections.
+
+    Returns:
+        All metrics of the split.
+
+    Raises:
+        UserError: a wrong option, or data that do not fit the checkpoint.
+    """
     if OmegaConf.is_missing(cfg, "checkpoint"):
         raise UserError("no checkpoint given: rmlr-eval checkpoint=FILE (make eval CKPT=FILE)")
     if cfg.split not in ("val", "test"):
         raise UserError(f"split={cfg.split}: choose val or test")
-    recipe = recipe_of(cfg.checkpoint, paths=cfg.paths, data=cfg.data)
-    datamodule = instantiate(recipe.data)
+
+    # The data come before the task: some metrics read annotation files.
+    trained = checkpoint_config(cfg.checkpoint, paths=cfg.paths, data=cfg.data)
+    datamodule = instantiate(trained.data)
     datamodule.prepare_data()
-    task, _ = restore(cfg.checkpoint, paths=cfg.paths, data=cfg.data)
-    _check_outputs(cfg, task)
-    seed_everything(recipe.seed, workers=True, verbose=False)
+    task, _ = load_task(cfg.checkpoint, paths=cfg.paths, data=cfg.data)
+    _check_outputs(cfg, task.vocabulary)
+    seed_everything(trained.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")
-    there = datamodule.uncached_dataset(cfg.split).vocabulary
-    check_vocabulary(there, task.vocabulary, f"the {cfg.split} split's data", str(cfg.checkpoint))
-    features = merged_features(cfg.get("features"), recipe.get("features"))
+
+    vocabulary = datamodule.uncached_dataset(cfg.split).vocabulary
+    data_name = f"the {cfg.split} split's data"
+    check_vocabulary(vocabulary, task.vocabulary, data_name, str(cfg.checkpoint))
+    features = merged_features(cfg.get("features"), trained.get("features"))
     open_features(features, datamodule, task.model, [cfg.split])
-    trainer = instantiate(
+
+    trainer: Trainer = instantiate(
         cfg.trainer,
-        precision=cfg.precision or recipe.trainer.precision,
+        precision=cfg.precision or trained.trainer.precision,
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,
@@ -55,33 +67,44 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
     task.kept = [] if cfg.export else None
     run = trainer.test if cfg.split == "test" else trainer.validate
     run(task, datamodule, verbose=False)
+    metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+
     if cfg.export:
-        export(Path(cfg.export), _everyones(task.kept, trainer), task)
-    return {name: float(value) for name, value in trainer.callback_metrics.items()}
+        results = _gather(task.kept, trainer)
+        if trainer.is_global_zero:
+            export_detections(Path(cfg.export), results, task.vocabulary)
+    if trainer.is_global_zero:
+        table = task.metrics[cfg.split].table
+        print_results(metrics, table, f"{cfg.checkpoint} on {cfg.split}")
+        if cfg.out:
+            write_atomic(cfg.out, json.dumps(metrics, indent=1).encode())
+    return metrics
 
 
-def _everyones(kept: list, trainer: Trainer) -> list:
-    """What all processes kept, in the order of the images."""
+Results = list[tuple[Target, Detections]]  # of each image
+
+
+def _gather(results: Results, trainer: Trainer) -> Results:
+    """The results of all processes, sorted by image."""
     if trainer.world_size > 1:
-        shares: list = [None] * trainer.world_size
-        torch.distributed.all_gather_object(shares, kept)
-        kept = [item for share in shares for item in share]
-    return sorted(kept, key=lambda item: item[0].image_id)
+        of_processes: list = [None] * trainer.world_size
+        torch.distributed.all_gather_object(of_processes, results)
+        results = [result for part in of_processes for result in part]
+    return sorted(results, key=lambda result: result[0].image_id)
 
 
-def export(path: Path, kept: list, task: HOITask) -> None:
+def export_detections(path: Path, results: Results, vocabulary: Vocabulary) -> None:
     """Write detections in a public format, by the ending of `path`.
 
-    `.npz` and `.json` are read by `rmlr-score`; `.pkl` is what V-COCO's own script loads; no ending makes a folder for
-    HICO-DET's own MATLAB script.
+    `.npz` and `.json` are read by `rmlr-score`, `.pkl` by V-COCO's own script. A path without an
+    ending becomes a folder for HICO-DET's own MATLAB script.
     """
-    targets, found = zip(*kept, strict=True)
-    if _has_roles(task):
-        columns = role_columns(
-            [role_detections(t.image_id, f) for t, f in zip(targets, found, strict=True)]
-        )
+    if _has_roles(vocabulary):
+        columns = role_columns([role_detections(t.image_id, found) for t, found in results])
     else:
-        columns = pair_columns([target.file_name for target in targets], found)
+        file_names = [target.file_name for target, _ in results]
+        columns = pair_columns(file_names, [found for _, found in results])
+
     if path.suffix == ".npz":
         write_npz(path, columns)
     elif path.suffix == ".json":
@@ -89,26 +112,29 @@ def export(path: Path, kept: list, task: HOITask) -> None:
     elif path.suffix == ".pkl":
         write_vcoco_pickle(path, columns)
     else:
-        write_hicodet_matlab(path, columns, task.vocabulary)
+        write_hicodet_matlab(path, columns, vocabulary)
 
 
-def _has_roles(task: HOITask) -> bool:
-    return task.vocabulary.verbs == vcoco().verbs
+def _has_roles(vocabulary: Vocabulary) -> bool:
+    return vocabulary.verbs == vcoco().verbs
 
 
-def _check_outputs(cfg: DictConfig, task: HOITask) -> None:
-    """Before the work is done: can what is asked for be written?"""
-    endings = (".npz", ".json", ".pkl") if _has_roles(task) else (".npz", ".json", "")
+def _check_outputs(cfg: DictConfig, vocabulary: Vocabulary) -> None:
+    """Before the evaluation: can `export` and `out` be written?"""
+    if _has_roles(vocabulary):
+        endings, formats = (".npz", ".json", ".pkl"), ".npz, .json or .pkl"
+    else:
+        endings, formats = (".npz", ".json", ""), ".npz, .json or a folder without ending"
     if cfg.export and Path(cfg.export).suffix not in endings:
-        formats = ", ".join(endings[:2]) + (
-            " or .pkl" if _has_roles(task) else " or a folder without ending"
-        )
         raise UserError(
             f"export={cfg.export}: this data set's detections can be written as {formats}"
         )
+
     for option in ("export", "out"):
-        path = Path(cfg[option] or ".")
-        if cfg[option] and path.is_dir() and (path.suffix or option == "out"):
+        if not cfg[option]:
+            continue
+        path = Path(cfg[option])
+        if path.is_dir() and (path.suffix or option == "out"):
             raise UserError(f"{option}={path}: is a folder; name a file")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -118,13 +144,10 @@ def _check_outputs(cfg: DictConfig, task: HOITask) -> None:
             ) from None
 
 
-@command("evaluate")
+@hydra_program("evaluate")
 def main(cfg: DictConfig) -> None:
     """Entry point."""
-    metrics = evaluate(cfg)
-    print_results(metrics, cfg.split, f"{cfg.checkpoint} on {cfg.split}")
-    if cfg.out:
-        write_atomic(cfg.out, json.dumps(metrics, indent=1).encode())
+    evaluate(cfg)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from rmlr_lightning.cache.open import build, verify
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.checkpoint import read_checkpoint
 from rmlr_lightning.runs.features import cache_options, merged_features, typed_values
-from rmlr_lightning.runs.hydra_program import command
+from rmlr_lightning.runs.hydra_program import hydra_program
 
 SPLITS = ("train", "val", "test")
 
@@ -67,7 +67,7 @@ def _check(cfg: DictConfig) -> None:
         raise UserError("features=online stores nothing; leave it out")
 
 
-@command("extract")
+@hydra_program("extract")
 def main(cfg: DictConfig) -> None:
     """Entry point."""
     extract(cfg)

@@ -1,8 +1,8 @@
-"""rmlr-predict: triplets of any picture, as JSON and as a picture."""
+"""rmlr-predict: human-object interactions of any image, as JSON and drawn on the image."""
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -15,174 +15,209 @@ from rmlr_lightning.annotations.external_detections import read_external_detecti
 from rmlr_lightning.data.collate import collate_entities, collate_images
 from rmlr_lightning.data.image_file import open_image
 from rmlr_lightning.data.transforms import transform
-from rmlr_lightning.drawing import triplets_picture
+from rmlr_lightning.drawing.triplets import draw_triplets
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.runs.config import one_line_errors
 from rmlr_lightning.runs.device import device_of
-from rmlr_lightning.runs.restore import restore
-from rmlr_lightning.types import Detections, Inputs
+from rmlr_lightning.runs.load_task import load_task
+from rmlr_lightning.runs.user_errors import one_line_errors
+from rmlr_lightning.tasks.hoi import HOITask
+from rmlr_lightning.types import Detections, Entities, Inputs
 from rmlr_lightning.vocabulary import COCO_OBJECTS, Vocabulary
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 
-def pictures_of(paths: Sequence[Path]) -> list[Path]:
-    """Files as they are, folders as the pictures in them, sorted."""
+def find_images(paths: Sequence[Path]) -> list[Path]:
+    """The given files, and the images inside the given folders, sorted.
+
+    Raises:
+        UserError: a path does not exist, a folder has no images, or two images have one name.
+    """
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
             inside = sorted(item for item in path.iterdir() if item.suffix.lower() in SUFFIXES)
             if not inside:
                 raise UserError(
-                    f"{path}: no pictures in this folder (looked for {' '.join(SUFFIXES)})"
+                    f"{path}: no images in this folder (looked for {' '.join(SUFFIXES)})"
                 )
             found += inside
         elif path.is_file():
             found.append(path)
         else:
-            raise UserError(f"{path}: no such picture or folder")
-    stems = [path.stem for path in found]
-    double = next((stem for stem in stems if stems.count(stem) > 1), None)
-    if double is not None:
-        raise UserError(
-            f"two pictures are called {double}: their results would overwrite each other; predict them into two folders"
-        )
+            raise UserError(f"{path}: no such image or folder")
+
+    stems: set[str] = set()
+    for path in found:
+        if path.stem in stems:
+            raise UserError(
+                f"two images are called {path.stem}: their results would overwrite each other; "
+                "predict them into two folders"
+            )
+        stems.add(path.stem)
     return found
 
 
-def as_json(path: Path, size: tuple[int, int], found: Detections, vocabulary: Vocabulary) -> dict:
-    """One picture's triplets; boxes are xyxy in pixels."""
-    rows = zip(*(field.tolist() for field in found), strict=True)
-    return {
-        "image": path.name,
-        "height": size[0],
-        "width": size[1],
-        "triplets": [
+def predict_image(
+    task: HOITask,
+    image: Image.Image,
+    resize: object,
+    external: Entities | None,
+    max_triplets: int,
+) -> tuple[Detections, list[tuple[list[float], int]]]:
+    """Triplets of an image, and the (box, COCO index) of the humans and objects it was paired from.
+
+    Args:
+        resize: of the configuration's data, as for the test split.
+        external: external detections in place of the detector's; None uses the detector.
+    """
+    size = torch.tensor([image.height, image.width])
+    pixels, _ = transform(image, [], resize)
+    inputs = Inputs(
+        images=collate_images([pixels], [size]),
+        external=None if external is None else collate_entities([external]),
+    )
+    inputs = task.transfer_batch_to_device(inputs, task.device, 0)
+    with torch.inference_mode():
+        prediction = task(inputs)
+        (found,) = task.detect(prediction, max_triplets)
+
+    # Entities below the threshold were paired only to reach `min_instances`: do not draw them.
+    entities = prediction.scene.entities
+    confident = entities.scores[0] >= task.model.selection.score_threshold
+    kept = entities.mask[0] & confident
+    boxes = entities.boxes[0, kept].cpu() * torch.tensor([image.width, image.height] * 2)
+    labels = entities.labels[0, kept].tolist()
+    return found, list(zip(boxes.tolist(), labels, strict=True))
+
+
+def as_json(path: Path, image: Image.Image, found: Detections, vocabulary: Vocabulary) -> dict:
+    """The triplets of an image, best first. Boxes are xyxy in pixels."""
+    triplets = []
+    for box_h, box_o, object_index, verb, score in zip(
+        *(field.tolist() for field in found), strict=True
+    ):
+        triplets.append(
             {
                 "box_h": [round(value, 2) for value in box_h],
                 "verb": vocabulary.verbs[verb],
-                "object": COCO_OBJECTS[thing],
+                "object": COCO_OBJECTS[object_index],
                 "box_o": [round(value, 2) for value in box_o],
                 "score": round(score, 6),
             }
-            for box_h, box_o, thing, verb, score in rows
-        ],
+        )
+    return {
+        "image": path.name,
+        "height": image.height,
+        "width": image.width,
+        "triplets": triplets,
     }
 
 
-def predict(
-    args: argparse.Namespace,
-) -> Iterator[tuple[Path, Image.Image, Detections, list, Vocabulary]]:
-    """Triplets of all pictures, one by one, with the boxes that were paired."""
-    task, cfg = restore(args.checkpoint, scoring=False)
+def predict(args: argparse.Namespace) -> None:
+    """Predict all images and write the results.
+
+    Raises:
+        UserError: a wrong option, or a file that cannot be read or written.
+    """
+    for option in ("min_pairs", "max_triplets"):
+        value = getattr(args, option)
+        if value < 0:
+            name = option.replace("_", "-")
+            raise UserError(f"--{name} {value}: expected a whole number from 0")
+
+    task, cfg = load_task(args.checkpoint, metrics=False)
     task = task.to(device_of(args.device, "--device"))
     resize = instantiate(cfg.data.test.resize)
-    paths = pictures_of(args.images)
-    given = read_external_detections(args.boxes, paths) if args.boxes else {}
-    for path in track(paths, "predicting", console=Console(stderr=True), transient=True):
+    paths = find_images(args.images)
+    external = read_external_detections(args.boxes, paths) if args.boxes else None
+
+    console = Console(stderr=True)
+    for path in track(paths, "predicting", console=console, transient=True):
         image = open_image(path)
-        size = torch.tensor([image.height, image.width])
-        pixels, _ = transform(image, [], resize)
-        images = collate_images([pixels], [size])
-        entities = (
-            collate_entities([given[path].entities(image.width, image.height)])
-            if args.boxes
-            else None
-        )
-        inputs = task.transfer_batch_to_device(
-            Inputs(images, None, entities), torch.device(args.device), 0
-        )
-        with torch.inference_mode():
-            prediction = task(inputs)
-            (found,) = task.detect(prediction, args.most)
-        seen = prediction.scene.entities
-        scale = torch.tensor([image.width, image.height] * 2)
-        boxes = [
-            (box.tolist(), int(label))
-            for box, label in zip(seen.boxes[0].cpu() * scale, seen.labels[0], strict=True)
-        ]
-        real = seen.mask[0] & (seen.scores[0] >= task.model.selection.score_threshold)
-        yield (
-            path,
+        entities = None
+        if external is not None:
+            entities = external[path].entities(image.width, image.height)
+        found, boxes = predict_image(task, image, resize, entities, args.max_triplets)
+        drawn = draw_triplets(
             image,
             found,
-            [box for box, keep in zip(boxes, real, strict=True) if keep],
-            task.vocabulary,
+            task.vocabulary.verbs,
+            args.score_threshold,
+            min_pairs=args.min_pairs,
+            caption=args.caption,
+            entities=boxes,
         )
+        record = as_json(path, image, found, task.vocabulary)
+        print(_write(args.out, path.stem, record, drawn))
+
+
+def _write(folder: Path, stem: str, record: dict, drawn: Image.Image) -> Path:
+    """Write STEM.json and STEM.png into the folder; returns the path of the latter."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{stem}.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
+        drawn.save(folder / f"{stem}.png")
+    except OSError as error:
+        raise UserError(
+            f"--out {folder}: cannot be written ({error.strerror}); name another folder"
+        ) from None
+    return folder / f"{stem}.png"
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    what = argparse.ArgumentParser(
-        prog="rmlr-predict", description="Find <human, verb, object> triplets in pictures."
+    command_line = argparse.ArgumentParser(
+        prog="rmlr-predict",
+        description="Detects human-object interactions: <human, verb, object> triplets.",
     )
-    what.add_argument("checkpoint", type=Path, help="a checkpoint of rmlr-train")
-    what.add_argument(
-        "images",
-        type=Path,
-        nargs="+",
-        metavar="IMAGE|FOLDER",
-        help="pictures, or folders of pictures",
-    )
-    what.add_argument(
+    add = command_line.add_argument
+    add("checkpoint", type=Path, help="a checkpoint of rmlr-train")
+    add("images", type=Path, nargs="+", metavar="IMAGE|FOLDER", help="images, or folders of images")
+    add(
         "--out",
         type=Path,
         required=True,
         metavar="DIR",
-        help="where NAME.json and NAME.png of each picture go",
+        help="folder for NAME.json and NAME.png of each image",
     )
-    what.add_argument(
+    add(
         "--boxes",
         type=Path,
         metavar="FILE",
-        help="detections of any detector in COCO results format, in place of the model's own",
+        help="external detections in COCO results format, in place of the model's detector",
     )
-    what.add_argument(
-        "--threshold",
+    add(
+        "--score-threshold",
         type=float,
         default=0.1,
-        help="least score of a verb in the picture (default 0.1)",
+        metavar="SCORE",
+        help="verbs with a lower score are not drawn (default 0.1)",
     )
-    what.add_argument(
-        "--least", type=int, default=3, help="pairs to show even below the threshold (default 3)"
+    add(
+        "--min-pairs",
+        type=int,
+        default=3,
+        metavar="N",
+        help="pairs to draw even below the threshold (default 3)",
     )
-    what.add_argument(
-        "--most", type=int, default=100, help="most triplets an image in the JSON (default 100)"
+    add(
+        "--max-triplets",
+        type=int,
+        default=100,
+        metavar="N",
+        help="triplets per image in the JSON, best first (default 100)",
     )
-    what.add_argument("--caption", default="", help="a line below each picture")
-    what.add_argument("--device", default="cpu", help="torch device (default cpu)")
-    return what
+    add("--caption", default="", help="a line below each drawn image")
+    add("--device", default="cpu", help="torch device (default cpu)")
+    return command_line
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point."""
     args = parser().parse_args(argv)
     with one_line_errors():
-        for option in ("least", "most"):
-            if getattr(args, option) < 0:
-                raise UserError(f"--{option} {getattr(args, option)}: expected a number from 0")
-        for path, image, found, boxes, vocabulary in predict(args):
-            try:
-                args.out.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise UserError(
-                    f"--out {args.out}: cannot be made a folder ({error.strerror}); name another"
-                ) from None
-            record = as_json(path, (image.height, image.width), found, vocabulary)
-            (args.out / f"{path.stem}.json").write_text(
-                json.dumps(record, indent=1), encoding="utf-8"
-            )
-            picture = triplets_picture(
-                image,
-                found,
-                vocabulary.verbs,
-                args.threshold,
-                caption=args.caption,
-                least=args.least,
-                entities=boxes,
-            )
-            picture.save(args.out / f"{path.stem}.png")
-            print(args.out / f"{path.stem}.png")
+        predict(args)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""rmlr-train: compose a configuration, train, test, and say where everything is."""
+"""rmlr-train: trains and tests the task of a configuration."""
 
 import json
 import warnings
@@ -7,173 +7,190 @@ from pathlib import Path
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning import LightningDataModule, LightningModule, Trainer, seed_everything
+from pytorch_lightning import LightningModule, Trainer, seed_everything
+from torch import Tensor
 
 from rmlr_lightning.callbacks.cost import Cost
+from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import write_atomic
-from rmlr_lightning.models.checkpoint import check_vocabulary, load_checkpoint
-from rmlr_lightning.models.pair_features import without_biases
-from rmlr_lightning.runs.claim import alone, kept_figures, turn
+from rmlr_lightning.models.checkpoint import check_vocabulary
+from rmlr_lightning.runs.claim import acquire_run, preparation_lock, read_metrics
 from rmlr_lightning.runs.features import open_features
-from rmlr_lightning.runs.hydra_program import command
+from rmlr_lightning.runs.hydra_program import hydra_program
+from rmlr_lightning.runs.load_task import new_task
 from rmlr_lightning.runs.results_table import print_results
+from rmlr_lightning.runs.resume import resume_path
 
 
-def task_of(cfg: DictConfig, datamodule: LightningDataModule) -> LightningModule:
-    """The LightningModule of a configuration; one for interactions takes its vocabulary from the data."""
-    extra = {"vocabulary": datamodule.vocabulary} if datamodule.vocabulary is not None else {}
-    return instantiate(cfg.task.module, **extra)
+def train(cfg: DictConfig) -> dict[str, float]:
+    """One run: trains, tests the best checkpoint, and writes metrics.json.
 
+    Returns:
+        The last value of every metric, and the seconds that training took.
 
-def resume_from(cfg: DictConfig) -> str | None:
-    """The checkpoint that `resume` names: a file, `last` of this output folder, or `auto`, `last` if there is one."""
-    last = Path(cfg.paths.output, "checkpoints", "last.ckpt")
-    if cfg.resume is None or (cfg.resume == "auto" and not last.is_file()):
-        return None
-    path = last if cfg.resume in ("last", "auto") else Path(cfg.resume)
-    if not path.is_file():
+    Raises:
+        UserError: a wrong option, or data and options that do not fit together.
+    """
+    _check_numbers(cfg)
+    seed_everything(cfg.seed, workers=True, verbose=False)
+    torch.set_float32_matmul_precision("high")
+    _note_slow_precision(cfg)
+
+    datamodule = instantiate(cfg.data)
+    with preparation_lock(Path(cfg.paths.data)):
+        datamodule.prepare_data()
+    checkpoint = resume_path(cfg)
+    splits = ["train", "val", "test"] if cfg.test else ["train", "val"]
+    _check_vocabularies(datamodule, splits)
+
+    task = new_task(cfg, datamodule)
+    if cfg.export and not hasattr(task, "export"):
         raise UserError(
-            f"resume={cfg.resume}: {path} is no checkpoint; leave `resume` out to start anew"
+            f"export={cfg.export}: only a detector can be exported; train one with "
+            "experiment=detector"
         )
-    checkpoint = load_checkpoint(path)
-    if not {"optimizer_states", "loops"} <= checkpoint.keys():
-        raise UserError(
-            f"resume={cfg.resume}: {path} holds no state of a training; leave `resume` out to start anew"
-        )
-    if without_biases(checkpoint["state_dict"]).keys() != checkpoint["state_dict"].keys():
-        raise UserError(
-            f"resume={cfg.resume}: {path} is of an older version, whose training cannot go on here; it can be "
-            "evaluated; leave `resume` out and use another folder to start anew"
-        )
-    return str(path)
+    open_features(cfg.get("features"), datamodule, getattr(task, "model", None), splits)
+    task.run_config = OmegaConf.to_container(cfg, resolve=False)
+
+    cost = Cost()
+    trainer: Trainer = instantiate(
+        cfg.trainer,
+        logger=_parts(cfg.get("logger")) or False,
+        callbacks=[*_parts(cfg.get("callbacks")), cost],
+    )
+    _start_output(cfg, trainer)
+    metrics = _fit(cfg, trainer, task, datamodule, checkpoint)
+    if cfg.test:
+        metrics |= _test(trainer, task, datamodule)
+    values = {name: float(value) for name, value in metrics.items()} | cost.spent
+
+    if trainer.is_global_zero:
+        if cfg.export:
+            _export(cfg, task, values)
+        content = json.dumps(values, indent=1).encode()
+        write_atomic(Path(cfg.paths.output, "metrics.json"), content)
+        _print_summary(cfg, trainer, task, values)
+    return values
 
 
-def _check(cfg: DictConfig) -> None:
-    """What nothing else looks at before it is too late."""
+def _check_numbers(cfg: DictConfig) -> None:
+    """Options whose errors would appear late, or with an unclear message."""
     if not isinstance(cfg.seed, int) or not 0 <= cfg.seed < 2**32:
         raise UserError(f"seed={cfg.seed}: expected a whole number from 0 to 2**32 - 1")
     for key in ("max_epochs", "max_steps"):
-        if not isinstance(cfg.trainer.get(key) or -1, int):
-            raise UserError(
-                f"trainer.{key}={cfg.trainer[key]}: expected a whole number, -1 for no limit"
-            )
+        value = cfg.trainer.get(key)
+        if value is not None and not isinstance(value, int):
+            raise UserError(f"trainer.{key}={value}: expected a whole number, -1 for no limit")
 
 
-def _check_vocabularies(datamodule: LightningDataModule, splits: list[str]) -> None:
-    """All splits must speak of the same HOIs."""
-    ours = datamodule.vocabulary
-    for split in splits[1:] if ours is not None else []:
-        there = datamodule.uncached_dataset(split).vocabulary
+def _note_slow_precision(cfg: DictConfig) -> None:
+    if "bf16" not in str(cfg.trainer.precision):
+        return
+    accelerator = cfg.trainer.accelerator
+    on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.cuda.is_available())
+    if on_cpu and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        print(
+            "note: this processor has no bfloat16, emulation is many times slower; "
+            "use trainer.precision=32-true"
+        )
+
+
+def _check_vocabularies(datamodule: DataModule, splits: list[str]) -> None:
+    """All splits must have the HOIs of the training split."""
+    vocabulary = datamodule.vocabulary
+    if vocabulary is None:
+        return
+    for split in splits:
         check_vocabulary(
-            there,
-            ours,
+            datamodule.uncached_dataset(split).vocabulary,
+            vocabulary,
             f"the {split} split's data (data.{split})",
             "the train split's (data.train)",
         )
 
 
 def _parts(group: DictConfig | None) -> list:
-    """What a group of named parts makes; a part set to null is left out."""
+    """The objects of a config group of named parts; null leaves a part out."""
     return [part for part in instantiate(group or {}).values() if part is not None]
 
 
-def _advise(cfg: DictConfig) -> None:
-    """Say what makes a run needlessly slow."""
-    on_cpu = cfg.trainer.accelerator == "cpu" or (
-        cfg.trainer.accelerator == "auto" and not torch.cuda.is_available()
-    )
-    if (
-        on_cpu
-        and "bf16" in str(cfg.trainer.precision)
-        and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    ):
-        print(
-            "note: this processor has no bfloat16, emulation is many times slower; use trainer.precision=32-true"
-        )
+def _start_output(cfg: DictConfig, trainer: Trainer) -> None:
+    """Write the configuration, and remove the metrics of an earlier run in this folder."""
+    if trainer.is_global_zero:
+        Path(cfg.paths.output, "metrics.json").unlink(missing_ok=True)
+        OmegaConf.save(cfg, Path(cfg.paths.output, "config.yaml"), resolve=True)
 
 
-def train(cfg: DictConfig) -> dict[str, float]:
-    """One run: returns the last values of all metrics."""
-    _check(cfg)
-    seed_everything(cfg.seed, workers=True, verbose=False)
-    torch.set_float32_matmul_precision("high")
-    _advise(cfg)
-    datamodule = instantiate(cfg.data)
-    with alone(Path(cfg.paths.data)):
-        datamodule.prepare_data()
-    checkpoint = resume_from(cfg)
+def _fit(
+    cfg: DictConfig,
+    trainer: Trainer,
+    task: LightningModule,
+    datamodule: DataModule,
+    checkpoint: str | None,
+) -> dict[str, Tensor]:
+    """Train from a checkpoint, or from the beginning."""
     if checkpoint is not None:
         warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
-    splits = ["train", "val", "test"] if cfg.test else ["train", "val"]
-    _check_vocabularies(datamodule, splits)
-    task = task_of(cfg, datamodule)
-    if cfg.export and not hasattr(task, "export"):
-        raise UserError(
-            f"export={cfg.export}: only a detector can be exported; train one with experiment=detector"
-        )
-    open_features(cfg.get("features"), datamodule, getattr(task, "model", None), splits)
-    task.run_config = OmegaConf.to_container(cfg, resolve=False)
-    trainer: Trainer = instantiate(
-        cfg.trainer,
-        logger=_parts(cfg.get("logger")) or False,
-        callbacks=[*_parts(cfg.get("callbacks")), cost := Cost()],
-    )
-    if trainer.is_global_zero:
-        Path(cfg.paths.output, "metrics.json").unlink(
-            missing_ok=True
-        )  # of an earlier run in this folder
-        OmegaConf.save(cfg, Path(cfg.paths.output, "config.yaml"), resolve=True)
     trainer.fit(task, datamodule, ckpt_path=checkpoint, weights_only=False)
-    if (
-        checkpoint is not None and cfg.task.monitor not in trainer.callback_metrics
-    ):  # there was nothing left to do
+
+    # A run that had finished training before its test failed logs nothing when it resumes.
+    if checkpoint is not None and cfg.task.monitor not in trainer.callback_metrics:
         trainer.validate(task, datamodule, verbose=False)
-    metrics = dict(trainer.callback_metrics)
-    if cfg.test:
-        best = getattr(trainer.checkpoint_callback, "best_model_path", "")
-        trainer.test(task, datamodule, ckpt_path=best or None, verbose=False, weights_only=False)
-        metrics |= trainer.callback_metrics
-    if cfg.export and trainer.is_global_zero:
-        figures = {
-            name: float(value) for name, value in metrics.items() if name.startswith("test/")
-        }
-        height_width = [cfg.data.val.resize.height, cfg.data.val.resize.width]
-        task.export(Path(cfg.export), {"size": height_width, "seed": cfg.seed, "test": figures})
-    figures = {name: float(value) for name, value in metrics.items()} | cost.spent
-    if trainer.is_global_zero:
-        write_atomic(Path(cfg.paths.output, "metrics.json"), json.dumps(figures, indent=1).encode())
-        _tell(cfg, trainer, metrics)
-    return figures
+    return dict(trainer.callback_metrics)
 
 
-def _tell(cfg: DictConfig, trainer: Trainer, metrics: dict) -> None:
-    """The table, and where everything is."""
-    if "test/map_full" in metrics:
-        print_results(metrics, "test", f"{cfg.name}, seed {cfg.seed}, test split")
-    output = Path(cfg.paths.output)
-    print(
-        f"checkpoint: {getattr(trainer.checkpoint_callback, 'best_model_path', '') or 'none was written'}"
+def _test(trainer: Trainer, task: LightningModule, datamodule: DataModule) -> dict[str, Tensor]:
+    """Test the best checkpoint; the current weights where none was written."""
+    trainer.test(
+        task, datamodule, ckpt_path=_best_checkpoint(trainer), verbose=False, weights_only=False
     )
-    for what, where in (
-        ("curves", "curves.png"),
-        ("panels", "panels"),
-        ("figures", "metrics.json"),
-        ("metrics", "metrics"),
-        ("configuration", "config.yaml"),
-    ):
-        if (output / where).exists():
-            print(f"{what}: {output / where}")
+    return dict(trainer.callback_metrics)
+
+
+def _best_checkpoint(trainer: Trainer) -> str | None:
+    # Lightning's `checkpoint_callback` is the first of conf/callbacks, which holds the best.
+    return getattr(trainer.checkpoint_callback, "best_model_path", "") or None
+
+
+def _export(cfg: DictConfig, task: LightningModule, values: dict[str, float]) -> None:
+    """Write the detector's weights, with how it was trained."""
+    resize = cfg.data.val.resize
+    tested = {name: value for name, value in values.items() if name.startswith("test/")}
+    metadata = {"size": [resize.height, resize.width], "seed": cfg.seed, "test": tested}
+    task.export(Path(cfg.export), metadata)
+
+
+def _print_summary(
+    cfg: DictConfig, trainer: Trainer, task: LightningModule, values: dict[str, float]
+) -> None:
+    """The table of the test split, and where the files of the run are."""
+    if cfg.test and hasattr(task, "metrics"):
+        title = f"{cfg.name}, seed {cfg.seed}, test split"
+        print_results(values, task.metrics["test"].table, title)
+
+    print(f"checkpoint: {_best_checkpoint(trainer) or 'none was written'}")
+    files = {
+        "curves": "curves.png",
+        "panels": "panels",
+        "metrics": "metrics.json",
+        "log": "log",
+        "configuration": "config.yaml",
+    }
+    for title, name in files.items():
+        path = Path(cfg.paths.output, name)
+        if path.exists():
+            print(f"{title}: {path}")
     if cfg.export:
         print(f"detector: {cfg.export}")
 
 
-@command("train")
+@hydra_program("train")
 def main(cfg: DictConfig) -> float | None:
-    """Entry point; returns the monitored value, for sweepers."""
-    with turn(cfg) as mine:
-        figures = train(cfg) if mine else kept_figures(cfg)
-        return figures.get(cfg.task.monitor)
+    """Entry point; returns the monitored metric, for Hydra's sweepers."""
+    with acquire_run(cfg) as acquired:
+        metrics = train(cfg) if acquired else read_metrics(cfg)
+        return metrics.get(cfg.task.monitor)
 
 
 if __name__ == "__main__":

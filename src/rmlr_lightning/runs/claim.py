@@ -1,8 +1,9 @@
-"""Sweeps that go on where they stopped, worked off by several processes side by side.
+"""Which process does which run of a sweep, and whether a run is finished.
 
-A sweep with `resume=auto` may be started again, and more than once at the same time (`make ablation` starts it twice):
-every process walks through the same list of runs, and each run is done by whoever comes first. Hydra's joblib launcher
-was tried for this: with `data.num_workers=1` its jobs failed, and a job that left with an error took the others along.
+A sweep with `resume=auto` can be started again, and several times at once (`make ablation` starts
+it twice). Every process goes through the same list of runs and does those that no other process
+has finished or locked. Hydra's joblib launcher was tried for this: its jobs failed with
+`data.num_workers=1`, and a job that ended with an error ended the other jobs as well.
 """
 
 import json
@@ -18,53 +19,64 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-# What does not change a result
-NO_MATTER = ("resume", "label", "paths", "logger", "data.num_workers", "data.prepare.workers", "features.path",
-             "features.num_workers", "features.device", "features.batch_size")  # fmt: skip
-
-
-SHIPPED = "/rmlr_lightning/weights/"
+# Keys that do not change the result of a run
+IRRELEVANT_KEYS = (
+    "resume",
+    "label",
+    "paths",
+    "logger",
+    "data.num_workers",
+    "data.prepare.workers",
+    "features.path",
+    "features.num_workers",
+    "features.device",
+    "features.batch_size",
+)
+WEIGHTS_FOLDER = "/rmlr_lightning/weights/"
 
 
 @contextmanager
-def turn(cfg: DictConfig) -> Iterator[bool]:
-    """Whether this process shall do the run: always, except in a sweep with `resume=auto`.
+def acquire_run(cfg: DictConfig) -> Iterator[bool]:
+    """Yields True if this process acquired the run.
 
-    There a run that is finished or that another process is doing is passed over, and the rest of a run of another
-    configuration is removed, so that it starts anew. The run is held while the context lasts, and given back by the
-    system if the process dies.
+    In a sweep with `resume=auto`, finished runs and runs locked by another process are skipped, and
+    what a run of another configuration left in the folder is removed, so that it is not resumed.
+    The lock is held inside the context; the system releases it if the process dies. All other runs
+    are acquired without a lock.
     """
     if HydraConfig.get().mode != RunMode.MULTIRUN or cfg.resume != "auto":
         yield True
         return
-    if rank_zero_only.rank != 0:  # the first process of the run decides for all
-        yield not finished(cfg)
+    if rank_zero_only.rank != 0:  # a child process of a run that its first process has locked
+        yield not is_finished(cfg)
         return
-    home = Path(cfg.paths.output)
-    lock = FileLock(home / ".lock", thread_local=False)
+
+    folder = Path(cfg.paths.output)
+    lock = FileLock(folder / ".lock", thread_local=False)
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        print(f"{home}: another process is at it, passed over")
+        print(f"{folder}: skipped, another process is running it")
         yield False
         return
+
     try:
-        done = finished(cfg)
-        if done:
-            print(f"{home}: finished before, not repeated")
-        elif not same_configuration(cfg):
+        finished = is_finished(cfg)
+        if finished:
+            print(f"{folder}: skipped, already finished")
+        elif not has_same_config(cfg):
             for name in ("metrics.json", "checkpoints/last.ckpt"):
-                (home / name).unlink(missing_ok=True)
-        yield not done
+                (folder / name).unlink(missing_ok=True)
+        yield not finished
     finally:
         lock.release()
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process of ours makes data below the folder."""
+def preparation_lock(folder: Path) -> Iterator[None]:
+    """Inside the context no other process prepares data below the folder."""
     lock = FileLock(folder / ".prepare.lock", thread_local=False)
-    with suppress(OSError):  # a folder that can only be read: there is nothing to make
+    with suppress(OSError):  # a read-only folder: its data exist, nothing is prepared
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     try:
@@ -73,57 +85,63 @@ def alone(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def finished(cfg: DictConfig) -> bool:
-    """Whether the output folder holds the figures of this very configuration, all of them."""
-    figures = kept_figures(cfg)
-    tested = not cfg.test or any(name.startswith("test/") for name in figures)
-    return cfg.task.monitor in figures and tested and same_configuration(cfg)
+def is_finished(cfg: DictConfig) -> bool:
+    """Whether the output folder holds all metrics of this configuration."""
+    metrics = read_metrics(cfg)
+    is_tested = not cfg.test or any(name.startswith("test/") for name in metrics)
+    return cfg.task.monitor in metrics and is_tested and has_same_config(cfg)
 
 
-def kept_figures(cfg: DictConfig) -> dict[str, float]:
-    """The figures in the output folder; none where they are missing or damaged."""
+def read_metrics(cfg: DictConfig) -> dict[str, float]:
+    """The metrics in the output folder; empty if they are missing or damaged."""
+    path = Path(cfg.paths.output, "metrics.json")
     try:
-        read = json.loads(Path(cfg.paths.output, "metrics.json").read_text(encoding="utf-8"))
-        return {name: float(value) for name, value in read.items()}
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+        return {name: float(value) for name, value in metrics.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
 
 
-def same_configuration(cfg: DictConfig) -> bool:
-    """Whether config.yaml in the output folder says the same, but for places and what does not change a result."""
+def has_same_config(cfg: DictConfig) -> bool:
+    """Whether config.yaml in the output folder gives the same result as this configuration."""
+    path = Path(cfg.paths.output, "config.yaml")
     try:
-        there = yaml.safe_load(Path(cfg.paths.output, "config.yaml").read_text(encoding="utf-8"))
-        return _comparable(there) == _comparable(
-            yaml.safe_load(OmegaConf.to_yaml(cfg, resolve=True))
-        )
+        earlier = yaml.safe_load(path.read_text(encoding="utf-8"))
+        current = yaml.safe_load(OmegaConf.to_yaml(cfg, resolve=True))
+        return _relevant(earlier) == _relevant(current)
     except (OSError, ValueError, yaml.YAMLError, AttributeError, KeyError, TypeError):
         return False
 
 
-def _comparable(config: dict[str, Any]) -> dict[str, Any]:
+def _relevant(config: dict[str, Any]) -> dict[str, Any]:
+    """A copy without irrelevant keys and without the places of files on this machine."""
     places = {str(config["paths"][name]): f"<{name}>" for name in ("output", "data")}
-    places = dict(sorted(places.items(), key=lambda item: -len(item[0])))  # the inner one first
+    # The output folder may be inside the data folder, or the reverse: replace the inner one first.
+    places = dict(sorted(places.items(), key=lambda item: -len(item[0])))
     config = _without_places(config, places)
-    for key in NO_MATTER:
-        *parents, last = key.split(".")
-        part: Any = config
+
+    for key in IRRELEVANT_KEYS:
+        *parents, name = key.split(".")
+        group: Any = config
         for parent in parents:
-            part = part.get(parent) if isinstance(part, dict) else None
-        if isinstance(part, dict):
-            part.pop(last, None)
+            group = group.get(parent) if isinstance(group, dict) else None
+        if isinstance(group, dict):
+            group.pop(name, None)
     return config
 
 
 def _without_places(value: Any, places: dict[str, str]) -> Any:
-    """A copy in which folders that begin with a place of this machine do so no longer."""
+    """A copy in which folders that start with one of the places start with its name instead."""
     if isinstance(value, dict):
         return {key: _without_places(item, places) for key, item in value.items()}
     if isinstance(value, list):
         return [_without_places(item, places) for item in value]
-    if isinstance(value, str):
-        for place, name in places.items():
-            if value == place or value.startswith(f"{place}/"):
-                return name + value[len(place) :]
-        if SHIPPED in value:  # the package may be installed elsewhere
-            return SHIPPED + value.rpartition(SHIPPED)[2]
+    if not isinstance(value, str):
+        return value
+
+    for place, name in places.items():
+        if value == place or value.startswith(f"{place}/"):
+            return name + value[len(place) :]
+    if WEIGHTS_FOLDER in value:  # another installation of the package has it elsewhere
+        return WEIGHTS_FOLDER + value.rpartition(WEIGHTS_FOLDER)[2]
     return value

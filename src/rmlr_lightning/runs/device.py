@@ -6,10 +6,13 @@ from rmlr_lightning.errors import UserError
 
 
 def device_of(name: str, option: str) -> torch.device:
-    """The torch device of that name, after it was seen to work.
+    """The torch device of that name, after a tensor was made on it.
+
+    Args:
+        option: where the name was given, for the message.
 
     Raises:
-        UserError: `option` names none, or one that this machine lacks.
+        UserError: there is no such device, or this machine lacks it.
     """
     try:
         device = torch.device(name)

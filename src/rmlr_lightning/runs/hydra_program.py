@@ -1,9 +1,9 @@
-"""What a program that Hydra configures has in common with the others."""
+"""What console scripts with a Hydra configuration have in common."""
 
 import functools
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +12,33 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.runs.config import conf_dir, one_line_errors, quiet
+from rmlr_lightning.runs.config import conf_dir
+from rmlr_lightning.runs.library_messages import silence_library_messages
+from rmlr_lightning.runs.user_errors import one_line_errors
+
+Function = Callable[[DictConfig], Any]
 
 
-def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], Any]]:
-    """Make a program of a function: `hydra.main` with our configuration, and one line for a user's mistake."""
+def hydra_program(config_name: str) -> Callable[[Function], Callable[[], Any]]:
+    """Decorator: `hydra.main` with the package's configuration and one line for a user's mistake.
 
-    def decorate(run: Callable[[DictConfig], Any]) -> Callable[[], Any]:
-        @functools.wraps(run)  # Hydra looks up where the function is defined
-        def told(cfg: DictConfig) -> Any:
-            quiet()
+    Args:
+        config_name: a file of conf/, without its ending.
+    """
+
+    def decorate(function: Function) -> Callable[[], Any]:
+        # Hydra calls this after it has composed the configuration, and looks up by its name and
+        # module where it is defined; hence `wraps`.
+        @functools.wraps(function)
+        def run(cfg: DictConfig) -> Any:
+            silence_library_messages()
             with one_line_errors():
-                return run(cfg)
+                return function(cfg)
 
-        program = hydra.main(version_base="1.3", config_path=conf_dir(), config_name=config_name)(
-            told
-        )
+        options = {"version_base": "1.3", "config_path": conf_dir(), "config_name": config_name}
+        program = hydra.main(**options)(run)
 
-        @functools.wraps(run)
+        @functools.wraps(function)
         def main() -> Any:
             with one_line_errors():
                 check_groups(sys.argv[1:])
@@ -40,37 +49,35 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
     return decorate
 
 
-def check_groups(arguments: list[str]) -> None:
+def check_groups(arguments: Sequence[str]) -> None:
     """Refuse `group=null`, which Hydra answers with a traceback.
 
     Raises:
-        UserError: an argument sets a group of the configuration to null.
+        UserError: an argument sets a config group to null.
     """
     for argument in arguments:
         group, _, value = argument.partition("=")
-        if (
-            value in ("", "null")
-            and re.fullmatch(r"[\w/]+", group)
-            and Path(conf_dir(), group).is_dir()
-        ):
+        is_group = re.fullmatch(r"[\w/]+", group) and Path(conf_dir(), group).is_dir()
+        if is_group and value in ("", "null"):
             raise UserError(
-                f"{argument}: a group names one of its files; to leave the group out write '~{group}'"
+                f"{argument}: a config group takes the name of one of its files; "
+                f"'~{group}' leaves it out"
             )
 
 
 class OutputFolder(Callback):
-    """Makes the output folder before Hydra does, which answers with a traceback where that cannot be."""
+    """Makes the output folder before Hydra does, which answers an error with a traceback."""
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
-        """One run: its folder."""
-        _make("hydra.run.dir", config.hydra.run.dir)
+        """The folder of a single run."""
+        _make_folder("hydra.run.dir", config.hydra.run.dir)
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """A sweep: the folder of all its runs."""
-        _make("hydra.sweep.dir", config.hydra.sweep.dir)
+        """The folder of a sweep."""
+        _make_folder("hydra.sweep.dir", config.hydra.sweep.dir)
 
 
-def _make(key: str, folder: str) -> None:
+def _make_folder(key: str, folder: str) -> None:
     with one_line_errors():
         try:
             Path(folder).mkdir(parents=True, exist_ok=True)

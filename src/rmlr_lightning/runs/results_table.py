@@ -1,31 +1,45 @@
 """The table that a run ends with."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
-ROWS = {
-    "Default": "map",
-    "Known Object": "known_object_map",
-}
+from rmlr_lightning.metrics.base import TableRow
 
 
-def results_table(metrics: Mapping[str, float], split: str, title: str) -> Table:
-    """mAP full / rare / non-rare in percent, and the accuracy on twins where there are any."""
+def results_table(metrics: Mapping[str, float], rows: Sequence[TableRow], title: str) -> Table:
+    """The rows of a run's metrics in percent.
+
+    Values that are missing or NaN (such as the mean over no class) leave their cell empty. Rows and
+    columns without any value are left out.
+
+    Args:
+        metrics: values in [0, 1] by key.
+        rows: their titles, and the key of each cell.
+    """
+    cells = [(row.title, _cells(metrics, row)) for row in rows]
+    cells = [(row_title, values) for row_title, values in cells if values]
+    columns = list(dict.fromkeys(name for _, values in cells for name in values))
+
     table = Table(title=title, title_justify="left")
-    for column in ("mAP (%)", "full", "rare", "non-rare"):
-        table.add_column(column, justify="left" if column.startswith("mAP") else "right")
-    for name, key in ROWS.items():
-        cells = [metrics.get(f"{split}/{key}_{part}") for part in ("full", "rare", "non_rare")]
-        if None not in cells:
-            table.add_row(name, *(f"{100 * cell:.2f}" for cell in cells))
-    if f"{split}/twin_accuracy" in metrics:
-        table.add_section()
-        table.add_row("accuracy on twins", f"{100 * metrics[f'{split}/twin_accuracy']:.2f}", "", "")
+    table.add_column("%")
+    for name in columns:
+        table.add_column(name, justify="right")
+    for row_title, values in cells:
+        table.add_row(row_title, *(values.get(name, "") for name in columns))
     return table
 
 
-def print_results(metrics: Mapping[str, float], split: str, title: str) -> None:
-    """On standard output."""
-    Console(width=100, highlight=False).print(results_table(metrics, split, title))
+def _cells(metrics: Mapping[str, float], row: TableRow) -> dict[str, str]:
+    """The cells with a value, by column."""
+    values = {name: float(metrics.get(key, math.nan)) for name, key in row.columns.items()}
+    return {name: f"{100 * value:.2f}" for name, value in values.items() if not math.isnan(value)}
+
+
+def print_results(metrics: Mapping[str, float], rows: Sequence[TableRow], title: str) -> None:
+    """Print the table on standard output, unless it is empty."""
+    table = results_table(metrics, rows, title)
+    if table.row_count:
+        Console(width=100, highlight=False).print(table)

@@ -1,0 +1,36 @@
+"""Metrics of a run over its epochs, as a plot."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+
+def draw_curves(history: Mapping[str, Sequence[tuple[float, float]]], path: Path) -> None:
+    """Write a PNG with two plots: losses on the left, validation metrics on the right.
+
+    Args:
+        history: (epoch, value) points by name; names with "loss" in them are losses.
+        path: the PNG; its folder is made.
+    """
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    losses, metrics = figure.subplots(1, 2)
+    for name, points in sorted(history.items()):
+        axes = losses if "loss" in name else metrics
+        epochs, values = zip(*points, strict=True)
+        axes.plot(epochs, values, marker="o", markersize=2.5, linewidth=1.2, label=name)
+
+    losses.set(xlabel="epoch", ylabel="loss", title="Training loss")
+    metrics.set(xlabel="epoch", ylabel="metric", title="Validation", ylim=(0, 1))
+    for axes in (losses, metrics):
+        _decorate(axes)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=140)
+
+
+def _decorate(axes: Axes) -> None:
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    if axes.lines:
+        axes.legend(fontsize=7, frameon=False)

@@ -1,0 +1,158 @@
+"""Human-object interactions drawn on an image."""
+
+import colorsys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from PIL import Image, ImageDraw, ImageFont
+
+from rmlr_lightning.drawing.labels import add_caption, place_label
+from rmlr_lightning.types import Detections
+from rmlr_lightning.vocabulary import COCO_OBJECTS
+
+HUMAN_COLOUR = (66, 135, 245)
+WHITE = (255, 255, 255)
+BLACK = (0, 0, 0)
+
+Box = tuple[float, float, float, float]
+
+
+class DetectedPair(NamedTuple):
+    """A human-object pair and its best verbs."""
+
+    box_h: Box  # xyxy in pixels
+    box_o: Box
+    object: int  # COCO index
+    verbs: list[tuple[int, float]]  # (verb, score), best first
+
+
+def group_by_pair(
+    detections: Detections, score_threshold: float = 0.0, max_verbs: int = 3
+) -> list[DetectedPair]:
+    """The detected pairs of an image, sorted by the score of their best verb.
+
+    Args:
+        score_threshold: verbs with a lower score are left out, and pairs without any verb.
+        max_verbs: verbs kept per pair.
+    """
+    rows = zip(
+        detections.boxes_h.tolist(),
+        detections.boxes_o.tolist(),
+        detections.objects.tolist(),
+        detections.verbs.tolist(),
+        detections.scores.tolist(),
+        strict=True,
+    )
+    verbs_of_pair: dict[tuple[Box, Box, int], list[tuple[int, float]]] = {}
+    for box_h, box_o, object_index, verb, score in rows:
+        if score >= score_threshold:
+            key = (tuple(box_h), tuple(box_o), object_index)
+            verbs_of_pair.setdefault(key, []).append((verb, score))
+
+    pairs = []
+    for (box_h, box_o, object_index), verbs in verbs_of_pair.items():
+        verbs.sort(key=lambda verb: -verb[1])
+        pairs.append(DetectedPair(box_h, box_o, object_index, verbs[:max_verbs]))
+    return sorted(pairs, key=lambda pair: -pair.verbs[0][1])
+
+
+def draw_triplets(
+    image: Image.Image,
+    detections: Detections,
+    verbs: Sequence[str],
+    score_threshold: float = 0.2,
+    min_pairs: int = 0,
+    max_pairs: int = 8,
+    max_verbs: int = 2,
+    caption: str = "",
+    width: int = 800,
+    entities: Sequence[tuple[Sequence[float], int]] = (),
+) -> Image.Image:
+    """A copy of the image with the boxes of each pair, a line between them, and its verbs.
+
+    Human boxes are blue. An object box, its line and its label share one colour.
+
+    Args:
+        detections: of this image, boxes in its pixels.
+        verbs: names by index.
+        score_threshold: verbs with a lower score are not drawn.
+        min_pairs: this many pairs are drawn even if all their scores are below the threshold.
+        max_pairs: pairs drawn, best first.
+        max_verbs: verbs in the label of a pair, best first.
+        caption: a line below the image; empty for none.
+        width: a narrower image is enlarged to this width first.
+        entities: (box, COCO index) of detected humans and objects, drawn thin below the pairs.
+    """
+    scale = max(1.0, width / image.width)
+    size = (round(image.width * scale), round(image.height * scale))
+    canvas = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+    draw = ImageDraw.Draw(canvas, "RGBA")
+    font = ImageFont.load_default(max(13, canvas.width // 56))
+    line_width = max(2, canvas.width // 320)
+
+    pairs = group_by_pair(detections, score_threshold, max_verbs)[:max_pairs]
+    if len(pairs) < min_pairs:
+        pairs = group_by_pair(detections, 0.0, max_verbs)[:min_pairs]
+
+    for box, label in entities:
+        _draw_entity(draw, font, _scaled(box, scale), label)
+    for rank, pair in enumerate(pairs):
+        _draw_pair(
+            draw, _scaled(pair.box_h, scale), _scaled(pair.box_o, scale), _colour(rank), line_width
+        )
+    # Labels come last, so that no box or line crosses them.
+    occupied: list[Box] = []
+    for rank, pair in enumerate(pairs):
+        left, top, _, _ = _scaled(pair.box_o, scale)
+        text = _label_of(pair, verbs)
+        place_label(draw, font, canvas.size, (left, top), text, _colour(rank), occupied)
+
+    return add_caption(canvas, caption, font) if caption else canvas
+
+
+def _draw_entity(draw: ImageDraw.ImageDraw, font, box: Box, label: int) -> None:
+    """A thin box with the name of its class in the lower left corner."""
+    colour = HUMAN_COLOUR if label == 0 else WHITE
+    draw.rectangle(box, outline=(*colour, 200), width=1)
+    draw.text(
+        (box[0] + 3, box[3] - font.size - 3),
+        COCO_OBJECTS[label],
+        font=font,
+        fill=WHITE,
+        stroke_width=1,
+        stroke_fill=BLACK,
+    )
+
+
+def _draw_pair(
+    draw: ImageDraw.ImageDraw, box_h: Box, box_o: Box, colour: tuple[int, int, int], width: int
+) -> None:
+    """Both boxes, and a line with round ends between their centres."""
+    draw.rectangle(box_h, outline=HUMAN_COLOUR, width=width)
+    draw.rectangle(box_o, outline=colour, width=width)
+
+    centre_h = ((box_h[0] + box_h[2]) / 2, (box_h[1] + box_h[3]) / 2)
+    centre_o = ((box_o[0] + box_o[2]) / 2, (box_o[1] + box_o[3]) / 2)
+    draw.line([centre_h, centre_o], fill=(*colour, 220), width=width)
+    radius = 2 * width
+    for (x, y), fill in ((centre_h, HUMAN_COLOUR), (centre_o, colour)):
+        draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=fill)
+
+
+def _label_of(pair: DetectedPair, verbs: Sequence[str]) -> str:
+    scored = [f"{verbs[verb].replace('_', ' ')} {score:.2f}" for verb, score in pair.verbs]
+    return f"{', '.join(scored)} · {COCO_OBJECTS[pair.object]}"
+
+
+def _scaled(box: Sequence[float], scale: float) -> Box:
+    x1, y1, x2, y2 = box
+    return x1 * scale, y1 * scale, x2 * scale, y2 * scale
+
+
+def _colour(rank: int) -> tuple[int, int, int]:
+    """Well-separated hues, none close to the blue of human boxes."""
+    hue = (0.02 + rank * 0.381966) % 1.0  # steps of the golden ratio
+    if 0.52 < hue < 0.68:
+        hue = (hue + 0.2) % 1.0
+    red, green, blue = colorsys.hsv_to_rgb(hue, 0.85, 0.95)
+    return int(red * 255), int(green * 255), int(blue * 255)

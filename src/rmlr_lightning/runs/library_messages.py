@@ -1,0 +1,29 @@
+"""Messages of libraries that a user need not act on."""
+
+import logging
+import os
+import warnings
+
+IGNORED_WARNINGS = (
+    # Frozen modules are in evaluation mode on purpose.
+    (r"Found \d+ module\(s\) in eval mode", Warning),
+    # With few cores and small images more loading processes do not help.
+    ("The '.*' does not have many workers", Warning),
+    # The summary's size in MB is not used.
+    ("Precision .* is not supported by the model summary", Warning),
+    # Lightning 2.6 calls torch 2.15 in a deprecated way.
+    (".*LeafSpec.*is deprecated", FutureWarning),
+)
+
+
+def silence_library_messages() -> None:
+    """Ignore the warnings above, Lightning's tips, and the start messages of Weights & Biases."""
+    for message, category in IGNORED_WARNINGS:
+        warnings.filterwarnings("ignore", message, category)
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_is_relevant)
+    os.environ.setdefault("WANDB_SILENT", "true")
+
+
+def _is_relevant(record: logging.LogRecord) -> bool:
+    message = record.getMessage()
+    return "Tip:" not in message and not message.startswith("TPU available: False")

@@ -1,0 +1,58 @@
+"""From a configuration or a checkpoint to a task."""
+
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning import LightningModule
+
+from rmlr_lightning.data.datamodule import DataModule
+from rmlr_lightning.models.checkpoint import read_checkpoint, read_vocabulary
+from rmlr_lightning.tasks.hoi import HOITask, check_checkpoint
+
+
+def new_task(cfg: DictConfig, datamodule: DataModule) -> LightningModule:
+    """The untrained task of a configuration; an HOI task gets the vocabulary of its data."""
+    if datamodule.vocabulary is None:
+        return instantiate(cfg.task.module)
+    return instantiate(cfg.task.module, vocabulary=datamodule.vocabulary)
+
+
+def checkpoint_config(path: str | Path, **changes: Any) -> DictConfig:
+    """The configuration that a checkpoint was trained with.
+
+    Args:
+        changes: config groups whose values replace those of training, such as `paths` and `data`.
+
+    Raises:
+        UserError: see `read_checkpoint`.
+    """
+    return OmegaConf.merge(read_checkpoint(path)["config"], changes)
+
+
+def load_task(path: str | Path, metrics: bool = True, **changes: Any) -> tuple[HOITask, DictConfig]:
+    """The task of a checkpoint, in evaluation mode, and its configuration.
+
+    Losses and text embeddings are used in training only and are not made.
+
+    Args:
+        metrics: make the metrics; some read annotation files. Without them no data set is needed.
+        changes: see `checkpoint_config`.
+
+    Raises:
+        UserError: see `read_checkpoint` and `check_checkpoint`.
+    """
+    checkpoint = read_checkpoint(path)
+    cfg = OmegaConf.merge(checkpoint["config"], changes)
+    cfg.task.module.losses = {}
+    cfg.task.module.text = None
+    if not metrics:
+        cfg.task.module.metrics = {}
+
+    vocabulary = read_vocabulary(checkpoint["vocabulary"])
+    task: HOITask = instantiate(cfg.task.module, vocabulary=vocabulary)
+    check_checkpoint(task, checkpoint, str(path))
+    # Not strict: a checkpoint lacks the detector's weights and may hold those of losses.
+    task.load_state_dict(checkpoint["state_dict"], strict=False)
+    return task.eval(), cfg

@@ -1,0 +1,111 @@
+"""The checkpoints of conf/callbacks/default.yaml: the best and the last epoch."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.demos.boring_classes import BoringModel
+
+from rmlr_lightning.runs.config import conf_dir
+
+# Lightning's warning about every folder in which a run resumes
+pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")
+SCORES = [0.5, 0.9, 0.3, 0.4]  # by epoch; the second is best
+
+
+class ScoredModel(BoringModel):
+    def validation_step(self, batch, batch_idx):
+        self.log("score", SCORES[self.current_epoch])
+
+
+def configured(run_folder: Path) -> list[ModelCheckpoint]:
+    """The callbacks `best` and `last` as rmlr-train makes them."""
+    group = OmegaConf.load(Path(conf_dir(), "callbacks", "default.yaml"))
+    values = {"task": {"monitor": "score"}, "paths": {"output": str(run_folder)}}
+    cfg = OmegaConf.merge({"callbacks": group}, values)
+    return [instantiate(cfg.callbacks.best), instantiate(cfg.callbacks.last)]
+
+
+def run(run_folder, epochs, resume=None, every=1, callbacks=None) -> Trainer:
+    """Train for some epochs with a validation `every` so many."""
+    trainer = Trainer(
+        max_epochs=epochs,
+        accelerator="cpu",
+        callbacks=callbacks or configured(run_folder),
+        check_val_every_n_epoch=every,
+        limit_train_batches=1,
+        limit_val_batches=1,
+        num_sanity_val_steps=0,
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(ScoredModel(), ckpt_path=resume, weights_only=False)
+    return trainer
+
+
+def steps_of(path):
+    """Training steps, of which there is one per epoch."""
+    return torch.load(path, weights_only=False)["global_step"]
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_the_last_checkpoint_is_that_of_the_last_epoch_though_it_is_not_the_best(tmp_path, every):
+    trainer = run(tmp_path, 4, every=every)
+    assert steps_of(tmp_path / "checkpoints" / "best.ckpt") == 2
+    assert steps_of(tmp_path / "checkpoints" / "last.ckpt") == 4
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == [
+        "best.ckpt",
+        "last.ckpt",
+    ]
+    assert Path(trainer.checkpoint_callback.best_model_path).name == "best.ckpt"
+
+
+def test_the_last_checkpoint_holds_the_score_of_the_best(tmp_path):
+    run(tmp_path, 2)
+    trainer = run(tmp_path, 4, tmp_path / "checkpoints" / "last.ckpt")
+    assert steps_of(tmp_path / "checkpoints" / "best.ckpt") == 2
+    assert trainer.checkpoint_callback.best_model_score == pytest.approx(0.9)
+
+
+def test_the_best_checkpoint_survives_a_worse_one_after_the_folder_moved(tmp_path):
+    run(tmp_path / "before", 2)
+    (tmp_path / "before").rename(tmp_path / "after")
+    folder = tmp_path / "after" / "checkpoints"
+    best = run(tmp_path / "after", 4, folder / "last.ckpt").checkpoint_callback
+    assert steps_of(folder / "best.ckpt") == 2
+    assert steps_of(folder / "last.ckpt") == 4
+    assert best.best_model_score == pytest.approx(0.9)
+    assert best.best_model_path == str(folder / "best.ckpt")
+
+
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")
+def test_scores_of_a_folder_that_is_still_there_are_not_taken_over(tmp_path):
+    run(tmp_path / "first", 2)
+    last = tmp_path / "first" / "checkpoints" / "last.ckpt"
+    best = run(tmp_path / "second", 4, last).checkpoint_callback
+    assert steps_of(tmp_path / "first" / "checkpoints" / "best.ckpt") == 2
+    assert best.best_model_path == str(tmp_path / "second" / "checkpoints" / "best.ckpt")
+    assert best.best_model_score == pytest.approx(0.4)
+
+
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")
+def test_lightnings_own_class_still_needs_this_one(tmp_path):
+    """When this fails, `MovableCheckpoint` can be replaced by `ModelCheckpoint`."""
+
+    def own(folder):
+        options = {"mode": "max", "enable_version_counter": False}
+        return [
+            ModelCheckpoint(folder, "best", monitor="score", **options),
+            ModelCheckpoint(folder, "last", **options),
+        ]
+
+    run(tmp_path, 2, callbacks=own(tmp_path / "before"))
+    (tmp_path / "before").rename(tmp_path / "after")
+    last = tmp_path / "after" / "last.ckpt"
+    run(tmp_path, 4, last, callbacks=own(tmp_path / "after"))
+    assert steps_of(tmp_path / "after" / "best.ckpt") > 2
