@@ -1,6 +1,7 @@
-"""Detectors that notebook 1 compares: the shipped one, and others where their weights are.
+"""Detectors that notebook 1 compares: the shipped one, and others whose weights are there.
 
-RMLR_OUTPUTS (outputs) is where `rmlr-train` left them. At the small size each is trained for a few steps instead.
+`rmlr-train` writes them below RMLR_OUTPUTS (outputs). At the small size each is trained for a few
+steps instead.
 """
 
 import contextlib
@@ -14,51 +15,51 @@ from hydra import compose, initialize_config_dir
 import rmlr_lightning
 from rmlr_lightning.cli.train import train
 from rmlr_lightning.detectors.transformers import TransformersDetector
-from rmlr_lightning.runs.config import conf_dir, quiet
+from rmlr_lightning.runs.config import conf_dir
+from rmlr_lightning.runs.library_messages import silence_library_messages
 from support.notebook_runs import SMALL, TINY, scratch
 
-OTHERS = {"Conditional DETR": "conditional", "Deformable DETR": "deformable", "D-FINE": "d_fine"}
 SHIPPED = "RT-DETRv2 (shipped)"
+SHIPPED_WEIGHTS = "detector_synthetic.safetensors"
+OTHERS = {"Conditional DETR": "conditional", "Deformable DETR": "deformable", "D-FINE": "d_fine"}
 
 
 def detectors() -> dict[str, TransformersDetector]:
-    """By architecture. One line says what trains a detector whose weights are not there."""
-    quiet()
-    found = {
-        SHIPPED: Path(rmlr_lightning.__file__).parent / "weights" / "detector_synthetic.safetensors"
-    }
+    """By architecture. For missing weights a line names the command that trains them."""
+    silence_library_messages()
+    found = {SHIPPED: Path(rmlr_lightning.__file__).parent / "weights" / SHIPPED_WEIGHTS}
     for name, option in OTHERS.items():
-        path = (
-            _tiny_detector(option)
-            if SMALL
-            else _outputs() / f"detector_{option}" / "detector.safetensors"
-        )
+        path = _tiny_detector(option) if SMALL else _weights(option)
         if path.is_file():
             found[name] = path
         else:
             print(
-                f"{name}: no weights in outputs/detector_{option}; `rmlr-train experiment=detector detector={option} "
-                f"name=detector_{option}` trains them (RMLR_OUTPUTS names another folder)"
+                f"{name}: no weights in outputs/detector_{option}; `rmlr-train "
+                f"experiment=detector detector={option} name=detector_{option}` trains them "
+                "(RMLR_OUTPUTS names another folder)"
             )
     return {name: TransformersDetector.from_file(path) for name, path in found.items()}
 
 
 def heads(row: str = "visual") -> dict[str, list[Path]]:
-    """Checkpoints of HOI models on the other detectors, by architecture and seed. One line where there is none."""
-    if SMALL:  # its detectors are others
+    """Checkpoints of HOI models on the other detectors, by architecture, one per seed.
+
+    For missing checkpoints a line names the command that trains one.
+    """
+    if SMALL:  # detectors of a few steps: no model was trained on them
         return {}
     found = {}
     for name, option in OTHERS.items():
-        folders = sorted(_outputs().glob(f"{row}_{option}")) + sorted(
-            _outputs().glob(f"{row}_{option}_[0-9]*")
-        )
+        folders = sorted(_outputs().glob(f"{row}_{option}"))
+        folders += sorted(_outputs().glob(f"{row}_{option}_[0-9]*"))
         paths = [folder / "checkpoints" / "best.ckpt" for folder in folders]
         found[name] = [path for path in paths if path.is_file()]
         if not found[name]:
             print(
-                f"{name}: no IRE in outputs/{row}_{option}; `rmlr-train experiment={row} model/detector=file "
-                f"model.detector.path=outputs/detector_{option}/detector.safetensors name={row}_{option}` trains one, "
-                f"`seed=1 name={row}_{option}_1` another"
+                f"{name}: no IRE in outputs/{row}_{option}; `rmlr-train experiment={row} "
+                "model/detector=file "
+                f"model.detector.path=outputs/detector_{option}/detector.safetensors "
+                f"name={row}_{option}` trains one, `seed=1 name={row}_{option}_1` another"
             )
     return found
 
@@ -67,15 +68,28 @@ def _outputs() -> Path:
     return Path(os.environ.get("RMLR_OUTPUTS", Path(conf_dir()).parent / "outputs"))
 
 
+def _weights(option: str) -> Path:
+    return _outputs() / f"detector_{option}" / "detector.safetensors"
+
+
 def _tiny_detector(option: str) -> Path:
+    """Weights of a detector after two steps on the tiny data set."""
     output = scratch() / f"detector_{option}"
     output.mkdir(parents=True, exist_ok=True)
     overrides = [
-        "experiment=detector", f"detector={option}", "test=false", "callbacks.recovery=null",
-        f"paths.data='{scratch()}'", f"paths.output='{output}'", *TINY,
-        "trainer.max_steps=2", "trainer.precision=32-true",
-        f"data.prepare.out='{scratch()}/synthetic'", "data.prepare.config.seed=0", "data.batch_size=4",
-    ]  # fmt: skip
+        "experiment=detector",
+        f"detector={option}",
+        "test=false",
+        "callbacks.recovery=null",
+        f"paths.data='{scratch()}'",
+        f"paths.output='{output}'",
+        *TINY,
+        "trainer.max_steps=2",
+        "trainer.precision=32-true",
+        f"data.prepare.out='{scratch()}/synthetic'",
+        "data.prepare.config.seed=0",
+        "data.batch_size=4",
+    ]
     with initialize_config_dir(conf_dir(), version_base="1.3"):
         config = compose("train", overrides)
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""How alike two sets of tokens are, row by row (cosine, distance) and as a whole (CKA)."""
+"""Similarity of two sets of tokens: row by row (cosine, distance) and as a whole (CKA)."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,9 @@ from torch.nn import functional as F
 def centred_cosine(
     a: Float[Tensor, "P D"], b: Float[Tensor, "P D"], centre: Float[Tensor, "D"]
 ) -> Float[Tensor, "P"]:
-    """Cosine of each row of `a` with the same row of `b`, both seen from `centre`.
+    """Cosine of each row of `a` with the same row of `b`, after `centre` is subtracted.
 
-    Decoder states share a large constant part; without the centre any two of them look alike.
+    Decoder states share a large constant part: without centring any two of them are similar.
     """
     return F.cosine_similarity(a - centre, b - centre, dim=1)
 
@@ -26,31 +26,36 @@ def euclidean(a: Float[Tensor, "P D"], b: Float[Tensor, "P D"]) -> Float[Tensor,
 def linear_cka(a: Float[Tensor, "P D"], b: Float[Tensor, "P E"]) -> float:
     """Centred kernel alignment with linear kernels (Kornblith et al., arXiv 1905.00414), in [0, 1].
 
-    1 where one side is the other, turned, scaled and shifted. With few rows and many columns it is far above 0 even
-    for unrelated sides: see `debiased_cka`.
+    It is 1 if one set is a rotation, scaling and shift of the other. With few rows and many
+    columns it is far above 0 even for unrelated sets: see `debiased_cka`.
     """
-    a, b = (side.double() - side.double().mean(0) for side in (a, b))
-    cross, own_a, own_b = ((x.T @ y).square().sum() for x, y in ((a, b), (a, a), (b, b)))
+    a, b = (tokens.double() - tokens.double().mean(0) for tokens in (a, b))
+    cross = (a.T @ b).square().sum()
+    own_a, own_b = (a.T @ a).square().sum(), (b.T @ b).square().sum()
     return float(cross / (own_a * own_b).sqrt())
 
 
 def debiased_cka(a: Float[Tensor, "P D"], b: Float[Tensor, "P E"]) -> float:
-    """CKA from the unbiased estimator of HSIC (Song et al. 2012): near 0 for unrelated sides whatever their width.
+    """CKA from the unbiased estimator of HSIC (Song et al. 2012).
 
-    NaN with fewer than 4 rows, or where an estimate of a side with itself is not positive.
+    Near 0 for unrelated sets, whatever their width. NaN with fewer than 4 rows, or if an estimate
+    of a set with itself is not positive.
     """
     if len(a) < 4:
         return float("nan")
-    kernels = [_hollow(side.double() - side.double().mean(0)) for side in (a, b)]
-    cross, own_a, own_b = (_hsic(kernels[i], kernels[j]) for i, j in ((0, 1), (0, 0), (1, 1)))
-    return float(cross / (own_a * own_b).sqrt()) if own_a > 0 and own_b > 0 else float("nan")
+    kernel_a, kernel_b = (_kernel(tokens.double() - tokens.double().mean(0)) for tokens in (a, b))
+    own_a, own_b = _hsic(kernel_a, kernel_a), _hsic(kernel_b, kernel_b)
+    if own_a <= 0 or own_b <= 0:
+        return float("nan")
+    return float(_hsic(kernel_a, kernel_b) / (own_a * own_b).sqrt())
 
 
-def _hollow(side: Float[Tensor, "P D"]) -> Float[Tensor, "P P"]:
-    return (side @ side.T).fill_diagonal_(0)
+def _kernel(tokens: Float[Tensor, "P D"]) -> Float[Tensor, "P P"]:
+    """Products of all rows; the estimator wants zeros on the diagonal."""
+    return (tokens @ tokens.T).fill_diagonal_(0)
 
 
-def _hsic(k: Float[Tensor, "P P"], m: Float[Tensor, "P P"]) -> Tensor:
+def _hsic(k: Float[Tensor, "P P"], m: Float[Tensor, "P P"]) -> Float[Tensor, ""]:
     n = len(k)
     rows = k.sum(0) @ m.sum(0)
     total = (k * m).sum() + k.sum() * m.sum() / ((n - 1) * (n - 2)) - 2 * rows / (n - 2)
@@ -58,7 +63,7 @@ def _hsic(k: Float[Tensor, "P P"], m: Float[Tensor, "P P"]) -> Tensor:
 
 
 def strangers(groups: Sequence[int], places: Sequence[int], seed: int = 0) -> Int[Tensor, "P"]:
-    """For each row another row of its group and from another place, drawn at random; -1 where there is none."""
+    """For each row a random row of the same group and another place; -1 if there is none."""
     generator = torch.Generator().manual_seed(seed)
     group, place = torch.tensor(groups), torch.tensor(places)
     drawn = torch.full((len(group),), -1)

@@ -1,7 +1,7 @@
-"""Types of verbs, by what makes them seen: contact, posture, gaze, instrument, or nothing in one picture (abstract).
+"""Types of verbs, by the visible cue: contact, posture, gaze, instrument, or none (abstract).
 
-The table, `vocab/verb_types.json`, is ours: one type for each of HICO-DET's 117 verbs, by what tells the verb from the
-others that go with the same object. The embedded world's verbs are 34 of them.
+The table, `vocab/verb_types.json`, is our own: one type for each of HICO-DET's 117 verbs, by the
+cue that tells it from the other verbs of the same object. The synthetic benchmark has 34 of them.
 """
 
 import json
@@ -11,6 +11,7 @@ from importlib.resources import files
 
 import numpy as np
 import torch
+from torch.utils.data import Dataset
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.metrics.hicodet_metric import HICODetMeanAP
@@ -21,7 +22,7 @@ from rmlr_lightning.vocabulary import Vocabulary
 
 @cache
 def definitions() -> dict[str, str]:
-    """The types, each with one line that says what belongs to it."""
+    """The types, with one line of definition each."""
     return _read()["types"]
 
 
@@ -32,50 +33,57 @@ def type_of() -> dict[str, str]:
 
 
 def hoi_types(vocabulary: Vocabulary) -> dict[str, np.ndarray]:
-    """For each type which of the vocabulary's HOIs it has, (C,) bool; every HOI has one.
+    """For each type which of the vocabulary's HOIs have it, (C,) bool; every HOI has one.
 
     Raises:
         UserError: a verb that is none of HICO-DET's.
     """
-    odd = sorted(set(vocabulary.verbs) - type_of().keys())
-    if odd:
+    unknown = sorted(set(vocabulary.verbs) - type_of().keys())
+    if unknown:
         raise UserError(
-            f"vocab/verb_types.json: no type for {', '.join(odd)}; it knows HICO-DET's verbs"
+            f"vocab/verb_types.json: no type for {', '.join(unknown)}; it has HICO-DET's verbs"
         )
-    kinds = np.array([type_of()[vocabulary.verbs[verb]] for verb, _ in vocabulary.hois])
-    return {kind: kinds == kind for kind in definitions()}
+    types = np.array([type_of()[vocabulary.verbs[verb]] for verb, _ in vocabulary.hois])
+    return {kind: types == kind for kind in definitions()}
 
 
-def class_ap(task: HOITask, batches: Iterable[Batch]) -> dict[str, float]:
-    """AP of each HOI that has truth, by its name."""
+def class_ap(task: HOITask, dataset: Dataset, batches: Iterable[Batch]) -> dict[str, float]:
+    """AP of each HOI that is annotated, by its name.
+
+    Args:
+        task: in evaluation mode.
+        dataset: holds the annotations of the batches' images.
+        batches: of the data set.
+    """
     metric = HICODetMeanAP(task.vocabulary, known_object=False)
     with torch.inference_mode():
         for batch in batches:
-            metric.update(task.detect(task(batch.inputs)), batch.targets)
-    found = metric.per_class()
-    return {
-        task.vocabulary.hoi_name(hoi): float(ap)
-        for hoi, (ap, truth) in enumerate(zip(found["ap"], found["positives"], strict=True))
-        if truth > 0
-    }
+            targets = [dataset.target(image_id) for image_id in batch.image_ids]
+            metric.update(task.detect(task(batch.inputs)), targets)
+    by_class = metric.per_class()
+    rows = enumerate(zip(by_class["ap"], by_class["positives"], strict=True))
+    return {task.vocabulary.hoi_name(hoi): float(ap) for hoi, (ap, count) in rows if count > 0}
 
 
 def by_type(values: Mapping[str, float], vocabulary: Vocabulary) -> dict[str, float]:
-    """Means over the HOIs of each type, and "all"; `values` by name of the HOI. Types without a value are left out."""
-    column = np.array(
-        [values.get(vocabulary.hoi_name(hoi), np.nan) for hoi in range(len(vocabulary.hois))]
-    )
-    known = ~np.isnan(column)
+    """Means over the HOIs of each type, and over "all".
+
+    Args:
+        values: by name of the HOI; HOIs without a value are left out.
+        vocabulary: of the HOIs.
+    """
+    names = [vocabulary.hoi_name(hoi) for hoi in range(len(vocabulary.hois))]
+    column = np.array([values.get(name, np.nan) for name in names])
+    has_value = ~np.isnan(column)
     groups = hoi_types(vocabulary) | {"all": np.ones(len(column), dtype=bool)}
     return {
-        kind: float(column[mine & known].mean())
-        for kind, mine in groups.items()
-        if (mine & known).any()
+        kind: float(column[members & has_value].mean())
+        for kind, members in groups.items()
+        if (members & has_value).any()
     }
 
 
 @cache
 def _read() -> dict:
-    return json.loads(
-        files("rmlr_lightning").joinpath("vocab", "verb_types.json").read_text(encoding="utf-8")
-    )
+    path = files("rmlr_lightning").joinpath("vocab", "verb_types.json")
+    return json.loads(path.read_text(encoding="utf-8"))

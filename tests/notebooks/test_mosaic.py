@@ -46,7 +46,7 @@ def test_truth_moves_as_entities_do():
     whole, truth = mosaic.mosaic(entities, GRID), mosaic.mosaic_target(TARGETS, GRID, 9)
     pixels = whole.entities.boxes[0] * truth.size.flip(0).repeat(2)
     people = pixels[whole.entities.labels[0] == 0]
-    torch.testing.assert_close(people, truth.boxes_h)
+    torch.testing.assert_close(people, truth.boxes_h.float())
     assert truth.image_id == 9 and truth.verbs.tolist() == list(range(6))
 
 
@@ -82,8 +82,8 @@ def test_a_true_box_has_the_token_of_the_query_that_fits_it_best():
 
 
 def test_one_at_a_time_keeps_places_and_shares_everybody_out():
-    whole = mosaic.together([mosaic.mosaic(SCENES, GRID), mosaic.mosaic(SCENES[::-1], GRID)])
-    apart = mosaic.one_at_a_time(whole, GRID)
+    whole = mosaic.batch_scenes([mosaic.mosaic(SCENES, GRID), mosaic.mosaic(SCENES[::-1], GRID)])
+    apart = mosaic.one_cell_at_a_time(whole, GRID)
     assert apart.entities.mask.shape == (12, 30)
     assert torch.equal(apart.entities.mask.view(2, 6, 30).sum(1), whole.entities.mask.long())
     for image, mask in enumerate(apart.entities.mask):

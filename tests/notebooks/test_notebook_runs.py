@@ -52,7 +52,7 @@ def test_only_seeds_that_all_rows_have_are_used(tmp_path, monkeypatch):
         "word": [1, 3],
         "visual": [1, 3],
     }
-    assert list(notebook_runs.checkpoints(("word", "visual"), seeds=1)["word"]) == [1]
+    assert list(notebook_runs.checkpoints(("word", "visual"), max_seeds=1)["word"]) == [1]
     assert found["word"][3] == tmp_path / "word-3" / "checkpoints" / "best.ckpt"
 
 
@@ -64,39 +64,39 @@ def test_a_row_without_a_run_is_named(tmp_path, monkeypatch):
         notebook_runs.checkpoints(("word", "visual"))
 
 
-def test_figures_are_measured_once(checkpoint):
+def test_values_are_measured_once(checkpoint):
     calls = []
 
     def make(path):
         calls.append(path)
         return {"map": 0.5}
 
-    first = notebook_runs.kept("a", checkpoint, (mosaic,), make, 1)
-    assert first == notebook_runs.kept("a", checkpoint, (mosaic,), make, 1) == {"map": 0.5}
+    first = notebook_runs.measured_once("a", checkpoint, (mosaic,), make, 1)
+    assert first == notebook_runs.measured_once("a", checkpoint, (mosaic,), make, 1) == {"map": 0.5}
     assert calls == [checkpoint]
 
 
 @pytest.mark.parametrize("what", ["weights", "options", "code"])
-def test_figures_are_measured_anew_when_something_changes(checkpoint, monkeypatch, what):
+def test_values_are_measured_again_when_something_changes(checkpoint, monkeypatch, what):
     values = iter([1.0, 2.0])
 
     def make(path):
         return {"map": next(values)}
 
-    notebook_runs.kept("a", checkpoint, (mosaic,), make, 1)
+    notebook_runs.measured_once("a", checkpoint, (mosaic,), make, 1)
     if what == "weights":
         checkpoint.write_bytes(b"others")
     if what == "code":
         monkeypatch.setattr(
             notebook_runs, "inspect", SimpleNamespace(getsource=lambda module: "other")
         )
-    assert notebook_runs.kept("a", checkpoint, (mosaic,), make, 2 if what == "options" else 1) == {
-        "map": 2.0
-    }
+    assert notebook_runs.measured_once(
+        "a", checkpoint, (mosaic,), make, 2 if what == "options" else 1
+    ) == {"map": 2.0}
 
 
-def test_a_notebook_sees_training_pictures_as_they_are(world):
-    """Else its figures would hang on how they happen to be flipped."""
+def test_training_images_are_not_augmented(world):
+    """Random flips would change the numbers of a notebook from run to run."""
     small = [
         "data.prepare.config.train=60",
         "+data.prepare.config.val=24",
@@ -107,5 +107,5 @@ def test_a_notebook_sees_training_pictures_as_they_are(world):
             "train", [f"paths.data={world.parent}", "data.prepare.config.seed=3", *small]
         )
     data = notebook_runs.split_of(SimpleNamespace(config=config), "train", pixels=True)
-    first = data[0][0]
-    assert all(torch.equal(data[0][0], first) for _ in range(8))
+    first = data[0].pixels
+    assert all(torch.equal(data[0].pixels, first) for _ in range(8))

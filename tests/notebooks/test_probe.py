@@ -1,10 +1,10 @@
 import pytest
 import torch
-from support.probe import choose, fit, interval, verdicts
+from support.probe import fit, fit_best, interval, twin_accuracy
 
 
-def told(count: int, seed: int, noise: float = 0.1):
-    """Tokens whose first column tells the first verb, the second the second; the others tell nothing."""
+def sample(count: int, seed: int, noise: float = 0.1):
+    """Tokens whose first two columns encode one verb each; the other columns are noise."""
     generator = torch.Generator().manual_seed(seed)
     verbs = torch.rand(count, 2, generator=generator) < 0.5
     tokens = torch.randn(count, 6, generator=generator)
@@ -12,14 +12,14 @@ def told(count: int, seed: int, noise: float = 0.1):
     return tokens, verbs
 
 
-def test_what_is_told_is_read():
-    probe = choose(told(300, 0), told(100, 1))
-    tokens, verbs = told(200, 2)
+def test_encoded_verbs_are_classified():
+    probe = fit_best(sample(300, 0), sample(100, 1))
+    tokens, verbs = sample(200, 2)
     assert ((probe.logits(tokens) > 0) == verbs).float().mean() > 0.98
 
 
 def test_the_fit_is_a_stationary_point():
-    tokens, verbs = told(200, 0, noise=1.0)
+    tokens, verbs = sample(200, 0, noise=1.0)
     probe = fit(tokens, verbs, penalty=0.1, steps=200)
     x = (tokens - probe.mean) / probe.deviation
     wrong = probe.logits(tokens).sigmoid() - verbs.float()
@@ -27,24 +27,28 @@ def test_the_fit_is_a_stationary_point():
     assert wrong.mean(0).abs().max() < 1e-3
 
 
-def test_a_column_that_never_moves_does_no_harm():
-    tokens, verbs = told(100, 0)
+def test_a_constant_column_does_no_harm():
+    tokens, verbs = sample(100, 0)
     tokens[:, 5] = 3.0
     assert fit(tokens, verbs, penalty=0.01).weight.isfinite().all()
 
 
-def test_validation_prefers_a_strong_penalty_where_nothing_is_told():
+def test_validation_prefers_a_strong_penalty_on_noise():
     generator = torch.Generator().manual_seed(0)
     train, val = (
         (torch.randn(60, 40, generator=generator), torch.rand(60, 3, generator=generator) < 0.5)
         for _ in "ab"
     )
-    assert choose(train, val, penalties=(1e-4, 1.0)).penalty == 1.0
+    assert fit_best(train, val, penalties=(1e-4, 1.0)).penalty == 1.0
 
 
 def test_the_best_verb_of_a_side_decides_and_ties_count_half():
     logits = torch.tensor([[0.0, 2.0, 1.0], [0.0, 2.0, 3.0], [1.0, 1.0, 0.0]])
-    assert verdicts(logits, [(0, 1), (0, 1), (0,)], [(2,), (2,), (1,)]).tolist() == [1.0, 0.0, 0.5]
+    assert twin_accuracy(logits, [(0, 1), (0, 1), (0,)], [(2,), (2,), (1,)]).tolist() == [
+        1.0,
+        0.0,
+        0.5,
+    ]
 
 
 def test_the_interval_of_equal_values_is_a_point():
