@@ -1,4 +1,4 @@
-# Two commands do everything: `make train` and `make test`. `make help` lists the rest.
+# `make train` and `make test` set up all they need. `make help` lists the rest.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 
 .PHONY: help
-help: ## show this list
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.ready: pyproject.toml $(CONSTRAINTS)
@@ -17,17 +17,19 @@ $(VENV)/.ready: pyproject.toml $(CONSTRAINTS)
 	@touch $@
 
 .PHONY: setup
-setup: $(VENV)/.ready ## make the virtual environment; PYTHON=... chooses the interpreter
+setup: $(VENV)/.ready ## create the virtual environment; PYTHON=... selects the interpreter
 
 .PHONY: train
-train: setup ## train, evaluate and draw RmLR on the embedded world; ARGS="experiment=upt seed=1" changes what
+train: setup ## train and evaluate RmLR; ARGS="experiment=upt seed=1" changes the run
 	$(BIN)/rmlr-train $(ARGS)
 
 .PHONY: eval
-eval: setup ## print the figures of a checkpoint again: make eval CKPT=outputs/rmlr/checkpoints/best.ckpt
-	@test -n "$(CKPT)" || { echo "error: make eval needs CKPT=FILE, such as CKPT=outputs/rmlr/checkpoints/best.ckpt" >&2; exit 2; }
+eval: setup ## print the metrics of a checkpoint: make eval CKPT=outputs/rmlr/checkpoints/best.ckpt
+	@test -n "$(CKPT)" || { echo "error: make eval needs CKPT=FILE, such as \
+	CKPT=outputs/rmlr/checkpoints/best.ckpt" >&2; exit 2; }
 	$(BIN)/rmlr-eval "checkpoint='$(CKPT)'" $(ARGS)
 
+# A sweep is a file of conf/sweep; REPORT_<sweep> are the options of its report.
 SWEEP ?= ablation
 RUNS ?= multirun/$(SWEEP)
 JOBS ?= 2
@@ -38,23 +40,37 @@ REPORT_tuning := --split val
 REPORT_alignment := --split val
 REPORT ?= $(REPORT_$(SWEEP))
 
+# All jobs start the same sweep, and each run is done by the first job that locks it.
 .PHONY: ablation
-ablation: setup ## all rows and seeds of conf/sweep/ablation.yaml (or SWEEP=...), JOBS=2 at a time, then the report; goes on where it stopped
+ablation: setup ## full ablation and its report, JOBS=2 in parallel; rerun the command to resume
 	@mkdir -p "$(RUNS)"; pids=; trap 'kill $$pids 2>/dev/null; wait; exit 130' INT TERM; \
 	for job in $$(seq $(JOBS)); do \
-	  OMP_NUM_THREADS=1 $(BIN)/rmlr-train +sweep=$(SWEEP) "hydra.sweep.dir='$(RUNS)'" $(ARGS) > "$(RUNS)/job$$job.log" 2>&1 & \
+	  OMP_NUM_THREADS=1 $(BIN)/rmlr-train +sweep=$(SWEEP) "hydra.sweep.dir='$(RUNS)'" $(ARGS) \
+	    > "$(RUNS)/job$$job.log" 2>&1 & \
 	  pids="$$pids $$!"; echo "job $$job: $(RUNS)/job$$job.log"; \
 	done; \
 	failed=0; for pid in $$pids; do wait $$pid || failed=1; done; \
 	$(BIN)/rmlr-report "$(RUNS)" --out "$(RUNS)/report" $(REPORT) || failed=2; \
-	test $$failed = 0 || { tail -n 3 "$(RUNS)"/job*.log >&2; echo "error: a job ended with an error, see these logs; the same line goes on" >&2; exit 2; }
+	test $$failed = 0 || { tail -n 3 "$(RUNS)"/job*.log >&2; \
+	  echo "error: a job or the report failed, see these logs; rerun the command to resume" >&2; \
+	  exit 2; }
 
 .PHONY: report
-report: setup ## tables and a plot of the runs below RUNS=multirun/ablation; REPORT="--baseline upt --compare a:b" says what
+report: setup ## report of the runs in RUNS=multirun/ablation; REPORT="--baseline upt"
 	$(BIN)/rmlr-report "$(RUNS)" --out "$(RUNS)/report" $(REPORT)
 
+ROWS := detector_tokens,upt,remine,visual,sentence,word,rmlr,shuffled,compositional,large
+NOTES := $(wildcard docs/results/notes.md)
+
+# ablation_runs.csv is a copy of the runs.csv that the report of `make ablation` writes.
+.PHONY: results
+results: setup ## write docs/RESULTS.md from docs/results/ablation_runs.csv
+	$(BIN)/rmlr-report docs/results/ablation_runs.csv --rows $(ROWS) --baseline visual \
+	  --compare rmlr:shuffled rmlr:compositional word:sentence large:rmlr --title Results \
+	  --page docs/RESULTS.md --plot docs/pictures/ablation.png $(if $(NOTES),--notes $(NOTES))
+
 .PHONY: detector
-detector: setup ## train the embedded world's detector anew; goes on where it stopped
+detector: setup ## train the detector of the synthetic benchmark; rerun the command to resume
 	$(BIN)/rmlr-train experiment=detector resume=auto $(ARGS)
 
 .PHONY: test
@@ -62,12 +78,12 @@ test: setup ## all tests; ARGS="-m 'not slow'" for the fast ones
 	$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: lint
-lint: setup ## ruff
+lint: setup ## check with ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 .PHONY: format
-format: setup ## let ruff mend what it can
+format: setup ## apply the fixes of ruff
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
