@@ -6,7 +6,7 @@ processes that draw images imports it again.
 
 from rmlr_lightning.synthetic.config import ImageSpec, PairSpec, PersonSpec, WorldConfig
 from rmlr_lightning.synthetic.plan import schedule
-from rmlr_lightning.synthetic.scene import render
+from rmlr_lightning.synthetic.rendering import render
 from rmlr_lightning.synthetic.write import write_world
 
 __all__ = [

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 
 from rmlr_lightning.synthetic.config import ImageSpec, WorldConfig
-from rmlr_lightning.synthetic.scene import render
+from rmlr_lightning.synthetic.rendering import render
 
 JPEG_QUALITY = 90
 

@@ -1,238 +1,197 @@
-"""Which act goes into which image: exact counts for the long tail, a flat test set, twins, shared objects, crowds."""
+"""The plan of a world: which act is drawn in which image, with twins, shared objects and crowds."""
 
-from collections import defaultdict
+from collections.abc import Callable
 
 import numpy as np
 
-from rmlr_lightning.synthetic.acts import act_of, zones_of
 from rmlr_lightning.synthetic.config import ImageSpec, PairSpec, PersonSpec, WorldConfig
 from rmlr_lightning.synthetic.objects import KINDS
-from rmlr_lightning.synthetic.world import (
-    POSE_OF,
-    TAIL,
-    classes,
-    held_count,
-    label_counts,
-    labels,
-    reference_acts,
-)
+from rmlr_lightning.synthetic.pool import pool_of, take_twins
 
 SPLITS = ("train", "val", "test")
-LEAST = 20  # test pairs of each HOI in a test split of 1,200 images
-WIDE = {"bike", "mount"} | {"bench", "couch"}
 
+# Groups of objects and objects so wide that an image has room for one.
+WIDE = {"bike", "mount", "bench", "couch"}
 
-def rivals(verb: str, obj: str) -> tuple[str, ...]:
-    """The verbs of the world that share their boxes with this one, itself included."""
-    family = act_of(POSE_OF.get(verb, verb), KINDS[obj]).family
-    poses = {POSE_OF.get(v, v) for v in TAIL[obj]}
-    return tuple(sorted(v for v in poses if act_of(v, KINDS[obj]).family == family))
+# Share of images with up to 6 people, and the limits of the others.
+CROWD_SHARE = 0.06
+MAX_PEOPLE_CROWD = 6
+MAX_PEOPLE = 4
+MAX_PEOPLE_WIDE = 3
 
+# How many images are compared for each unit.
+CANDIDATES = 40
 
-def act_counts(config: WorldConfig, split: str) -> dict[tuple[str, str], int]:
-    """How often each act (verb, object) is drawn in a split.
+# One person, or two who share an object.
+Unit = tuple[PersonSpec, ...]
 
-    Training: the table, with non-rare acts scaled to the size; rare ones keep their counts (from 500 images up).
-    Validation and test: nearly flat, so that each HOI gets its 20 test pairs at 1,200 images.
-    """
-    acts = reference_acts()
-    size = max(getattr(config, split), 100)  # tiny splits are cut from the pool of a small one
-    if split == "train":
-        rare = {classes().hois[i] for i in classes().rare}
-        scale = size / 1000
-        fixed = min(1.0, size / 500)
-        return {
-            pair: max(round(n * fixed), 1)
-            if pair in rare or (n < 10 and pair[0] not in POSE_OF)
-            else round(n * scale)
-            for pair, n in acts.items()
-        }
-    share = {"hold": 10, "no_interaction": 26, **dict.fromkeys(POSE_OF, 18)}
-    flat = {pair: share.get(pair[0], LEAST) for pair in acts}
-    for pair in sorted(
-        classes().hois
-    ):  # labels that come from other acts count, what lacks is added
-        lack = LEAST - label_counts(flat).get(pair, 0)
-        if lack > 0:
-            flat[pair] += lack
-    scale = max(size / 1200, 1.0) if size >= 1000 else size / 1200
-    return {pair: max(round(n * scale), 1) for pair, n in flat.items()}
-
-
-def pool_of(config: WorldConfig, split: str, rng) -> list[PairSpec]:
-    """All pairs of a split in random order."""
-    pairs = []
-    for (verb, obj), n in act_counts(config, split).items():
-        held = held_count(verb, obj, n)
-        pose = POSE_OF.get(verb, verb)
-        pairs += [
-            PairSpec(pose, obj, k < held, labels(verb, obj, k < held), rivals(verb, obj))
-            for k in range(n)
-        ]
-    order = rng.permutation(len(pairs))
-    size = getattr(config, split)
-    most = 3 * size if size >= 100 else 2 * size
-    return [pairs[i] for i in order[:most]]
-
-
-def zones(pair: PairSpec) -> set[str]:
-    return set(zones_of(pair.verb, KINDS[pair.object]))
-
-
-def take_twins(
-    pool: list[PairSpec], couples: int, rng
-) -> list[tuple[PairSpec, PairSpec, tuple[str, ...]]]:
-    """Takes couples of pairs out of the pool: one object, two verbs that can share their boxes."""
-    by_object = defaultdict(list)
-    for pair in pool:
-        by_object[pair.object].append(pair)
-    out = []
-    for _ in range(20 * couples):
-        if len(out) == couples or len(pool) < 2:
-            break
-        a = pool[rng.integers(len(pool))]
-        others = [
-            b
-            for b in by_object[a.object]
-            if a.labels
-            and b.labels
-            and b.labels != a.labels
-            and b.verb in a.rivals
-            and zones(a) & zones(b)
-        ]
-        verbs = sorted({b.verb for b in others})
-        if not verbs:
-            continue
-        verb = verbs[rng.integers(len(verbs))]
-        b = next(b for b in others if b.verb == verb)
-        for pair in (a, b):
-            pool.remove(pair)
-            by_object[a.object].remove(pair)
-        out.append((a, b, tuple(sorted(zones(a) & zones(b)))))
-    return out
-
-
-def units_of(pool: list[PairSpec], rng) -> list[tuple[PersonSpec, ...]]:
-    """People with their pairs: mostly one each; some have two objects, some share one."""
-    free = list(pool)
-    units = []
-
-    def find(test) -> PairSpec | None:
-        for k, pair in enumerate(free):
-            if test(pair):
-                return free.pop(k)
-        return None
-
-    while free:
-        a = free.pop()
-        group = KINDS[a.object].group
-        mate = None
-        if (
-            (a.verb == "sit_on" and group in ("seat", "chair")) or a.verb == "wear"
-        ) and rng.random() < 0.45:
-            still = a.verb != "wear"
-            mate = find(
-                lambda p, still=still: (
-                    KINDS[p.object].group == "hand"
-                    and p.verb not in ("hug", "kiss", "type_on")
-                    and not (still and p.verb == "carry")
-                )
-            )
-            if mate:
-                units.append((PersonSpec((a, mate)),))
-                continue
-        if a.object in ("bench", "couch") and a.verb == "sit_on" and rng.random() < 0.06:
-            mate = find(lambda p, o=a.object: p.object == o and p.verb == "sit_on")
-        elif group == "mount" and a.verb in ("pet", "feed", "walk") and rng.random() < 0.4:
-            mate = find(lambda p, o=a.object: p.object == o and p.verb == "ride")
-        elif a.object == "dog" and a.verb == "walk" and rng.random() < 0.3:
-            mate = find(lambda p: p.object == "dog" and p.verb in ("pet", "no_interaction"))
-        units.append((PersonSpec((a,)), PersonSpec((mate,), 0)) if mate else (PersonSpec((a,)),))
-    return units
-
-
-def wide(unit: tuple[PersonSpec, ...]) -> bool:
-    return any(
-        KINDS[p.object].group in WIDE or p.object in WIDE for person in unit for p in person.pairs
-    )
-
-
-def join(units: list[tuple[PersonSpec, ...]]) -> tuple[PersonSpec, ...]:
-    out: list[PersonSpec] = []
-    for unit in units:
-        base = len(out)
-        out += [PersonSpec(p.pairs, None if p.shares is None else p.shares + base) for p in unit]
-    return tuple(out)
-
-
-def fill(units: list, images: list[list], rng) -> None:
-    """Deal units to images: each one first, then the rest where there is room.
-
-    At most 4 people, 6 in a few crowds; one wide thing.
-    """
-    crowd = rng.random(len(images)) < 0.06
-    order = [i for i in rng.permutation(len(images)) if not images[i]]
-    rest = []
-    for unit in units:
-        if order:
-            images[order.pop()].append(unit)
-        else:
-            rest.append(unit)
-    rest.sort(key=wide, reverse=True)
-    crowd = crowd.tolist()
-    there = [sum(map(len, units)) for units in images]
-    taken = [any(map(wide, units)) for units in images]  # by a wide thing
-    for unit in rest:
-        candidates = rng.permutation(len(images))[:40].tolist()
-        broad, best = wide(unit), None
-        for i in candidates:
-            people = there[i] + len(unit)
-            limit = 6 if crowd[i] else 3 if taken[i] or broad else 4
-            if people <= limit and not (broad and taken[i]):
-                load = people - (2.5 if crowd[i] else 0) + rng.random() * 1.6
-                if best is None or load < best[0]:
-                    best = (load, i)
-        to = best[1] if best else candidates[0]
-        images[to].append(unit)
-        there[to], taken[to] = there[to] + len(unit), taken[to] or broad
+# The people of an image, whether it is the second of a twin pair, and its zones.
+ImageDraft = tuple[tuple[PersonSpec, ...], bool, tuple[str, ...]]
 
 
 def schedule(config: WorldConfig) -> list[ImageSpec]:
-    """All image specs of all splits; depends on nothing but the config."""
-    out = []
-    for s, split in enumerate(SPLITS):
-        size = getattr(config, split)
-        if size == 0:
-            continue
-        rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([config.seed, s, 77])))
-        pool = pool_of(config, split, rng)
-        couples = take_twins(pool, round(config.twins * size / 2), rng)
-        plain = size - 2 * len(couples)
-        units = units_of(pool, rng)
-        images: list[list] = [[] for _ in range(plain)]
-        fill(units, images, rng)
-        specs = [(join(units) or (PersonSpec(()),), None, ()) for units in images]
-        for (
-            a,
-            b,
-            where,
-        ) in couples:  # the other people are on both images, so what they do would count twice: they do nothing
-            others = tuple(PersonSpec(()) for _ in range(int(rng.choice(3, p=[0.6, 0.3, 0.1]))))
-            specs += [
-                ((PersonSpec((a,)), *others), None, where),
-                ((PersonSpec((b,)), *others), "twin", where),
-            ]
-        places = rng.permutation(len(specs)).tolist()
-        made: dict[int, ImageSpec] = {}
-        for k in sorted(range(len(specs)), key=lambda k: specs[k][1] is not None):
-            persons, twin, where = specs[k]
-            sibling = made[k - 1] if twin else None
-            seed = (
-                sibling.seed
-                if sibling
-                else int(np.random.SeedSequence([config.seed, s, k]).generate_state(1)[0])
-            )
-            extra = sibling.distractors if sibling else int(rng.poisson(0.55 * config.clutter))
-            made[k] = ImageSpec(split, places[k] + 1, seed, persons, sibling, where, extra)
-        out += sorted(made.values(), key=lambda spec: spec.number)
-    return out
+    """The specifications of all images of all splits; a function of the config alone."""
+    specs = []
+    for index, split in enumerate(SPLITS):
+        if getattr(config, split) > 0:
+            specs += schedule_split(config, index, split)
+    return specs
+
+
+def schedule_split(config: WorldConfig, index: int, split: str) -> list[ImageSpec]:
+    """The images of one split, in the order of their numbers."""
+    seeds = np.random.SeedSequence([config.seed, index, 77])
+    rng = np.random.Generator(np.random.PCG64(seeds))
+    size = getattr(config, split)
+
+    pool = pool_of(config, split, rng)
+    couples = take_twins(pool, round(config.twins * size / 2), rng)
+    units = units_of(pool, rng)
+    images: list[list[Unit]] = [[] for _ in range(size - 2 * len(couples))]
+    fill(units, images, rng)
+
+    # An image without units has one person without an object.
+    drafts: list[ImageDraft] = [(join(units) or (PersonSpec(()),), False, ()) for units in images]
+    for a, b, zones in couples:
+        # The others are in both images, where a pair of theirs would count twice: they have none.
+        bystanders = int(rng.choice(3, p=[0.6, 0.3, 0.1]))
+        others = tuple(PersonSpec(()) for _ in range(bystanders))
+        drafts.append(((PersonSpec((a,)), *others), False, zones))
+        drafts.append(((PersonSpec((b,)), *others), True, zones))
+
+    numbers = (rng.permutation(len(drafts)) + 1).tolist()
+
+    # Twins come last: each needs its sibling, the draft before it.
+    order = sorted(range(len(drafts)), key=lambda k: drafts[k][1])
+    specs: dict[int, ImageSpec] = {}
+    for k in order:
+        persons, is_twin, zones = drafts[k]
+        sibling = specs[k - 1] if is_twin else None
+        if sibling is not None:
+            seed, distractors = sibling.seed, sibling.distractors
+        else:
+            seed = int(np.random.SeedSequence([config.seed, index, k]).generate_state(1)[0])
+            distractors = int(rng.poisson(0.55 * config.clutter))
+        specs[k] = ImageSpec(split, numbers[k], seed, persons, sibling, zones, distractors)
+    return sorted(specs.values(), key=lambda spec: spec.number)
+
+
+def units_of(pool: list[PairSpec], rng) -> list[Unit]:
+    """People with their pairs: mostly one each; some have two objects, some share one."""
+    remaining = list(pool)
+    units: list[Unit] = []
+    while remaining:
+        pair = remaining.pop()
+        units.append(unit_of(pair, remaining, rng))
+    return units
+
+
+def unit_of(pair: PairSpec, remaining: list[PairSpec], rng) -> Unit:
+    """A pair's person, at times with a second pair or person out of `remaining`."""
+    group = KINDS[pair.object].group
+
+    # A second object in the hands of somebody who sits or wears a backpack.
+    is_seated = pair.verb == "sit_on" and group in ("seat", "chair")
+    if (is_seated or pair.verb == "wear") and rng.random() < 0.45:
+        second = take(remaining, lambda other: can_hold(other, is_seated))
+        if second is not None:
+            return (PersonSpec((pair, second)),)
+
+    # A second person with the same object. The chances are in the order of the stream.
+    partner = None
+    if pair.object in ("bench", "couch") and pair.verb == "sit_on" and rng.random() < 0.06:
+        partner = take(remaining, lambda other: is_act(other, pair.object, "sit_on"))
+    elif group == "mount" and pair.verb in ("pet", "feed", "walk") and rng.random() < 0.4:
+        partner = take(remaining, lambda other: is_act(other, pair.object, "ride"))
+    elif pair.object == "dog" and pair.verb == "walk" and rng.random() < 0.3:
+        partner = take(remaining, lambda other: is_act(other, "dog", "pet", "no_interaction"))
+
+    if partner is None:
+        return (PersonSpec((pair,)),)
+    return PersonSpec((pair,)), PersonSpec((partner,), shares=0)
+
+
+def take(pairs: list[PairSpec], test: Callable[[PairSpec], bool]) -> PairSpec | None:
+    """Takes the first pair that passes the test out of the list; None if there is none."""
+    for k, pair in enumerate(pairs):
+        if test(pair):
+            return pairs.pop(k)
+    return None
+
+
+def is_act(pair: PairSpec, obj: str, *verbs: str) -> bool:
+    """Whether a pair has this object and one of these verbs."""
+    return pair.object == obj and pair.verb in verbs
+
+
+def can_hold(pair: PairSpec, is_seated: bool) -> bool:
+    """Whether a pair can be the second one of a person: its arms and head are enough for it."""
+    if KINDS[pair.object].group != "hand" or pair.verb in ("hug", "kiss", "type_on"):
+        return False
+
+    # To carry is to walk.
+    return not (is_seated and pair.verb == "carry")
+
+
+def is_wide(unit: Unit) -> bool:
+    """Whether a unit has a wide object."""
+    for person in unit:
+        for pair in person.pairs:
+            if pair.object in WIDE or KINDS[pair.object].group in WIDE:
+                return True
+    return False
+
+
+def join(units: list[Unit]) -> tuple[PersonSpec, ...]:
+    """The people of several units; `shares` becomes an index among all of them."""
+    people: list[PersonSpec] = []
+    for unit in units:
+        first = len(people)
+        for person in unit:
+            shares = None if person.shares is None else person.shares + first
+            people.append(PersonSpec(person.pairs, shares))
+    return tuple(people)
+
+
+def fill(units: list[Unit], images: list[list[Unit]], rng) -> None:
+    """Distributes units to images in place: one each, then the rest where there is room.
+
+    An image has at most 4 people, 3 with a wide object, 6 in a few crowds, and one wide object;
+    more where no image of the candidates has room.
+    """
+    is_crowd = (rng.random(len(images)) < CROWD_SHARE).tolist()
+
+    # Every image gets one unit.
+    order = rng.permutation(len(images)).tolist()
+    rest = units[len(order) :]
+    for unit in units[: len(order)]:
+        images[order.pop()].append(unit)
+
+    # Wide ones first, while there is room for them.
+    rest.sort(key=is_wide, reverse=True)
+    people = [sum(map(len, image)) for image in images]
+    has_wide = [any(map(is_wide, image)) for image in images]
+    for unit in rest:
+        candidates = rng.permutation(len(images))[:CANDIDATES].tolist()
+        unit_is_wide = is_wide(unit)
+
+        # The emptiest image with room, with some chance; crowds count as emptier.
+        best_load, target = float("inf"), candidates[0]
+        for i in candidates:
+            if is_crowd[i]:
+                limit = MAX_PEOPLE_CROWD
+            elif has_wide[i] or unit_is_wide:
+                limit = MAX_PEOPLE_WIDE
+            else:
+                limit = MAX_PEOPLE
+
+            total = people[i] + len(unit)
+            if total > limit or (unit_is_wide and has_wide[i]):
+                continue
+            load = total - (2.5 if is_crowd[i] else 0) + rng.random() * 1.6
+            if load < best_load:
+                best_load, target = load, i
+
+        images[target].append(unit)
+        people[target] += len(unit)
+        has_wide[target] = has_wide[target] or unit_is_wide

@@ -1,4 +1,4 @@
-"""The world in HICO-DET's layout, with its own vocabulary: UPT's JSON and the official anno_bbox.mat.
+"""The world in HICO-DET's layout and its own vocabulary: UPT's JSON and anno_bbox.mat.
 
 Boxes of annotations are xyxy in pixels, continuous and 0-based; those of the files are HICO-DET's.
 """
