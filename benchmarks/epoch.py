@@ -35,10 +35,10 @@ from rich.console import Console
 from rich.table import Table
 from setting import PICTURE, best, composed, cpu_seconds, machine, parser, report
 
-from rmlr_lightning.cli.train import task_of
 from rmlr_lightning.data.datamodule import DataModule
-from rmlr_lightning.runs.config import quiet
 from rmlr_lightning.runs.features import open_features
+from rmlr_lightning.runs.library_messages import silence_library_messages
+from rmlr_lightning.runs.load_task import new_task
 from rmlr_lightning.tasks.hoi import HOITask
 
 ROWS = {
@@ -98,7 +98,7 @@ class Row:
         cfg = self.configuration("auto", True)
         datamodule: DataModule = instantiate(cfg.data)
         datamodule.prepare_data()
-        self.task: HOITask = task_of(cfg, datamodule)
+        self.task: HOITask = new_task(cfg, datamodule)
         self.extraction = cpu_seconds(
             lambda: open_features(cfg.features, datamodule, self.task.model, ["train", "test"])
         )
@@ -231,7 +231,7 @@ def main() -> None:
         args.rows, args.train, args.test, args.repetitions = ["detector_tokens"], 16, 8, 1
     picture = None if args.detector == "shipped" else (160, 224) if args.quick else PICTURE
     torch.set_num_threads(args.threads)
-    quiet()
+    silence_library_messages()
     warnings.filterwarnings("ignore", ".*LeafSpec.*")  # Lightning 2.6 on torch 2.15
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as scratch, redirect_stdout(sys.stderr):

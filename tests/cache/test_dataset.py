@@ -230,8 +230,8 @@ def test_the_fingerprint_is_remembered_until_a_file_changes(tmp_path, monkeypatc
     assert fingerprint(tmp_path, ["a"], tmp_path / "notes") != known
 
 
-def test_a_missing_picture_is_named(tmp_path):
-    with pytest.raises(UserError, match="nothing: no such picture"):
+def test_a_missing_image_is_named(tmp_path):
+    with pytest.raises(UserError, match="nothing: no such image"):
         fingerprint(tmp_path, ["nothing"])
 
 

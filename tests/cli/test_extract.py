@@ -1,4 +1,4 @@
-"""rmlr-extract, and runs that read what it made: as a user does, on a small world with the shipped detector."""
+"""rmlr-extract, and runs that read its cache, as a user runs them: small data, shipped detector."""
 
 import json
 import sys
@@ -10,11 +10,15 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
 from rmlr_lightning.cache import build
-from rmlr_lightning.cache.open import read_from
+from rmlr_lightning.cache.options import CacheOptions
+from rmlr_lightning.cache.store import SceneStore
 from rmlr_lightning.cli import evaluate, extract, train
-from rmlr_lightning.cli.train import task_of
+from rmlr_lightning.data.collate import collate_images
+from rmlr_lightning.data.views import view_of
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs.config import conf_dir
+from rmlr_lightning.runs.features import open_features
+from rmlr_lightning.runs.load_task import new_task
 from rmlr_lightning.types import Inputs
 
 WORLD = [
@@ -34,7 +38,7 @@ def call(program, monkeypatch, *arguments: str) -> None:
 
 @pytest.fixture(scope="module")
 def cache(world, tmp_path_factory) -> Path:
-    """Scenes of all splits in full precision, with a flipped view of the training images."""
+    """A cache of all splits in float32, with a flipped view of the training images."""
     root = tmp_path_factory.mktemp("scenes")
     out = [f"paths.data={world.parent}", f"hydra.run.dir={root}/out", f"features.path={root}"]
     with pytest.MonkeyPatch.context() as patch:
@@ -70,19 +74,19 @@ def composed(world, cache, tmp_path, *more: str):
 
 
 def both_ways(cfg):
-    """The task, and batches of the validation images read from the cache and from the pictures."""
+    """The task, and batches of the validation images, cached and online."""
     datamodule = instantiate(cfg.data)
     datamodule.prepare_data()
     torch.manual_seed(0)
-    task = task_of(cfg, datamodule).eval()
-    read_from(cfg.features, datamodule, task.model, ["val"])
+    task = new_task(cfg, datamodule).eval()
+    open_features(cfg.features, datamodule, task.model, ["val"])
     cached = list(datamodule.val_dataloader())
     datamodule.wrap_datasets(None)
     return task, cached, list(datamodule.val_dataloader())
 
 
 def logits(task, batches) -> list[torch.Tensor]:
-    """Of every image's real pairs."""
+    """Of the real pairs of every image."""
     found = []
     with torch.inference_mode():
         for batch in batches:
@@ -95,41 +99,38 @@ def logits(task, batches) -> list[torch.Tensor]:
 
 
 @pytest.mark.parametrize("remine", ["neck", "backbone"])
-def test_cached_scenes_give_the_logits_of_pictures(remine, world, cache, tmp_path):
-    task, cached, plain = both_ways(composed(world, cache, tmp_path, f"model/remine={remine}"))
+def test_cached_scenes_give_the_logits_of_images(remine, world, cache, tmp_path):
+    task, cached, online = both_ways(composed(world, cache, tmp_path, f"model/remine={remine}"))
     assert all((batch.inputs.images is None) == (remine == "neck") for batch in cached)
-    for found, wanted in zip(logits(task, cached), logits(task, plain), strict=True):
+    for found, wanted in zip(logits(task, cached), logits(task, online), strict=True):
         torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
 
 
-def test_true_boxes_beside_cached_scenes_give_the_logits_of_pictures(world, cache, tmp_path):
+def test_true_boxes_beside_cached_scenes_give_the_logits_of_images(world, cache, tmp_path):
     cfg = composed(world, cache, tmp_path, "model/remine=neck", "experiment=true_boxes")
-    task, cached, plain = both_ways(cfg)
-    for found, wanted in zip(logits(task, cached), logits(task, plain), strict=True):
+    task, cached, online = both_ways(cfg)
+    for found, wanted in zip(logits(task, cached), logits(task, online), strict=True):
         torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
 
 
-def test_a_flipped_view_is_what_the_detector_says_about_the_flipped_picture(world, cache, tmp_path):
+def test_a_flipped_view_holds_the_detector_outputs_of_the_flipped_image(world, cache, tmp_path):
     cfg = composed(world, cache, tmp_path, "model/remine=neck")
     datamodule = instantiate(cfg.data)
-    task = task_of(cfg, datamodule).eval()
-    read_from(cfg.features, datamodule, task.model, ["train"])
+    task = new_task(cfg, datamodule).eval()
+    open_features(cfg.features, datamodule, task.model, ["train"])
     data = datamodule.dataset("train")
-    data.folders = data.folders[1:]
-    item = data[0]
-    pixels, target = data.plain.pixels(0, data.folders[0].view)[0], data.plain.targets[0]
-    plain, _ = data.plain.pixels(0, data.folders[0].view._replace(flip=False))
-    assert torch.equal(pixels, plain.flip(2))
-    images = build.collate_images([pixels], [target.size])
+    store = data.stores[1]
+    pixels, size = data.uncached.pixels(0, store.view)
+    unflipped, _ = data.uncached.pixels(0, view_of(0))
+    assert torch.equal(pixels, unflipped.flip(2))
     with torch.inference_mode():
-        seen = task.model.detector(images)
-    torch.testing.assert_close(
-        item.scene.entities.boxes, seen.entities.boxes[0], atol=1e-5, rtol=1e-5
-    )
-    torch.testing.assert_close(item.scene.memory, seen.memory[0], atol=1e-4, rtol=1e-4)
+        online = task.model.detector(collate_images([pixels], [size]))
+    scene = store.scene(0)
+    torch.testing.assert_close(scene.entities.boxes, online.entities.boxes[0], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(scene.memory, online.memory[0], atol=1e-4, rtol=1e-4)
 
 
-def test_extracting_again_does_nothing_and_verifying_finds_all_sound(
+def test_extracting_again_does_nothing_and_verifying_finds_no_damage(
     cache, world, monkeypatch, capsys
 ):
     before = {path: path.stat().st_mtime_ns for path in cache.rglob("*.safetensors")}
@@ -141,13 +142,13 @@ def test_extracting_again_does_nothing_and_verifying_finds_all_sound(
     assert "verified" in capsys.readouterr().out
 
 
-def one_line(capsys, said: str) -> str:
+def one_line(capsys, message: str) -> str:
     error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert error.startswith("error: ") and said in error
+    assert error.startswith("error: ") and message in error
     return error
 
 
-def test_verify_names_file_and_picture(world, tmp_path, monkeypatch, capsys):
+def test_verify_names_file_and_image(world, tmp_path, monkeypatch, capsys):
     arguments = [
         f"paths.data={world.parent}",
         f"hydra.run.dir={tmp_path}",
@@ -168,18 +169,18 @@ def test_verify_names_file_and_picture(world, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "message"),
     [
         ("features.dtype=fp8", "features.dtype=fp8: choose one of"),
         ("features.memory=small", "features.memory=small: choose full"),
         ("features.views=0", "features.views=0"),
         ("splits=[dev]", "choose from train, val, test"),
-        ("features=online", "nothing to store"),
+        ("features=online", "features=online stores nothing"),
         ("experiment=detector", "no frozen detector"),
     ],
 )
 def test_mistakes_get_one_line_and_leave_nothing(
-    override, said, world, tmp_path, monkeypatch, capsys
+    override, message, world, tmp_path, monkeypatch, capsys
 ):
     arguments = [
         f"paths.data={world.parent}",
@@ -192,11 +193,11 @@ def test_mistakes_get_one_line_and_leave_nothing(
     with pytest.raises(SystemExit) as caught:
         call(extract, monkeypatch, *arguments, override)
     assert caught.value.code == 2
-    one_line(capsys, said)
+    one_line(capsys, message)
     assert not list(tmp_path.rglob("*.safetensors"))
 
 
-def test_too_little_room_is_said_before_anything_is_written(world, tmp_path, monkeypatch, capsys):
+def test_too_little_space_is_found_before_anything_is_written(world, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
         build.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1_000_000})
     )
@@ -213,17 +214,18 @@ def test_too_little_room_is_said_before_anything_is_written(world, tmp_path, mon
 
 
 @pytest.mark.parametrize("size", [(480, 640), (0, 0)])
-def test_room_is_estimated_from_canvases(size, world, cache, tmp_path):
+def test_space_is_estimated_from_canvases(size, world, cache, tmp_path):
     cfg = composed(world, cache, tmp_path)
     datamodule = instantiate(cfg.data)
     data = datamodule.uncached_dataset("val")
-    detector, storage = instantiate(cfg.model.detector), scenes.CacheOptions()
     data.targets = [target._replace(size=torch.tensor(size)) for target in data.targets]
-    folders = build.folders_of(data, detector, storage, tmp_path)
+    detector, options = instantiate(cfg.model.detector), CacheOptions(path=tmp_path)
+    names = [target.file_name for target in data.targets]
+    job = build.StoreJob("val", data, SceneStore({}, options, view_of(0), names))
     images = len(data.targets)
-    a_scene = 20 * 28 * (128 * 2 + 1) + 30 * (21 + 128 * 2)
-    found = build.size_of([build.Work("val", data, folders[0])], detector, storage)
-    assert images * a_scene < found < images * (a_scene + 1000)
+    per_image = 20 * 28 * (128 * 2 + 1) + 30 * (21 + 128 * 2)
+    estimate = build.missing_bytes([job], detector, options)
+    assert images * per_image < estimate < images * (per_image + 1000)
 
 
 @pytest.mark.slow
@@ -246,7 +248,7 @@ def test_a_missing_cache_is_refused_with_the_command_that_makes_it(
             *mine,
         )
     assert caught.value.code == 2
-    error = one_line(capsys, "no whole cache of the train split")
+    error = one_line(capsys, "no complete cache of the train split")
     command = error.split("`")[1].split()
     assert command[0] == "rmlr-extract" and not any(
         part.startswith(("trainer", "hydra", "loss")) for part in command
@@ -269,11 +271,11 @@ def trained(world, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("run")
     arguments = [f"paths.data={world.parent}", f"hydra.run.dir={out}", *QUICK, "model/remine=neck"]
     with pytest.MonkeyPatch.context() as patch:
-        call(train, patch, *arguments, "features=auto", f"features.path={out}/scenes", *ONE_EPOCH)
+        call(train, patch, *arguments, "features=auto", f"features.path={out}/features", *ONE_EPOCH)
     return out
 
 
-def figures_of(trained, world, tmp_path, monkeypatch, *more: str) -> dict:
+def metrics_of(trained, world, tmp_path, monkeypatch, *more: str) -> dict:
     call(
         evaluate,
         monkeypatch,
@@ -287,26 +289,26 @@ def figures_of(trained, world, tmp_path, monkeypatch, *more: str) -> dict:
 
 
 @pytest.mark.slow
-def test_auto_makes_the_cache_trains_and_draws(trained):
-    assert list(trained.glob("scenes/*/manifest.json"))
+def test_auto_makes_the_cache_trains_and_draws_panels(trained):
+    assert list(trained.glob("features/*/manifest.json"))
     assert (trained / "panels" / "test.png").stat().st_size > 0
 
 
 @pytest.mark.slow
-def test_evaluation_reads_the_source_of_training(trained, world, tmp_path, monkeypatch):
+def test_evaluation_reads_the_features_of_training(trained, world, tmp_path, monkeypatch):
     logged = json.loads((trained / "metrics.json").read_text())
     assert (
-        figures_of(trained, world, tmp_path, monkeypatch)["test/map_full"]
+        metrics_of(trained, world, tmp_path, monkeypatch)["test/map_full"]
         == logged["test/map_full"]
     )
 
 
 @pytest.mark.slow
-def test_evaluation_from_pixels_is_close_to_half_precision_scenes(
+def test_online_evaluation_is_close_to_half_precision_features(
     trained, world, tmp_path, monkeypatch
 ):
     logged = json.loads((trained / "metrics.json").read_text())
-    found = figures_of(trained, world, tmp_path, monkeypatch, "features=online")
+    found = metrics_of(trained, world, tmp_path, monkeypatch, "features=online")
     assert found["test/map_full"] == pytest.approx(logged["test/map_full"], abs=0.01)
 
 
@@ -316,16 +318,33 @@ def test_a_checkpoint_without_its_cache_names_the_command_that_makes_it(
 ):
     moved = f"features.path={tmp_path}/elsewhere"
     with pytest.raises(SystemExit):
-        figures_of(trained, world, tmp_path, monkeypatch, "features=cached", moved)
-    command = one_line(capsys, "no whole cache of the test split").split("`")[1].split()
+        metrics_of(trained, world, tmp_path, monkeypatch, "features=cached", moved)
+    command = one_line(capsys, "no complete cache of the test split").split("`")[1].split()
     call(extract, monkeypatch, *command[1:], f"hydra.run.dir={tmp_path}")
-    figures_of(trained, world, tmp_path, monkeypatch, "features=cached", moved)
+    metrics_of(trained, world, tmp_path, monkeypatch, "features=cached", moved)
 
 
-def test_a_detector_cannot_be_trained_from_scenes(world, tmp_path):
+def test_a_detector_cannot_be_trained_from_cached_features(world, tmp_path):
     cfg = composed(world, tmp_path, tmp_path)
     with pytest.raises(UserError, match="no frozen detector"):
-        read_from(cfg.features, None, None, ["train"])
+        open_features(cfg.features, None, None, ["train"])
+
+
+@pytest.mark.parametrize("key", ["mode=always", "pixels=maybe", "device=abacus"])
+def test_a_wrong_option_of_opening_is_named(key, world, cache, tmp_path):
+    cfg = composed(world, cache, tmp_path, f"features.{key}")
+    datamodule = instantiate(cfg.data)
+    model = new_task(cfg, datamodule).model
+    with pytest.raises(UserError, match=f"features.{key.partition('=')[0]}"):
+        open_features(cfg.features, datamodule, model, ["val"])
+
+
+def test_a_split_that_was_not_opened_cannot_be_read(world, cache, tmp_path):
+    cfg = composed(world, cache, tmp_path)
+    datamodule = instantiate(cfg.data)
+    open_features(cfg.features, datamodule, new_task(cfg, datamodule).model, ["val"])
+    with pytest.raises(UserError, match="the test split is not among val"):
+        datamodule.test_dataloader()
 
 
 def test_extract_takes_the_groups_of_train():
