@@ -34,6 +34,7 @@ GROUPS = [
     "model/irm",
     "model/detector",
     "loss",
+    "metrics",
     "text",
     "optim",
     "trainer",
@@ -58,7 +59,7 @@ def compose_train(overrides: list[str]):
 def test_every_file_composes_and_resolves(override, tmp_path):
     company = {
         "task=detection": ["detector=tiny"],
-        "task=vcoco": ["data=vcoco"],
+        "metrics=vcoco": ["data=vcoco"],
         "data=synthetic_boxes": ["task=detection", "detector=tiny"],
     }
     cfg = compose_train([override, *company.get(override, []), f"paths.output={tmp_path}"])
