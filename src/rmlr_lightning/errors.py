@@ -1,8 +1,8 @@
-"""The error that a user can mend."""
+"""Errors that the user can correct."""
 
 
 class UserError(Exception):
-    """A mistake in what the user gave. The message is one line: the file, key or option, and the way out.
+    """A mistake in the user's input. The message is one line: file, key or option, and the way out.
 
     Console scripts print it without a traceback and exit with status 2.
     """

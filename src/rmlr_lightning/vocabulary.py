@@ -1,4 +1,7 @@
-"""What can be said: objects, verbs, and HOIs (a verb with an object class), for COCO, HICO-DET and V-COCO."""
+"""The classes of COCO, HICO-DET and V-COCO: objects, verbs and HOIs.
+
+An HOI is a verb with an object class, such as "ride bicycle".
+"""
 
 import json
 from functools import cache
@@ -27,7 +30,7 @@ COCO_INDEX_OF_CATEGORY: dict[int, int] = {
 
 
 class Vocabulary(NamedTuple):
-    """The classes of a data set. Annotation files may bring their own (UPT's json does)."""
+    """The classes of a data set. UPT's annotation files hold their own."""
 
     verbs: tuple[str, ...]
     hois: tuple[tuple[int, int], ...]  # (verb index, COCO object index)
@@ -39,26 +42,26 @@ class Vocabulary(NamedTuple):
         return {pair: index for index, pair in enumerate(self.hois)}
 
     def hoi_table(self) -> np.ndarray:
-        """(80, V) int64: the hoi of an object class and a verb; -1 for an invalid object-verb pair."""
+        """(80, V) int64: the HOI index of an object and a verb; -1 if the pair is not valid."""
         table = np.full((len(COCO_OBJECTS), len(self.verbs)), -1, dtype=np.int64)
         for hoi, (verb, obj) in enumerate(self.hois):
             table[obj, verb] = hoi
         return table
 
     def valid_pairs(self, without: frozenset[int] = frozenset()) -> Bool[Tensor, "80 V"]:
-        """True for a valid object-verb pair: some HOI that is not among `without`."""
+        """True for a valid object-verb pair: an HOI that is not among `without`."""
         table = self.hoi_table()
         return torch.from_numpy((table >= 0) & ~np.isin(table, list(without)))
 
     def hoi_name(self, hoi: int) -> str:
-        """For people: "ride bicycle", "talk on cell phone"."""
+        """The readable name of an HOI: "ride bicycle", "talk on cell phone"."""
         verb, obj = self.hois[hoi]
         return f"{self.verbs[verb].replace('_', ' ')} {COCO_OBJECTS[obj]}"
 
 
 @cache
 def hicodet() -> Vocabulary:
-    """117 verbs, 600 hois, 138 of them rare; all in the official order."""
+    """117 verbs and 600 HOIs in the official order; 138 HOIs are rare."""
     facts = _read("hicodet.json")
     verb_index = {name: index for index, name in enumerate(facts["verbs"])}
     return Vocabulary(
@@ -73,9 +76,7 @@ class VCOCOAction(NamedTuple):
 
     name: str
     roles: tuple[str, ...]
-    include: tuple[
-        tuple[str, ...], ...
-    ]  # for each role the object classes it may have; empty = any
+    include: tuple[tuple[str, ...], ...]  # the valid object classes per role; empty = any
 
 
 @cache
@@ -83,11 +84,11 @@ def vcoco_actions() -> tuple[VCOCOAction, ...]:
     """The 26 actions with their roles, in the order of the official `vcoco_*.json`."""
     return tuple(
         VCOCOAction(
-            a["name"],
-            tuple(a["roles"]),
-            tuple(tuple(objects) for objects in a["role_object_include"]),
+            action["name"],
+            tuple(action["roles"]),
+            tuple(tuple(objects) for objects in action["role_object_include"]),
         )
-        for a in _read("vcoco.json")["actions"]
+        for action in _read("vcoco.json")["actions"]
     )
 
 
@@ -95,26 +96,29 @@ def vcoco_actions() -> tuple[VCOCOAction, ...]:
 def vcoco_action_roles() -> tuple[tuple[int, int], ...]:
     """(action index, role index) of the 24 verbs of `vcoco()`.
 
-    The agent of an action is no verb, and neither is `point instr`: it has 38 instances in train and val together,
+    Agents are not verbs. Neither is `point instr`: it has 38 instances in train and val together,
     and papers leave it out of their mean.
     """
     return tuple(
-        (a, r)
-        for a, action in enumerate(vcoco_actions())
-        for r in range(1, len(action.roles))
+        (index, role)
+        for index, action in enumerate(vcoco_actions())
+        for role in range(1, len(action.roles))
         if action.name != "point"
     )
 
 
 @cache
 def vcoco() -> Vocabulary:
-    """24 action-roles as verbs ("hold obj", "sit instr", ...) in UPT's order, and the 236 hois UPT allows; none rare.
+    """24 action-roles as verbs ("hold obj", "sit instr") and 236 HOIs, both in UPT's order.
 
-    Objects that a role may have by the annotation rules but never has in V-COCO are no hois.
+    An object that V-COCO's annotation rules permit for a role, but that does not occur with it, is
+    not an HOI. No HOI is rare.
     """
+    actions = vcoco_actions()
     verbs = tuple(
-        f"{vcoco_actions()[a].name} {vcoco_actions()[a].roles[r]}" for a, r in vcoco_action_roles()
+        f"{actions[action].name} {actions[action].roles[role]}"
+        for action, role in vcoco_action_roles()
     )
-    index = {name: i for i, name in enumerate(verbs)}
-    hois = tuple((index[verb], COCO_INDEX[obj]) for verb, obj in _read("vcoco.json")["hois"])
+    verb_index = {name: i for i, name in enumerate(verbs)}
+    hois = tuple((verb_index[verb], COCO_INDEX[obj]) for verb, obj in _read("vcoco.json")["hois"])
     return Vocabulary(verbs, hois, rare=frozenset())

@@ -1,4 +1,4 @@
-"""Annotation files for the tests: fake ones of every layout, and the real ones where they lie beside the project."""
+"""Annotation files for the tests: fake ones of every layout, and the real ones if available."""
 
 import json
 import os
@@ -14,10 +14,15 @@ HERE = Path(__file__).resolve().parent
 
 @pytest.fixture(scope="session")
 def fake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what make_hicodet.py and make_vcoco.py write."""
+    """A folder with annotations of every layout, by make_hicodet.py and make_vcoco.py."""
     folder = tmp_path_factory.mktemp("annotations")
     for name in ("make_hicodet", "make_vcoco"):
         runpy.run_path(str(HERE / f"{name}.py"))[name](folder)
+
+    instances = json.loads((folder / "instances_vcoco_all_2014.json").read_text())
+    (folder / "coco_boxes.json").write_text(json.dumps(instances))
+    detections = [entity | {"score": 0.5} for entity in instances["annotations"][:40]]
+    (folder / "detections.json").write_text(json.dumps(detections))
     return folder
 
 
@@ -27,14 +32,14 @@ def shared() -> Path:
     folder = Path(os.environ.get("RMLR_SHARED", HERE.parents[2] / "shared"))
     if not folder.is_dir():
         pytest.skip(
-            f"real annotation files are not at {folder}; set RMLR_SHARED to the folder that holds them"
+            f"real annotation files are not at {folder}; set RMLR_SHARED to the folder with them"
         )
     return folder
 
 
 @pytest.fixture
 def edited(tmp_path: Path) -> Callable[[Path, Callable[[Any], object]], Path]:
-    """edited(path, edit): a copy of a json file whose parsed content `edit` has changed in place."""
+    """edited(path, edit): a copy of a json file; `edit` changes its parsed content in place."""
 
     def save(path: Path, edit: Callable[[Any], object]) -> Path:
         document = json.loads(path.read_bytes())

@@ -1,8 +1,9 @@
-"""Makes tiny fake HICO-DET annotation files in each real layout: the same few images, said in every one of them.
+"""Writes tiny fake HICO-DET annotations of the same few images in each real layout.
 
-    python tests/data/make_hicodet.py FOLDER
+    python tests/annotations/make_hicodet.py FOLDER
 
-writes the official `anno_bbox.mat` and `anno.mat`, UPT's json and QPIC's. The values are made up, drawn from a seed.
+The layouts are the official `anno_bbox.mat` and `anno.mat`, UPT's json and QPIC's. The values are
+random, drawn from a seed.
 """
 
 import json
@@ -20,7 +21,10 @@ WIDTH, HEIGHT = 640, 480
 
 
 def make_hicodet(out: Path, seed: int = 0, images: int = 6) -> None:
-    """Every third image has no visible pair; HOIs have one to three pairs, ordered by HOI as in the real files."""
+    """Every third image has no visible pair; other HOIs have one to three pairs.
+
+    Pairs are ordered by HOI, as in the real files.
+    """
     world = _draw(random.Random(seed), images)
     _dump(out / "instances_test2015.json", _upt(world))
     _dump(out / "test_hico.json", _qpic(world))
@@ -45,10 +49,10 @@ def _upt(world: list[dict]) -> dict:
         }
         for entry in image["hois"]:
             verb, obj = vocabulary.hois[entry["hoi"]]
-            for human, thing in entry["pairs"]:
+            for human, other in entry["pairs"]:
                 row = (
                     entry["humans"][human],
-                    entry["things"][thing],
+                    entry["objects"][other],
                     entry["hoi"],
                     index[obj],
                     verb,
@@ -82,13 +86,13 @@ def _draw(draw: random.Random, images: int) -> list[dict]:
         hois = []
         for hoi in sorted(draw.sample(range(600), draw.randint(1, 3))):
             invisible = i % 3 == 2 or draw.random() < 0.2
-            humans, things = ([_box(draw) for _ in range(draw.randint(1, 3))] for _ in range(2))
+            humans, objects = ([_box(draw) for _ in range(draw.randint(1, 3))] for _ in range(2))
             pairs = sorted(
-                {(draw.randrange(len(humans)), draw.randrange(len(things))) for _ in range(3)}
+                {(draw.randrange(len(humans)), draw.randrange(len(objects))) for _ in range(3)}
             )
-            entry = {"hoi": hoi, "humans": humans, "things": things, "pairs": pairs}
+            entry = {"hoi": hoi, "humans": humans, "objects": objects, "pairs": pairs}
             hois.append(
-                {"hoi": hoi, "humans": [], "things": [], "pairs": []} if invisible else entry
+                {"hoi": hoi, "humans": [], "objects": [], "pairs": []} if invisible else entry
             )
         world.append({"file_name": f"HICO_test2015_{2 * i + 1:08}.jpg", "hois": hois})
     return world
@@ -103,7 +107,7 @@ def _qpic(world: list[dict]) -> list[dict]:
             verb, obj = hicodet().hois[entry["hoi"]]
             first = len(annotations)
             boxes = [(box, 1) for box in entry["humans"]] + [
-                (box, COCO_CATEGORY_IDS[obj]) for box in entry["things"]
+                (box, COCO_CATEGORY_IDS[obj]) for box in entry["objects"]
             ]
             # QPIC counts pixels from 0, to the last one
             annotations += [
@@ -112,11 +116,11 @@ def _qpic(world: list[dict]) -> list[dict]:
             triplets += [
                 {
                     "subject_id": first + human,
-                    "object_id": first + len(entry["humans"]) + thing,
+                    "object_id": first + len(entry["humans"]) + other,
                     "category_id": verb + 1,
                     "hoi_category_id": entry["hoi"] + 1,
                 }
-                for human, thing in entry["pairs"]
+                for human, other in entry["pairs"]
             ]
         name = image["file_name"]
         record = {"file_name": name, "img_id": int(name[-12:-4]), "annotations": annotations}
@@ -131,7 +135,7 @@ def _bbox_struct(world: list[dict]) -> np.ndarray:
             {
                 "id": entry["hoi"] + 1,
                 "bboxhuman": _boxes_struct(entry["humans"]),
-                "bboxobject": _boxes_struct(entry["things"]),
+                "bboxobject": _boxes_struct(entry["objects"]),
                 "connection": np.array(entry["pairs"], dtype=float).reshape(-1, 2)
                 + (1 if entry["pairs"] else 0),
                 "invis": int(not entry["pairs"]),

@@ -1,9 +1,9 @@
-"""Makes tiny fake V-COCO annotation files in each real layout: the same few images, said in every one of them.
+"""Writes tiny fake V-COCO annotations of the same few images in each real layout.
 
-    python tests/data/make_vcoco.py FOLDER
+    python tests/annotations/make_vcoco.py FOLDER
 
-writes the official json with COCO instances and ids, the single file of all three, UPT's json and QPIC's. The values
-are made up, drawn from a seed.
+The layouts are the official json with COCO instances and ids, the single file with all three,
+UPT's json and QPIC's. The values are random, drawn from a seed.
 """
 
 import gzip
@@ -25,7 +25,7 @@ WIDTH, HEIGHT = 640, 480
 
 
 def make_vcoco(out: Path, seed: int = 0, images: int = 6) -> None:
-    """Every third image has a person who does nothing; roles are sometimes empty."""
+    """Every third image has a person without actions; roles are sometimes empty."""
     coco, actions, ids = _draw(random.Random(seed), images)
     _dump(out / "vcoco_test.json", actions)
     _dump(out / "instances_vcoco_all_2014.json", coco)
@@ -42,11 +42,11 @@ def _draw(draw: random.Random, images: int) -> tuple[dict, list[dict], list[int]
         {"id": c, "name": n} for c, n in zip(COCO_CATEGORY_IDS, COCO_OBJECTS, strict=True)
     ]
     persons: list[tuple[int, int]] = []
-    things: dict[int, dict[str, list[int]]] = {}
+    entities_of: dict[int, dict[str, list[int]]] = {}
     for image_id in ids:
         name = f"COCO_val2014_{image_id:012}.jpg"
         coco["images"].append({"id": image_id, "file_name": name, "width": WIDTH, "height": HEIGHT})
-        things[image_id] = {}
+        entities_of[image_id] = {}
         for k, kind in enumerate(["person"] * 2 + draw.sample(COCO_OBJECTS[1:], 30)):
             x, y = draw.randint(0, 4 * WIDTH - 80) / 4, draw.randint(0, 4 * HEIGHT - 80) / 4
             entity = {
@@ -58,7 +58,7 @@ def _draw(draw: random.Random, images: int) -> tuple[dict, list[dict], list[int]
             coco["annotations"].append(
                 entity | {"category_id": COCO_CATEGORY_IDS[COCO_OBJECTS.index(kind)]}
             )
-            things[image_id].setdefault(kind, []).append(entity["id"])
+            entities_of[image_id].setdefault(kind, []).append(entity["id"])
             if kind == "person":
                 persons.append((image_id, entity["id"]))
     draw.shuffle(persons)
@@ -71,7 +71,7 @@ def _draw(draw: random.Random, images: int) -> tuple[dict, list[dict], list[int]
                 fitting = [
                     e
                     for kind in (of_role or ("person", "book"))
-                    for e in things[image_id].get(kind, [])
+                    for e in entities_of[image_id].get(kind, [])
                 ]
                 linked.append(
                     draw.choice(fitting) if label and fitting and draw.random() < 0.8 else 0
@@ -91,7 +91,10 @@ def _draw(draw: random.Random, images: int) -> tuple[dict, list[dict], list[int]
 
 
 def _done(actions: list[dict], image_id: int) -> list[tuple[int, int, int, int]]:
-    """(action, role, person, object or 0) of an image, in the official order; role 0 where the action has no others."""
+    """(action, role, person, object or 0) of an image, in the official order.
+
+    The role is 0 if the action has no others.
+    """
     found = []
     for a, action in enumerate(actions):
         persons = len(action["ann_id"])

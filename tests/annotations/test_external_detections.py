@@ -6,7 +6,7 @@ import pytest
 from rmlr_lightning.annotations.external_detections import read_external_detections
 from rmlr_lightning.errors import UserError
 
-PICTURES = [Path("a/COCO_val2014_000000000294.jpg"), Path("a/cat.png")]
+IMAGES = [Path("a/COCO_val2014_000000000294.jpg"), Path("a/cat.png")]
 ROW = {"image_id": 294, "category_id": 18, "bbox": [10, 20, 30, 40], "score": 0.5}
 
 
@@ -16,40 +16,46 @@ def written(tmp_path, rows):
     return path
 
 
-def test_rows_find_their_picture_by_number_stem_or_name(tmp_path):
+def test_rows_belong_to_images_by_number_stem_or_name(tmp_path):
     rows = [ROW, ROW | {"image_id": "cat"}, ROW | {"image_id": "cat.png"}, ROW | {"image_id": 7}]
-    found = read_external_detections(written(tmp_path, rows), PICTURES)
-    assert [len(found[picture].scores) for picture in PICTURES] == [1, 2]
-    entities = found[PICTURES[0]].entities(100, 200)
+    found = read_external_detections(written(tmp_path, rows), IMAGES)
+    assert [len(found[image].scores) for image in IMAGES] == [1, 2]
+    entities = found[IMAGES[0]].entities(100, 200)
     assert entities.boxes.tolist() == [[pytest.approx(v) for v in (0.1, 0.1, 0.4, 0.3)]]
     assert entities.labels.tolist() == [16]  # COCO category 18 is the dog, index 16
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
-        ("{", "not JSON"),
-        ({}, "expected a list"),
-        ([{"image_id": 294}], "row 0 lacks"),
-        ([ROW | {"bbox": [1, 2, 3]}], "expected \\[x, y, width, height\\]"),
-        ([ROW | {"bbox": [1, 2, -3, 4]}], "expected \\[x, y, width, height\\]"),
-        ([ROW | {"score": 1.5}], "expected 0 to 1"),
-        ([ROW | {"score": "high"}], "row 0 lacks or garbles"),
-        ([ROW | {"category_id": 12}], "none of COCO's 80"),
+        ("{", "broken or truncated JSON"),
+        ("", "the file is empty"),
+        ({}, "a dict of 0, not a list"),
+        ([3], "row 0 is 3, not an object"),
+        ([ROW, {"image_id": 294}], "row 1 has no key 'category_id'"),
+        ([ROW, ROW | {"bbox": [1, 2, 3]}], "bbox of row 1 is not a list of boxes of four"),
+        ([ROW | {"bbox": [1, 2, -3, 4]}], "row 0 has the bbox .*, not a box"),
+        ([ROW | {"bbox": [1, 2, float("nan"), 4]}], "row 0 has the bbox .*, not a box"),
+        ([ROW, ROW | {"score": 1.5}], "row 1 has score 1.5, not in 0..1"),
+        ([ROW, ROW | {"score": "high"}], "score of row 1 is not a number"),
+        ([ROW | {"category_id": 12}], "row 0 has category_id 12, none of COCO's 80"),
+        ([ROW | {"category_id": 91}], "row 0 has category_id 91, not an integer in 1..90"),
         ([ROW | {"image_id": 5}], "none of its image_id"),
     ],
 )
-def test_bad_files_are_named_with_row_and_way_out(tmp_path, rows, said):
+def test_errors_name_file_row_and_format(tmp_path, rows, message):
     path = written(tmp_path, rows)
-    with pytest.raises(UserError, match=said) as caught:
-        read_external_detections(path, PICTURES)
-    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+    with pytest.raises(UserError, match=message) as caught:
+        read_external_detections(path, IMAGES)
+    error = str(caught.value)
+    assert error.startswith(f"{path}: ") and "\n" not in error
+    assert "expected a list of {image_id, category_id, bbox, score}" in error
 
 
 def test_the_real_detections_fit_the_real_photographs(shared):
-    pictures = sorted((shared / "data" / "real_images" / "images").glob("*.jpg"))
+    images = sorted((shared / "data" / "real_images" / "images").glob("*.jpg"))
     found = read_external_detections(
-        shared / "data" / "real_images" / "detections_yolox_nano.json", pictures
+        shared / "data" / "real_images" / "detections_yolox_nano.json", images
     )
     assert sum(len(boxes.scores) for boxes in found.values()) == 179
     assert all(boxes.scores for boxes in found.values())

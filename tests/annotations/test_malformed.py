@@ -1,12 +1,15 @@
-"""Whatever an annotation file holds, a reader reads it or raises AnnotationError; nothing else comes out."""
+"""Whatever an annotation file holds, its reader succeeds or raises AnnotationError."""
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rmlr_lightning.annotations.coco_boxes import read_coco_boxes
+from rmlr_lightning.annotations.external_detections import read_external_detections
 from rmlr_lightning.annotations.file import AnnotationError
 from rmlr_lightning.annotations.hicodet import read_hicodet
 from rmlr_lightning.annotations.vcoco import read_vcoco
@@ -23,6 +26,7 @@ fuzz = settings(
     max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
+IMAGES = [Path("COCO_val2014_000000000007.jpg")]
 READ = {
     "instances_test2015.json": lambda fake, path: read_hicodet(path),
     "test_hico.json": lambda fake, path: read_hicodet(path),
@@ -34,6 +38,8 @@ READ = {
     "instances_vcoco_all_2014.json": lambda fake, path: read_vcoco(
         fake / "vcoco_test.json", instances=path
     ),
+    "coco_boxes.json": lambda fake, path: read_coco_boxes(path),
+    "detections.json": lambda fake, path: read_external_detections(path, IMAGES),
     "anno_bbox.mat": lambda fake, path: read_hicodet(path),
     "anno.mat": lambda fake, path: read_hicodet(fake / "anno_bbox.mat", image_labels=path),
 }
@@ -49,7 +55,7 @@ def read_or_refuse(name, fake, path):
 
 
 def damage(data, node):
-    """Walk down to a random place in a document and put something else there, or take it away."""
+    """Replace or remove a random member of a document, at any depth."""
     while True:
         places = list(node) if isinstance(node, dict) else list(range(len(node)))
         place = data.draw(st.sampled_from(places))

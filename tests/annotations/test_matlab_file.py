@@ -1,4 +1,4 @@
-"""scipy writes and reads the files that ours must read; what only MATLAB writes is made byte by byte."""
+"""Compared with scipy, which writes and reads MAT-files; what only MATLAB writes is made here."""
 
 import io
 import struct
@@ -76,7 +76,7 @@ def test_structs_cells_and_text():
 
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_what_only_matlab_writes(order):
-    """Doubles stored as bytes, two-byte characters, small elements, fields never set; in either byte order."""
+    """Doubles stored as bytes, two-byte characters, small elements, unset fields; both orders."""
     wide = "x".encode("utf-16-le" if order == "<" else "utf-16-be")
     small = struct.pack(f"{order}I", 2 << 16 | 2) + b"\x07\x09\0\0"  # type and length in one word
     unset = element(14, b"", order)
@@ -128,7 +128,16 @@ def test_refused(content, match):
         read_matlab(content, ["x"])
 
 
-def test_nesting_has_an_end():
+def test_a_changed_type_is_refused():
+    """scipy 1.17 ends with a segmentation fault on this file: 9 (float64) became 41, one byte."""
+    content = bytearray(saved({"x": 1.0}))
+    assert content[176] == 9
+    content[176] = 41
+    with pytest.raises(MatlabError, match="type 41 where numbers should be"):
+        read_matlab(bytes(content), ["x"])
+
+
+def test_nesting_is_limited():
     inner = matrix(6, (1, 1), element(9, bytes(8)))
     for _ in range(2000):
         inner = matrix(1, (1, 1), inner)

@@ -41,7 +41,7 @@ def official(fake):
     return read_vcoco(fake / OFFICIAL, instances=fake / INSTANCES, ids=fake / IDS)
 
 
-def test_every_layout_says_the_same(fake, official):
+def test_all_layouts_give_equal_targets(fake, official):
     single = read_vcoco(fake / SINGLE)
     upt, qpic = (read_vcoco(fake / layout, instances=fake / INSTANCES) for layout in (UPT, QPIC))
     assert official.vocabulary == upt.vocabulary == qpic.vocabulary == single.vocabulary
@@ -51,10 +51,8 @@ def test_every_layout_says_the_same(fake, official):
         assert (
             a.size.tolist() == b.size.tolist() == c.size.tolist() == d.size.tolist() == [480, 640]
         )
-        assert all(
-            torch.equal(x.nan_to_num(-9), y.nan_to_num(-9))
-            for x, y in zip(a[3:], b[3:], strict=True)
-        )
+        for column in COLUMNS:
+            assert torch.equal(getattr(a, column).nan_to_num(-9), getattr(b, column).nan_to_num(-9))
         assert rows_of(a) == rows_of(c)  # QPIC goes person by person
         assert rows_of(a, with_empty=False) == rows_of(d)  # UPT leaves empty roles out
 
@@ -65,7 +63,7 @@ def test_order_of_rows_is_upts(fake, official):
         assert all(torch.equal(getattr(a, column)[there], getattr(b, column)) for column in COLUMNS)
 
 
-def test_targets_say_what_the_official_file_says(fake, official):
+def test_targets_equal_the_official_file(fake, official):
     actions = json.loads((fake / OFFICIAL).read_text())
     entities = {e["id"]: e for e in json.loads((fake / INSTANCES).read_text())["annotations"]}
     found = 0
@@ -129,17 +127,17 @@ def test_upts_background_is_an_empty_role(fake, edited):
 
 
 @pytest.mark.parametrize("layout", [UPT, QPIC, OFFICIAL, SINGLE])
-def test_ids_choose_and_order(fake, layout):
+def test_ids_select_and_order(fake, layout):
     instances = None if layout == SINGLE else fake / INSTANCES
     whole = {t.image_id: t for t in read_vcoco(fake / layout, instances=instances).targets}
-    chosen = read_vcoco(fake / layout, instances=instances, ids=[407, 107, 207]).targets
-    assert [t.image_id for t in chosen] == [407, 107, 207]
-    assert all(
-        rows_of(t) == rows_of(whole[t.image_id]) and t.size.tolist() == [480, 640] for t in chosen
-    )
+    selected = read_vcoco(fake / layout, instances=instances, ids=[407, 107, 207]).targets
+    assert [t.image_id for t in selected] == [407, 107, 207]
+    for target in selected:
+        assert rows_of(target) == rows_of(whole[target.image_id])
+        assert target.size.tolist() == [480, 640]
 
 
-def test_sizes_are_zero_where_no_file_says_them(fake):
+def test_sizes_are_zero_where_no_file_holds_them(fake):
     assert all(
         t.size.tolist() == [0, 0]
         for layout in (UPT, QPIC)
@@ -180,7 +178,7 @@ def test_the_real_upt_files(shared, split, images, rows):
 
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_the_real_official_files_against_upts(shared, tmp_path, split):
-    """COCO's instances are not at hand: every entity gets a box that tells it apart, and verbs are compared."""
+    """Without COCO's instances: every entity gets a box of its own, and the verbs are compared."""
     folder = shared / "data" / "vcoco"
     actions = json.loads((folder / f"vcoco_{split}.json").read_text())
     image_of = {}
@@ -232,7 +230,7 @@ def test_the_real_facts_agree_with_the_vocabulary(shared):
     assert stated == list(vcoco_actions())
 
 
-# What is wrong must be said in one line that names the file, and by nothing but AnnotationError.
+# Every error is an AnnotationError with one line that names the file.
 
 
 def refused(match, path, read=read_vcoco, **options):
@@ -243,7 +241,7 @@ def refused(match, path, read=read_vcoco, **options):
     return message
 
 
-def test_missing_files_say_where_to_get_them(fake, tmp_path):
+def test_the_errors_of_missing_files_name_their_sources(fake, tmp_path):
     message = refused("no such file", tmp_path / "vcoco_test.json")
     assert "https://" in message and "rmlr-prepare synthetic" in message
     refused(
@@ -346,9 +344,10 @@ def test_instances_refused(fake, edited, edit, match):
 def test_ids_refused(fake, tmp_path, ids, match):
     path = tmp_path / "some.ids"
     path.write_text("\n".join(map(str, ids)))
-    for given in (ids, path):
-        refused(f"{match}|empty|integers", fake / UPT, ids=given)
-        refused(f"{match}|empty|integers", fake / OFFICIAL, instances=fake / INSTANCES, ids=given)
+    match = f"{match}|empty|integers"
+    for list_or_file in (ids, path):
+        refused(match, fake / UPT, ids=list_or_file)
+        refused(match, fake / OFFICIAL, instances=fake / INSTANCES, ids=list_or_file)
 
 
 @pytest.mark.parametrize(

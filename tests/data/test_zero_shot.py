@@ -8,10 +8,10 @@ from rmlr_lightning.vocabulary import COCO_OBJECTS, NO_INTERACTION, hicodet
 def test_unseen_verbs_objects_and_compositions_hide_exactly_their_hois():
     vocabulary = hicodet()
     hidden = unseen_hois(vocabulary, verbs=["ride"], objects=["zebra"], hois=["talk on cell phone"])
-    for hoi, (verb, thing) in enumerate(vocabulary.hois):
+    for hoi, (verb, obj) in enumerate(vocabulary.hois):
         named = vocabulary.hoi_name(hoi) == "talk on cell phone"
         assert (hoi in hidden) is (
-            vocabulary.verbs[verb] == "ride" or COCO_OBJECTS[thing] == "zebra" or named
+            vocabulary.verbs[verb] == "ride" or COCO_OBJECTS[obj] == "zebra" or named
         )
 
 
@@ -27,7 +27,7 @@ def test_drawn_verbs_depend_on_the_seed_alone_and_are_interactions():
 def test_what_training_may_see_is_the_rest():
     vocabulary = hicodet()
     hidden = unseen_hois(vocabulary, draw=5)
-    seen = {(verb, thing) for thing, verb in vocabulary.valid_pairs(hidden).nonzero().tolist()}
+    seen = {(verb, obj) for obj, verb in vocabulary.valid_pairs(hidden).nonzero().tolist()}
     assert seen == {pair for hoi, pair in enumerate(vocabulary.hois) if hoi not in hidden}
 
 

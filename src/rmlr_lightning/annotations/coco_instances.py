@@ -1,4 +1,4 @@
-"""COCO's instances json and V-COCO's lists of image ids, checked once so that later readers can trust them."""
+"""COCO's instances json and V-COCO's lists of image ids, checked completely when they are read."""
 
 from collections.abc import Sequence
 from os import PathLike
@@ -7,32 +7,35 @@ from typing import Any
 
 import numpy as np
 
-from rmlr_lightning.annotations.columns import boxes_of, integers_of, members_of
+from rmlr_lightning.annotations.columns import LARGEST_ID, boxes_of, fields_of, integers_of
 from rmlr_lightning.annotations.file import AnnotationError, AnnotationFile
 from rmlr_lightning.vocabulary import COCO_INDEX_OF_CATEGORY
 
-LARGEST_ID = 2**53  # the largest that every JSON reader keeps exact
-
 _INSTANCES = "COCO's instances json (images, annotations, categories)"
-_INSTANCES_SOURCE = "get annotations_trainval2014.zip from https://cocodataset.org"
-_IDS = "COCO image ids, one on each line as in V-COCO's splits/vcoco_*.ids"
-_IDS_SOURCE = "get them from https://github.com/s-gupta/v-coco"
+_INSTANCES_HINT = "get annotations_trainval2014.zip from https://cocodataset.org"
+_IDS = "COCO image ids, one per line as in V-COCO's splits/vcoco_*.ids"
+_IDS_HINT = "get them from https://github.com/s-gupta/v-coco"
 
 
 def read_instances(path: str | PathLike[str]) -> dict:
-    """COCO's instances json, checked: different integer ids, sizes, boxes of four finite numbers, known categories."""
-    file = AnnotationFile(Path(path), _INSTANCES, _INSTANCES_SOURCE)
+    """COCO's instances json, plain or gzip, as `checked_instances` returns it."""
+    file = AnnotationFile(Path(path), _INSTANCES, _INSTANCES_HINT)
     return checked_instances(file, file.json())
 
 
 def read_ids(ids: str | PathLike[str] | Sequence[int]) -> list[int]:
-    """Image ids out of a file or a list, checked to be different."""
+    """Image ids from a file or a list, checked to be distinct.
+
+    Raises:
+        AnnotationError: the file is missing or holds anything but integers, or there are no ids.
+    """
     if not isinstance(ids, (str, PathLike)):
-        return checked_ids(AnnotationFile(Path("ids"), _IDS, _IDS_SOURCE), list(ids))
-    file = AnnotationFile(Path(ids), _IDS, _IDS_SOURCE)
+        return checked_ids(AnnotationFile(Path("ids"), _IDS, _IDS_HINT), list(ids))
+
+    file = AnnotationFile(Path(ids), _IDS, _IDS_HINT)
     try:
         found = [int(word) for word in file.read().decode("ascii").split()]
-    except AnnotationError:
+    except AnnotationError:  # is a ValueError, too
         raise
     except ValueError as error:
         raise file.error(f"not a list of integers ({error})") from error
@@ -40,48 +43,62 @@ def read_ids(ids: str | PathLike[str] | Sequence[int]) -> list[int]:
 
 
 def checked_instances(file: AnnotationFile, coco: Any) -> dict:
-    """`coco` itself; raises `file`'s error where a later reader would trip."""
-    records = {
-        key: [file.member(coco, key, list, "COCO's instances")] for key in ("images", "annotations")
-    }
-    columns = {
-        "images": ("id", "height", "width"),
-        "annotations": ("id", "image_id", "category_id"),
-    }
-    for kind, keys in columns.items():
-        for key in keys:
-            values = members_of(file, records[kind], key, [kind], "key")
-            found = integers_of(file, values, [kind], key, 0, LARGEST_ID, "key")
-            if key == "id" and len(np.unique(found)) < len(found):
-                raise file.error(f"{kind} holds an id twice")
-            # they are looked up by value, and True is 1
-            if not all(type(value) is int for value in values[0]):
-                raise file.error(f"{kind} {key} is not always an integer")
-    for image in coco["images"]:
-        file.member(image, "file_name", str, f"image {image['id']}")
-    boxes = members_of(file, records["annotations"], "bbox", ["annotations"], "key")
-    boxes = boxes_of(file, boxes, ["annotations"], "bbox", "key")
-    if not np.isfinite(boxes).all():
-        bad = coco["annotations"][int(np.flatnonzero(~np.isfinite(boxes).all(1))[0])]["id"]
-        raise file.error(f"annotation {bad} has a box with NaN or infinite coordinates")
-    images = {image["id"] for image in coco["images"]}
-    for entity in coco["annotations"]:
-        if entity["image_id"] not in images:
-            raise file.error(
-                f"annotation {entity['id']} is of image {entity['image_id']}, which is not listed"
-            )
-        if entity["category_id"] not in COCO_INDEX_OF_CATEGORY:
-            raise file.error(
-                f"annotation {entity['id']} has category_id {entity['category_id']}, none of COCO's 80"
-            )
+    """`coco`, checked: distinct integer ids, sizes, finite boxes, known images and categories.
+
+    Raises:
+        AnnotationError: it is not as described.
+    """
+    images = file.member(coco, "images", list, "COCO's instances")
+    annotations = file.member(coco, "annotations", list, "COCO's instances")
+
+    image_ids = _integers(file, images, "id", "image")
+    _integers(file, images, "height", "image")
+    _integers(file, images, "width", "image")
+    for i, image in enumerate(images):
+        file.member(image, "file_name", str, f"image {i}")
+
+    ids = _integers(file, annotations, "id", "annotation")
+    of_image = _integers(file, annotations, "image_id", "annotation")
+    categories = _integers(file, annotations, "category_id", "annotation")
+    for kind, found in (("images", image_ids), ("annotations", ids)):
+        if len(np.unique(found)) < len(found):
+            raise file.error(f"{kind} holds an id twice")
+
+    for wrong, problem, values in (
+        (~np.isin(of_image, image_ids), "is of an image that is not listed: image_id", of_image),
+        (
+            ~np.isin(categories, list(COCO_INDEX_OF_CATEGORY)),
+            "is of none of COCO's 80 categories: category_id",
+            categories,
+        ),
+    ):
+        if wrong.any():
+            first = int(np.flatnonzero(wrong)[0])
+            raise file.error(f"annotation {ids[first]} {problem} {values[first]}")
+
+    boxes = [[box] for box in fields_of(file, annotations, "bbox", "annotation")]
+    finite = np.isfinite(boxes_of(file, boxes, range(len(boxes)), "bbox", "annotation")).all(1)
+    if not finite.all():
+        first = int(np.flatnonzero(~finite)[0])
+        raise file.error(f"annotation {ids[first]} has a box with NaN or infinite coordinates")
     return coco
 
 
 def checked_ids(file: AnnotationFile, ids: list) -> list[int]:
-    """Image ids, different and at least one."""
+    """Image ids, checked: at least one, distinct.
+
+    Raises:
+        AnnotationError: they are not.
+    """
     found = integers_of(file, [ids], ["ids"], "id", 0, LARGEST_ID, "list").tolist()
     if len(set(found)) < len(found):
         raise file.error("holds an image id twice")
     if not found:
         raise file.error("lists no images")
     return found
+
+
+def _integers(file: AnnotationFile, records: list, key: str, noun: str) -> np.ndarray:
+    values = [[value] for value in fields_of(file, records, key, noun)]
+    # exact: images and annotations are looked up by id, and true would be found as 1
+    return integers_of(file, values, range(len(values)), key, 0, LARGEST_ID, noun, exact=True)

@@ -1,28 +1,34 @@
 """Detections of another detector, in COCO's results format."""
 
-import json
-import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.annotations.columns import boxes_of, fields_of, integers_of, numbers_of
+from rmlr_lightning.annotations.file import AnnotationFile, shown
 from rmlr_lightning.types import Entities
-from rmlr_lightning.vocabulary import COCO_INDEX_OF_CATEGORY
+from rmlr_lightning.vocabulary import COCO_CATEGORY_IDS, COCO_INDEX_OF_CATEGORY
+
+_EXPECTED = "a list of {image_id, category_id, bbox, score} (COCO results format)"
+_HINT = "bbox is [x, y, width, height] in pixels, category_id one of COCO's 80 (1 to 90 with gaps)"
 
 
 class ExternalDetections(NamedTuple):
-    """Boxes of one image: xyxy in pixels, scores, COCO indices."""
+    """Detections of one image."""
 
-    boxes: list[list[float]]
-    scores: list[float]
-    labels: list[int]
+    boxes: list[list[float]]  # xyxy in pixels
+    scores: list[float]  # in [0, 1]
+    labels: list[int]  # COCO indices
 
     def entities(self, width: int, height: int) -> Entities:
-        """Relative to an image of this size, clipped to it, without tokens."""
+        """The detections relative to an image of this size and clipped to it.
+
+        They have no tokens: (N, 0). There is no batch dimension.
+        """
         boxes = torch.tensor(self.boxes).reshape(-1, 4) / torch.tensor([width, height] * 2)
         count = len(self.boxes)
         return Entities(
@@ -34,81 +40,79 @@ class ExternalDetections(NamedTuple):
         )
 
 
-def read_external_detections(
-    path: Path, pictures: Sequence[Path]
-) -> dict[Path, ExternalDetections]:
-    """Rows {image_id, category_id, bbox: xywh, score} of COCO's results format, by picture.
+def read_external_detections(path: Path, images: Sequence[Path]) -> dict[Path, ExternalDetections]:
+    """Rows {image_id, category_id, bbox, score} of COCO's results format, by image file.
 
-    A row belongs to the picture whose file name or stem is its `image_id`, or whose name ends in that number
-    (COCO_val2014_000000000294.jpg is 294), where that fits one picture only. Pictures without
-    rows get no boxes; rows of other pictures are left out.
+    A row belongs to the image whose file name or stem is its `image_id`, or whose stem ends in
+    that number (COCO_val2014_000000000294.jpg is 294) if no other image's does. Images without
+    rows get no detections; rows of other images are left out.
 
     Raises:
-        UserError: no such file, not this format, impossible numbers, or rows that fit none of the pictures.
+        AnnotationError: the file is missing, of another format, holds invalid numbers, or no row
+            belongs to any of the images.
     """
-    try:
-        rows = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(
-            f"{path}: {error.strerror}; --boxes wants detections in COCO results format"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not JSON ({error})") from error
+    file = AnnotationFile(Path(path), _EXPECTED, _HINT)
+    rows = file.json()
     if not isinstance(rows, list):
-        raise UserError(
-            f"{path}: expected a list of {{image_id, category_id, bbox, score}} (COCO results format)"
-        )
-    names = _names(pictures)
-    found = {picture: ExternalDetections([], [], []) for picture in pictures}
-    hits = 0
-    for number, row in enumerate(rows):
-        image, category, box, score = _row(path, number, row)
-        picture = names.get(str(image))
-        if picture is not None:
-            hits += 1
-            x, y, width, height = box
-            found[picture].boxes.append([x, y, x + width, y + height])
-            found[picture].scores.append(score)
-            found[picture].labels.append(COCO_INDEX_OF_CATEGORY[category])
-    if rows and not hits:
-        raise UserError(
-            f"{path}: none of its image_id fits any of the pictures; they must be file names or the number at their end"
+        raise file.error(f"the file is {shown(rows)}, not a list")
+    image_ids = fields_of(file, rows, "image_id", "row")
+    boxes, scores, labels = _columns(file, rows)
+
+    image_of = _images_by_id(images)
+    found = {image: ExternalDetections([], [], []) for image in images}
+    num_matched = 0
+    for image_id, box, score, label in zip(image_ids, boxes, scores, labels, strict=True):
+        image = image_of.get(str(image_id))
+        if image is None:
+            continue
+        num_matched += 1
+        found[image].boxes.append(box)
+        found[image].scores.append(score)
+        found[image].labels.append(label)
+    if rows and not num_matched:
+        raise file.error(
+            "none of its image_id fits any of the images; they must be file names or the "
+            "number at their end"
         )
     return found
 
 
-def _names(pictures: Sequence[Path]) -> dict[str, Path]:
-    numbered: dict[str, list[Path]] = {}
-    for picture in pictures:
-        number = re.search(r"(\d+)$", picture.stem)
-        if number:
-            numbered.setdefault(str(int(number.group())), []).append(picture)
-    names = {number: group[0] for number, group in numbered.items() if len(group) == 1}
-    return (
-        names
-        | {picture.stem: picture for picture in pictures}
-        | {picture.name: picture for picture in pictures}
+def _columns(file: AnnotationFile, rows: list) -> tuple[list[list[float]], list[float], list[int]]:
+    """Boxes (xyxy), scores and COCO indices of all rows."""
+    numbers = range(len(rows))
+    column = {
+        key: [[value] for value in fields_of(file, rows, key, "row")]
+        for key in ("category_id", "bbox", "score")
+    }
+    categories = integers_of(
+        file, column["category_id"], numbers, "category_id", 1, max(COCO_CATEGORY_IDS) + 1, "row"
     )
+    unknown = np.flatnonzero(~np.isin(categories, COCO_CATEGORY_IDS))
+    if len(unknown):
+        row = unknown[0]
+        raise file.error(f"row {row} has category_id {categories[row]}, none of COCO's 80")
+
+    boxes = boxes_of(file, column["bbox"], numbers, "bbox", "row")
+    wrong = np.flatnonzero(~(np.isfinite(boxes).all(1) & (boxes[:, 2:] >= 0).all(1)))
+    if len(wrong):
+        row = wrong[0]
+        raise file.error(f"row {row} has the bbox {boxes[row].tolist()}, not a box in pixels")
+    boxes[:, 2:] += boxes[:, :2]
+
+    scores = numbers_of(file, column["score"], numbers, "score", 0, 1, "row")
+    labels = [COCO_INDEX_OF_CATEGORY[category] for category in categories.tolist()]
+    return boxes.tolist(), scores.tolist(), labels
 
 
-def _row(path: Path, number: int, row: object) -> tuple[object, int, list[float], float]:
-    try:
-        image, category, box, score = (
-            row[key] for key in ("image_id", "category_id", "bbox", "score")
-        )
-        box, score = [float(value) for value in box], float(score)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise UserError(
-            f"{path}: row {number} lacks or garbles one of image_id, category_id, bbox, score"
-        ) from error
-    if len(box) != 4 or not all(map(math.isfinite, box)) or min(box[2:]) < 0:
-        raise UserError(
-            f"{path}: row {number} has the bbox {box}; expected [x, y, width, height] in pixels"
-        )
-    if not 0 <= score <= 1:
-        raise UserError(f"{path}: row {number} has the score {score}; expected 0 to 1")
-    if not isinstance(category, int) or category not in COCO_INDEX_OF_CATEGORY:
-        raise UserError(
-            f"{path}: row {number} has the category_id {category}, which is none of COCO's 80 (ids 1 to 90 with gaps)"
-        )
-    return image, category, box, score
+def _images_by_id(images: Sequence[Path]) -> dict[str, Path]:
+    """The image of every `image_id`: its name, its stem, or the number at the stem's end."""
+    numbered: dict[str, list[Path]] = {}
+    for image in images:
+        number = re.search(r"(\d+)$", image.stem)
+        if number:
+            numbered.setdefault(str(int(number.group())), []).append(image)
+
+    by_number = {number: group[0] for number, group in numbered.items() if len(group) == 1}
+    by_stem = {image.stem: image for image in images}
+    by_name = {image.name: image for image in images}
+    return by_number | by_stem | by_name

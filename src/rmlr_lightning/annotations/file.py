@@ -1,4 +1,4 @@
-"""Opening an annotation file, and saying in one line what is wrong with it."""
+"""Opening an annotation file, and errors about it that fit in one line."""
 
 import gzip
 import json
@@ -17,32 +17,31 @@ class AnnotationError(UserError, ValueError):
 
 
 class AnnotationFile(NamedTuple):
-    """A file on disk, what it should be, and where to get it: all that a message about it needs."""
+    """A file on disk with what its error messages need."""
 
     path: Path
-    expected: str
-    source: str
+    expected: str  # the layouts that would be valid
+    hint: str  # where to get such a file
 
     def error(self, problem: str) -> AnnotationError:
         """The exception to raise; its message is one line, whatever the file holds."""
-        return AnnotationError(
-            " ".join(f"{self.path}: {problem}; expected {self.expected}; {self.source}".split())
-        )
+        message = f"{self.path}: {problem}; expected {self.expected}; {self.hint}"
+        return AnnotationError(" ".join(message.split()))
 
     def read(self) -> bytes:
-        """The file's bytes, decompressed where it is gzip (told by its content, not its name).
+        """The content of the file; gzip is recognised by its first bytes and decompressed.
 
         Raises:
-            AnnotationError: missing, unreadable, empty or a truncated archive.
+            AnnotationError: the file is missing, unreadable, empty or a truncated archive.
         """
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:
             raise self.error("no such file") from None
         except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-            raise self.error(
-                f"cannot be read ({getattr(error, 'strerror', None) or error})"
-            ) from error
+            reason = getattr(error, "strerror", None) or error
+            raise self.error(f"cannot be read ({reason})") from error
+
         if content[:2] == b"\x1f\x8b":
             try:
                 content = gzip.decompress(content)
@@ -53,18 +52,24 @@ class AnnotationFile(NamedTuple):
         return content
 
     def json(self, content: bytes | None = None) -> Any:
-        """The file parsed as JSON; `content` when it has been read already."""
+        """The file parsed as JSON; `content` if it has been read already.
+
+        Raises:
+            AnnotationError: as `read`, or not JSON.
+        """
         content = self.read() if content is None else content
         try:
             return json.loads(content)
-        except (
-            ValueError,
-            RecursionError,
-        ) as error:  # ValueError: also bad UTF-8, and integers of 5,000 digits
+        # ValueError is also raised for bad UTF-8 and for integers of 5,000 digits
+        except (ValueError, RecursionError) as error:
             raise self.error(f"broken or truncated JSON ({error})") from error
 
     def member(self, record: Any, key: str, kind: type, where: str = "the file") -> Any:
-        """record[key], checked to be there and of its kind."""
+        """record[key], checked to exist and to be of its kind.
+
+        Raises:
+            AnnotationError: `record` is no object, has no such key, or a value of another kind.
+        """
         if not isinstance(record, dict):
             raise self.error(f"{where} is {shown(record)}, not an object")
         if key not in record:
@@ -74,22 +79,34 @@ class AnnotationFile(NamedTuple):
         return record[key]
 
     def names(self, record: Any, key: str, where: str = "the file") -> list[str]:
-        """record[key], checked to be a list of different, non-empty strings."""
+        """record[key], checked to be a list of distinct, non-empty strings.
+
+        Raises:
+            AnnotationError: it is not.
+        """
         names = self.member(record, key, list, where)
         self.check_names(names, f"{key!r} of {where}")
         return names
 
     def check_names(self, names: list, what: str) -> None:
+        """Raises `AnnotationError` unless `names` are distinct, non-empty strings."""
         for name in names:
             if not isinstance(name, str) or not name:
                 raise self.error(f"{what} holds {shown(name)}, not a name")
         if len(set(names)) < len(names):
-            twice = next(name for name, count in Counter(names).items() if count > 1)
-            raise self.error(f"{what} holds {shown(twice)} twice")
+            repeated = next(name for name, count in Counter(names).items() if count > 1)
+            raise self.error(f"{what} holds {shown(repeated)} twice")
+
+    def other_layout(self, document: Any, dataset: str) -> AnnotationError:
+        """The exception to raise where a parsed document has none of the known layouts."""
+        problem = f"not a layout of {dataset} annotations: {shown(document)}"
+        if isinstance(document, dict):
+            problem += f" with keys {shown(', '.join(sorted(document)))}"
+        return self.error(problem)
 
 
 def shown(value: object) -> str:
-    """A value as a message shows it: short, whatever the file holds."""
+    """A value as a message prints it: short, whatever the file holds."""
     if isinstance(value, (list, tuple, dict, bytes)):
         return f"a {type(value).__name__} of {len(value)}"
     text = repr(value)

@@ -1,10 +1,12 @@
 """HICO-DET's own MATLAB files: `anno_bbox.mat` (pairs) and `anno.mat` (image-level labels).
 
-`bbox_{train,test}` is a struct array, one element an image: filename, size (width, height, depth) and hoi, a struct
-array over the HOIs of the image: id (1..600), bboxhuman and bboxobject (struct arrays of x1, x2, y1, y2), connection
-(rows of 1-based [human, object]) and invis (1: in the image, but not to be seen; without boxes).
-`anno_{train,test}` is 600 x I (1 positive, -1 negative, 0 ambiguous, NaN unknown), `list_{train,test}` the
-I file names.
+`bbox_{train,test}` is a struct array with one element per image: filename, size (width, height,
+depth) and hoi, a struct array over the HOIs of the image: id (1..600), bboxhuman and bboxobject
+(struct arrays of x1, x2, y1, y2), connection (rows of 1-based [human, object]) and invis (1: the
+HOI takes place but is not visible, and has no boxes).
+
+`anno_{train,test}` is 600 x I (1 positive, -1 negative, 0 ambiguous, NaN unknown);
+`list_{train,test}` holds the I file names.
 """
 
 from collections.abc import Iterator
@@ -12,18 +14,21 @@ from typing import Any
 
 import numpy as np
 
+from rmlr_lightning.annotations.columns import integers_of
 from rmlr_lightning.annotations.file import AnnotationFile, shown
 from rmlr_lightning.annotations.matlab_file import MatlabError, is_matlab, read_matlab
-from rmlr_lightning.annotations.rows import Pictures, Rows, image_ids
+from rmlr_lightning.annotations.rows import ImageList, Rows, image_ids
 from rmlr_lightning.vocabulary import hicodet
 
 _CORNERS = ("x1", "y1", "x2", "y2")
+_PAIR_COLUMNS = 9  # human xyxy, object xyxy, HOI id
 
 
-def read_anno_bbox(file: AnnotationFile, content: bytes, split: str) -> tuple[Pictures, Rows]:
-    """The pairs of a split, in HICO-DET's own vocabulary; boxes as in the file: 1-based, inclusive.
+def read_anno_bbox(file: AnnotationFile, content: bytes, split: str) -> tuple[ImageList, Rows]:
+    """The pairs of a split in HICO-DET's own vocabulary; boxes as in the file: 1-based, inclusive.
 
-    Invisible HOIs give no pairs. Pairs are ordered by image, then as the HOIs are listed (by id), then by connection.
+    Invisible HOIs give no pairs. Pairs are ordered by image, then by HOI as listed, then by
+    connection.
 
     Raises:
         AnnotationError: not a readable .mat, no such split, or a struct that is not as above.
@@ -35,12 +40,13 @@ def read_anno_bbox(file: AnnotationFile, content: bytes, split: str) -> tuple[Pi
     actions = variables.get("list_action")
     if isinstance(actions, list) and len(actions) != len(hois):
         raise file.error(f"list_action has {len(actions)} HOIs, not HICO-DET's {len(hois)}")
+
     names, sizes, pairs = [], [], []
     for i, image in enumerate(images, start=1):
         try:
             names.append(image["filename"])
             (size,) = _numbers(image["size"], ("height", "width"))
-            pairs.append([np.zeros((0, 9)), *_pairs(image["hoi"])])
+            pairs.append(np.concatenate([np.zeros((0, _PAIR_COLUMNS)), *_pairs(image["hoi"])]))
         except KeyError as error:
             raise file.error(f"bbox_{split}({i}) has no field {error}") from error
         except (ValueError, TypeError) as error:
@@ -49,28 +55,24 @@ def read_anno_bbox(file: AnnotationFile, content: bytes, split: str) -> tuple[Pi
             raise file.error(f"bbox_{split}({i}) has no valid size")
         sizes.append(size)
     file.check_names(names, "filename")
-    per_image = [np.concatenate(rows) for rows in pairs]
-    rows = np.concatenate([np.zeros((0, 9)), *per_image])
-    ids = rows[:, 8]
-    wrong = ~((ids >= 1) & (ids <= len(hois)) & (ids == np.floor(ids)))
-    image = np.repeat(np.arange(len(names)), [len(of_image) for of_image in per_image])
-    if wrong.any():
-        row = np.flatnonzero(wrong)[0]
-        raise file.error(
-            f"image {shown(names[image[row]])} has HOI id {ids[row]:.12g}, not one of 1..{len(hois)}"
-        )
-    verbs, objects = hois[ids.astype(np.int64) - 1].T
-    pictures = Pictures(names, image_ids(names), np.array(sizes, dtype=np.int64).reshape(-1, 2))
-    return pictures, Rows(image, rows[:, :4], rows[:, 4:8], objects, verbs)
+
+    id_lists = [of_image[:, 8].tolist() for of_image in pairs]
+    ids = integers_of(file, id_lists, names, "HOI id", 1, len(hois) + 1)
+    verbs, objects = hois[ids - 1].T
+    image = np.repeat(np.arange(len(names)), [len(of_image) for of_image in pairs])
+    boxes = np.concatenate([np.zeros((0, _PAIR_COLUMNS)), *pairs])
+    listed = ImageList(names, image_ids(names), np.array(sizes, dtype=np.int64).reshape(-1, 2))
+    return listed, Rows(image, boxes[:, :4], boxes[:, 4:8], objects, verbs)
 
 
 def read_anno(
-    file: AnnotationFile, split: str, names: list[str], hois: int
+    file: AnnotationFile, split: str, names: list[str], num_hois: int
 ) -> list[frozenset[int]]:
     """The positive image-level labels of the named images.
 
     Raises:
-        AnnotationError: not a readable .mat, no such split, another number of HOIs, or an image that it does not list.
+        AnnotationError: not a readable .mat, no such split, another number of HOIs, or an image
+            that it does not list.
     """
     content = file.read()
     if not is_matlab(content):
@@ -79,16 +81,18 @@ def read_anno(
     labels, listed = (_variable(file, variables, f"{kind}_{split}") for kind in ("anno", "list"))
     if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
         raise file.error(f"list_{split} is not a cell array of file names")
-    if np.shape(labels) != (hois, len(listed)):
+    if np.shape(labels) != (num_hois, len(listed)):
         size = " x ".join(map(str, np.shape(labels)))
         raise file.error(
-            f"anno_{split} is {size}, not {hois} HOIs x {len(listed)} images of list_{split}"
+            f"anno_{split} is {size}, not {num_hois} HOIs x {len(listed)} images of list_{split}"
         )
+
     column = {name: i for i, name in enumerate(listed)}
     absent = [name for name in names if name not in column]
     if absent:
         raise file.error(
-            f"list_{split} does not hold {len(absent)} of the annotated images, {shown(absent[0])} first"
+            f"list_{split} does not hold {len(absent)} of the annotated images, "
+            f"{shown(absent[0])} first"
         )
     image, hoi = np.nonzero((labels == 1).T)
     positives = np.split(hoi, np.searchsorted(image, np.arange(1, len(listed))))
@@ -113,26 +117,36 @@ def _is_structs(value: Any) -> bool:
 
 
 def _pairs(hois: Any) -> Iterator[np.ndarray]:
-    """For each HOI that is visible: (pairs, 9) of human xyxy, object xyxy, id."""
+    """Per visible HOI: (pairs, 9) of human xyxy, object xyxy, HOI id.
+
+    Raises:
+        KeyError, TypeError, ValueError: the structs are not as in HICO-DET.
+    """
     if not _is_structs(hois) and np.size(hois):
         raise ValueError("hoi is not a struct array")
     for hoi in hois:
-        link = np.asarray(hoi["connection"], dtype=np.float64)
-        if hoi["invis"] or not link.size:
+        links = np.asarray(hoi["connection"], dtype=np.float64)
+        if hoi["invis"] or not links.size:
             continue
-        if link.ndim != 2 or link.shape[1] != 2:
+        if links.ndim != 2 or links.shape[1] != 2:
             raise ValueError("connection has no two columns")
-        ends = []
-        for end, side in zip(link.T - 1, ("bboxhuman", "bboxobject"), strict=True):
-            boxes = _numbers(hoi[side], _CORNERS)
-            if not ((end >= 0) & (end < len(boxes)) & (end == np.floor(end))).all():
-                raise ValueError(f"connection names a box that {side} does not have")
-            ends.append(boxes[end.astype(np.int64)])
-        yield np.column_stack([*ends, np.full(len(link), float(hoi["id"]))])
+        boxes_h = _connected(hoi, "bboxhuman", links[:, 0])
+        boxes_o = _connected(hoi, "bboxobject", links[:, 1])
+        yield np.column_stack([boxes_h, boxes_o, np.full(len(links), float(hoi["id"]))])
+
+
+def _connected(hoi: dict, side: str, numbers: np.ndarray) -> np.ndarray:
+    """The boxes with these 1-based numbers, (pairs, 4)."""
+    boxes = _numbers(hoi[side], _CORNERS)
+    # in floating point, which holds whatever the file does
+    valid = (numbers >= 1) & (numbers <= len(boxes)) & (numbers == np.floor(numbers))
+    if not valid.all():
+        raise ValueError(f"connection names a box that {side} does not have")
+    return boxes[numbers.astype(np.int64) - 1]
 
 
 def _numbers(structs: Any, fields: tuple[str, ...]) -> np.ndarray:
-    """(S, F) out of a struct array whose fields are single numbers; no rows out of an empty matrix."""
+    """(S, F) from a struct array with numeric fields; no rows from an empty matrix."""
     if not _is_structs(structs):
         structs = []
     values = [[element[field] for field in fields] for element in structs]

@@ -1,8 +1,9 @@
 """Reading MATLAB's MAT-files of version 5 and 7 into plain Python values.
 
-scipy reads them too, but runs into a segmentation fault on some damaged files; this cannot, as every length is checked
-before it is used. Format: MathWorks, "MAT-File Format", chapter 1. Numbers, characters, cells and structs; what else
-there is (sparse, complex, objects) HICO-DET does not use.
+scipy.io.loadmat ends with a segmentation fault on damaged files: one changed byte in the type of
+an array is enough, with all lengths intact. Here every length and type is checked before it is
+used. Format: MathWorks, "MAT-File Format", chapter 1. Numbers, characters, cells and structs are
+supported; HICO-DET has no others (sparse, complex, objects).
 """
 
 import struct
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+# types of data elements
 _NUMBERS = {
     1: "i1",
     2: "u1",
@@ -25,10 +27,16 @@ _NUMBERS = {
     12: "i8",
     13: "u8",
 }
-_MATRIX, _COMPRESSED = 14, 15
-_CELL, _STRUCT, _CHAR, _FIRST_NUMBER, _LAST_NUMBER = 1, 2, 4, 6, 15  # array classes
-_COMPLEX = 0x800
-_DEEPEST = _MOST_DIMENSIONS = 32
+_INT32, _MATRIX, _COMPRESSED = 5, 14, 15
+# MATLAB stores characters as numbers of one and two bytes (2 and 4), scipy as UTF-8 (16)
+_ENCODINGS = {2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: "utf-32"}
+
+# classes of arrays; 6 to 15 are numbers
+_CELL, _STRUCT, _CHAR, _FIRST_NUMBER, _LAST_NUMBER = 1, 2, 4, 6, 15
+_COMPLEX = 0x800  # a flag beside the class
+
+_MAX_DEPTH = _MAX_DIMENSIONS = 32
+_HEADER_BYTES = 128
 
 
 class MatlabError(Exception):
@@ -36,15 +44,17 @@ class MatlabError(Exception):
 
 
 def is_matlab(content: bytes) -> bool:
+    """Whether a file's content starts as a MAT-file does."""
     return content[:6] == b"MATLAB"
 
 
-def read_matlab(content: bytes, wanted: Collection[str]) -> dict[str, Any]:
-    """The variables of a MAT-file that are wanted and there.
+def read_matlab(content: bytes, names: Collection[str]) -> dict[str, Any]:
+    """Those of the named variables that a MAT-file holds.
 
     Returns:
-        By name: a float for a single number, a numpy array of any other numbers, a str for characters, a list for a
-        cell array and a list of dicts for a struct array (both in MATLAB's order of elements).
+        By name: a float for a single number, a numpy array for other numbers, a str for
+        characters, a list for a cell array and a list of dicts for a struct array (both in
+        MATLAB's order of elements).
 
     Raises:
         MatlabError: the file is of another version, truncated or damaged.
@@ -54,12 +64,14 @@ def read_matlab(content: bytes, wanted: Collection[str]) -> dict[str, Any]:
     order = {b"IM": "<", b"MI": ">"}.get(content[126:128])
     if not is_matlab(content) or order is None:
         raise MatlabError("no MAT-file header")
-    variables, file, at = {}, _Bytes(content, order), 128
+
+    variables, file, at = {}, _Bytes(content, order), _HEADER_BYTES
     while at < len(content):
         kind, start, stop, at = file.element(at, len(content))
         part = file
         if kind == _COMPRESSED:
-            if _name_of_compressed(content[start:stop], order) not in wanted:
+            # other variables may be large: they are not decompressed
+            if _name_of_compressed(content[start:stop], order) not in names:
                 continue
             try:
                 part = _Bytes(zlib.decompress(content[start:stop]), order)
@@ -69,22 +81,24 @@ def read_matlab(content: bytes, wanted: Collection[str]) -> dict[str, Any]:
         if kind != _MATRIX:
             raise MatlabError(f"a variable of unknown type {kind}")
         name = part.head(start, stop)[3]
-        if name in wanted:
-            variables[name] = part.value(start, stop, _DEEPEST)
+        if name in names:
+            variables[name] = part.value(start, stop, _MAX_DEPTH)
     return variables
 
 
 def _name_of_compressed(packed: bytes, order: str) -> str:
     try:
-        start_of_it = zlib.decompressobj().decompress(packed, 1024)
+        first_bytes = zlib.decompressobj().decompress(packed, 1024)
     except zlib.error as error:
         raise MatlabError(str(error)) from error
-    part = _Bytes(start_of_it, order)
-    return part.head(8, len(start_of_it))[3]
+    return _Bytes(first_bytes, order).head(8, len(first_bytes))[3]
 
 
 class _Bytes:
-    """A run of data elements: tag (type, length) and data, padded to 8 bytes."""
+    """Data elements: a tag (type, length), then data padded to 8 bytes.
+
+    `at` is the offset of the next element, `end` that of the end of the enclosing element.
+    """
 
     def __init__(self, data: bytes, order: str) -> None:
         self.data, self.order = data, order
@@ -95,16 +109,18 @@ class _Bytes:
         if at + 8 > end:
             raise MatlabError("an element ends too soon")
         kind, size = self.tag(self.data, at)
-        if kind >> 16:  # small: type and length in one word, the data in the other
+        if kind >> 16:  # a small element: type and length share one word, the data is the other
             if kind >> 16 > 4:
                 raise MatlabError("a small element that is too long")
             return kind & 0xFFFF, at + 4, at + 4 + (kind >> 16), at + 8
+
         start, stop = at + 8, at + 8 + size
         if stop > end:
             raise MatlabError("an element ends too soon")
         return kind, start, stop, stop if kind == _COMPRESSED else stop + -size % 8
 
     def numbers(self, at: int, end: int) -> tuple[np.ndarray, int]:
+        """(an element of numbers, start of the next element)."""
         kind, start, stop, after = self.element(at, end)
         if kind not in _NUMBERS:
             raise MatlabError(f"type {kind} where numbers should be")
@@ -112,28 +128,34 @@ class _Bytes:
         return np.frombuffer(self.data, dtype, (stop - start) // dtype.itemsize, start), after
 
     def head(self, at: int, end: int) -> tuple[int, tuple[int, ...], int, str]:
-        """(class with flags, dimensions, start of the content, name) of a matrix."""
+        """(class with flags, dimensions, start of the content, name) of an array."""
         _, start, stop, at = self.element(at, end)
         if stop - start != 8:
             raise MatlabError("array flags of another length")
         flags = self.tag(self.data, start)[0]
+
         kind, start, stop, at = self.element(at, end)
-        if kind != 5 or (stop - start) % 4 or not 0 < stop - start <= 4 * _MOST_DIMENSIONS:
+        size = stop - start
+        if kind != _INT32 or size % 4 or not 0 < size <= 4 * _MAX_DIMENSIONS:
             raise MatlabError("dimensions that are no few integers")
-        shape = struct.unpack_from(f"{self.order}{(stop - start) // 4}i", self.data, start)
+        shape = struct.unpack_from(f"{self.order}{size // 4}i", self.data, start)
         if min(shape) < 0:
             raise MatlabError("a negative dimension")
+
         _, start, stop, at = self.element(at, end)
         return flags, shape, at, self.data[start:stop].decode("latin-1")
 
     def value(self, at: int, end: int, depth: int) -> Any:
-        """The content of a matrix, whatever its class."""
-        if at == end:  # how MATLAB writes a field that was never set
+        """The content of an array of any class; `depth` more levels may be nested in it."""
+        if at == end:  # MATLAB's way to write a field that was never set
             return np.zeros((0, 0))
         flags, shape, at, _ = self.head(at, end)
         kind, count = flags & 0xFF, prod(shape)
-        if not depth or flags & _COMPLEX:
-            raise MatlabError("complex numbers" if depth else "nested too deep")
+        if not depth:
+            raise MatlabError("nested too deep")
+        if flags & _COMPLEX:
+            raise MatlabError("complex numbers")
+
         if _FIRST_NUMBER <= kind <= _LAST_NUMBER:
             numbers, _ = self.numbers(at, end)
             if len(numbers) != count:
@@ -143,39 +165,45 @@ class _Bytes:
             return self.text(at, end)
         if kind not in (_CELL, _STRUCT):
             raise MatlabError(f"an array of class {kind}")
-        if count > end - at:  # before anything so long is made; an element takes 8 bytes
+
+        # checked before a list of that length is made; an element takes at least 8 bytes
+        if count > end - at:
             raise MatlabError("more elements than bytes")
-        names = [""]
-        if kind == _STRUCT:
-            width, at = self.numbers(at, end)
-            _, start, stop, at = self.element(at, end)
-            if len(width) != 1 or width[0] < 1 or (stop - start) % int(width[0]):
-                raise MatlabError("field names of no common length")
-            step = int(width[0])
-            names = [
-                self.data[i : i + step].split(b"\0")[0].decode("latin-1")
-                for i in range(start, stop, step)
-            ]
-        elements = []
+        if kind == _CELL:
+            return [values[0] for values in self.nested(at, end, count, 1, depth)]
+        fields, at = self.field_names(at, end)
+        rows = self.nested(at, end, count, len(fields), depth)
+        return [dict(zip(fields, values, strict=True)) for values in rows]
+
+    def nested(self, at: int, end: int, count: int, width: int, depth: int) -> list[list]:
+        """`count` rows of `width` arrays each."""
+        rows = []
         for _ in range(count):
             values = []
-            for _ in names:
-                inner, start, stop, at = self.element(at, end)
-                if inner != _MATRIX:
-                    raise MatlabError(f"type {inner} where an array should be")
+            for _ in range(width):
+                kind, start, stop, at = self.element(at, end)
+                if kind != _MATRIX:
+                    raise MatlabError(f"type {kind} where an array should be")
                 values.append(self.value(start, stop, depth - 1))
-            elements.append(dict(zip(names, values, strict=True)) if kind == _STRUCT else values[0])
-        return elements
+            rows.append(values)
+        return rows
+
+    def field_names(self, at: int, end: int) -> tuple[list[str], int]:
+        """(the fields of a struct, start of the next element)."""
+        length, at = self.numbers(at, end)
+        _, start, stop, at = self.element(at, end)
+        if len(length) != 1 or length[0] < 1 or (stop - start) % int(length[0]):
+            raise MatlabError("field names of no common length")
+        step = int(length[0])
+        packed = [self.data[i : i + step] for i in range(start, stop, step)]
+        return [name.split(b"\0")[0].decode("latin-1") for name in packed], at
 
     def text(self, at: int, end: int) -> str:
+        """The characters of an array."""
         kind, start, stop, _ = self.element(at, end)
-        little = self.order == "<"
-        # 2 and 4 are numbers of one and two bytes: MATLAB's way; UTF-8 is scipy's
-        encoding = {2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: "utf-32"}.get(
-            kind, ""
-        )
+        encoding = _ENCODINGS.get(kind, "")
         if encoding in ("utf-16", "utf-32"):
-            encoding += "-le" if little else "-be"
+            encoding += "-le" if self.order == "<" else "-be"
         try:
             return self.data[start:stop].decode(encoding)
         except (UnicodeDecodeError, LookupError) as error:

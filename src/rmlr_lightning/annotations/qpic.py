@@ -1,75 +1,96 @@
-"""QPIC's annotation layout (after PPDM), which HICO-DET and V-COCO share.
+"""QPIC's annotation layout (after PPDM), used for HICO-DET and V-COCO.
 
-A list with one record an image: {file_name, img_id (HICO-DET only), annotations: [{bbox (xyxy), category_id (COCO's)}],
-hoi_annotation: [{subject_id, object_id (index into annotations, -1 = none), category_id (the verb)}]}. Neither image
-sizes nor a vocabulary are in it; `hoi_category_id` repeats what verb and object say and is not read, as in QPIC.
+A list with one record per image: {file_name, img_id (HICO-DET only), annotations: [{bbox (xyxy),
+category_id (COCO's)}], hoi_annotation: [{subject_id, object_id (index into annotations, -1 =
+none), category_id (the verb)}]}. It holds neither image sizes nor a vocabulary.
+`hoi_category_id` is redundant and not read, as in QPIC.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 
-from rmlr_lightning.annotations.columns import boxes_of, integers_of, lists_of, members_of
+from rmlr_lightning.annotations.columns import (
+    LARGEST_ID,
+    boxes_of,
+    integers_of,
+    lists_of,
+    members_of,
+)
 from rmlr_lightning.annotations.file import AnnotationFile, shown
-from rmlr_lightning.annotations.rows import Pictures, Rows, image_ids
+from rmlr_lightning.annotations.rows import ImageList, Rows, image_ids, unknown_sizes
 from rmlr_lightning.vocabulary import COCO_INDEX_OF_CATEGORY
 
+# COCO's category id -> COCO index, -1 in the gaps of the ids
 _INDEX = np.full(max(COCO_INDEX_OF_CATEGORY) + 1, -1)
 _INDEX[list(COCO_INDEX_OF_CATEGORY)] = list(COCO_INDEX_OF_CATEGORY.values())
 
 
-class QPICContent(NamedTuple):
-    pictures: Pictures
-    rows: Rows  # boxes as in the file; verbs are the file's category ids
-
-
-def read_qpic(file: AnnotationFile, records: list, verbs: range, empty_roles: bool) -> QPICContent:
-    """Read parsed records.
+def read_qpic(
+    file: AnnotationFile, records: list, verb_ids: range, empty_roles: bool
+) -> tuple[ImageList, Rows]:
+    """Read the parsed records.
 
     Args:
-        verbs: the category ids that verbs may have.
+        verb_ids: the valid category ids of verbs.
         empty_roles: whether object_id may be -1.
 
+    Returns:
+        The images and their rows: boxes as in the file, verbs are the file's category ids.
+
     Raises:
-        AnnotationError: anything else than the layout above, or indices that point at nothing.
+        AnnotationError: another layout, or indices out of range.
     """
     names = [
         file.member(record, "file_name", str, f"record {i}") for i, record in enumerate(records)
     ]
     file.check_names(names, "file_name")
-    annotations = lists_of(file, records, "annotations", names)
-    categories = _entity_objects(file, members_of(file, annotations, "category_id", names), names)
-    boxes = boxes_of(file, members_of(file, annotations, "bbox", names), names, "bbox")
+
+    # the entities of all images, one after the other
+    entities = lists_of(file, records, "annotations", names)
+    entity_objects = _entity_objects(file, members_of(file, entities, "category_id", names), names)
+    entity_boxes = boxes_of(file, members_of(file, entities, "bbox", names), names, "bbox")
+    num_entities = np.array([len(of_image) for of_image in entities], dtype=np.int64)
+    first_entity = np.cumsum(num_entities) - num_entities
 
     triplets = lists_of(file, records, "hoi_annotation", names)
-    column = {
-        key: members_of(file, triplets, key, names)
-        for key in ("subject_id", "object_id", "category_id")
-    }
-    image = np.repeat(np.arange(len(names)), [len(t) for t in triplets])
-    entities = np.array([len(a) for a in annotations], dtype=np.int64)
-    offset, most = np.cumsum(entities) - entities, int(entities.max(initial=0))
-    human = integers_of(file, column["subject_id"], names, "subject_id", 0, most)
-    obj = integers_of(file, column["object_id"], names, "object_id", -1 if empty_roles else 0, most)
-    for key, index in (("subject_id", human), ("object_id", obj)):
-        beyond = np.flatnonzero(index >= entities[image])
+    image = np.repeat(np.arange(len(names)), [len(of_image) for of_image in triplets])
+
+    def column(key: str, what: str, low: int, high: int) -> np.ndarray:
+        return integers_of(file, members_of(file, triplets, key, names), names, what, low, high)
+
+    limit = int(num_entities.max(initial=0))
+    human = column("subject_id", "subject_id", 0, limit)
+    obj = column("object_id", "object_id", -1 if empty_roles else 0, limit)
+    verb = column("category_id", "verb category_id", verb_ids.start, verb_ids.stop)
+    _check_indices(file, names, image, num_entities, {"subject_id": human, "object_id": obj})
+
+    there = obj >= 0
+    boxes_o = np.full((len(obj), 4), np.nan)
+    objects = np.full(len(obj), -1)
+    entity = (first_entity[image] + obj)[there]
+    boxes_o[there] = entity_boxes[entity]
+    objects[there] = entity_objects[entity]
+    boxes_h = entity_boxes[first_entity[image] + human]
+
+    images = ImageList(names, _ids(file, records, names), unknown_sizes(len(names)))
+    return images, Rows(image, boxes_h, boxes_o, objects, verb)
+
+
+def _check_indices(
+    file: AnnotationFile,
+    names: list[str],
+    image: np.ndarray,
+    num_entities: np.ndarray,
+    columns: dict[str, np.ndarray],
+) -> None:
+    """An index of one image must not reach into the entities of the next."""
+    for key, index in columns.items():
+        beyond = np.flatnonzero(index >= num_entities[image])
         if len(beyond):
             i = image[beyond[0]]
             raise file.error(
-                f"image {shown(names[i])} has {key} {index[beyond[0]]} but {entities[i]} annotations"
+                f"image {shown(names[i])} has {key} {index[beyond[0]]} but {num_entities[i]} "
+                "annotations"
             )
-    verb = integers_of(
-        file, column["category_id"], names, "verb category_id", verbs.start, verbs.stop
-    )
-
-    empty = obj < 0
-    boxes_o, objects = np.full((len(obj), 4), np.nan), np.full(len(obj), -1)
-    at = (offset[image] + obj)[~empty]
-    boxes_o[~empty], objects[~empty] = boxes[at], categories[at]
-    pictures = Pictures(
-        names, _ids(file, records, names), np.zeros((len(names), 2), dtype=np.int64)
-    )
-    return QPICContent(pictures, Rows(image, boxes[offset[image] + human], boxes_o, objects, verb))
 
 
 def _entity_objects(file: AnnotationFile, lists: list[list], names: list[str]) -> np.ndarray:
@@ -85,7 +106,6 @@ def _entity_objects(file: AnnotationFile, lists: list[list], names: list[str]) -
 def _ids(file: AnnotationFile, records: list, names: list[str]) -> list[int]:
     if not all("img_id" in record for record in records):
         return image_ids(names)
-    ids = integers_of(
-        file, [[record["img_id"]] for record in records], names, "img_id", 0, 2**53
-    ).tolist()
+    listed = [[record["img_id"]] for record in records]
+    ids = integers_of(file, listed, names, "img_id", 0, LARGEST_ID).tolist()
     return ids if len(set(ids)) == len(ids) else image_ids(names)

@@ -1,6 +1,7 @@
-"""From a file's rows of interactions to one `Target` an image: where every format meets the same checks."""
+"""From the annotated rows of a file to one `Target` per image; all layouts share its checks."""
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,83 +12,104 @@ from rmlr_lightning.types import Target
 from rmlr_lightning.vocabulary import COCO_OBJECTS, Vocabulary
 
 
-class Pictures(NamedTuple):
+class ImageList(NamedTuple):
     """The images of a file, in its order."""
 
     names: list[str]
     ids: list[int]
-    sizes: np.ndarray  # (I, 2) int: height, width; (0, 0) where the file does not say
+    sizes: np.ndarray  # (I, 2) int: height, width; (0, 0) where the file does not hold it
 
 
 class Rows(NamedTuple):
-    """All interactions of a file, the images one after the other."""
+    """The annotated interactions of a file, concatenated over its images."""
 
-    image: np.ndarray  # (K,) index into the pictures, never decreasing
-    boxes_h: np.ndarray  # (K, 4) xyxy in continuous 0-based pixels
+    image: np.ndarray  # (K,) index into the image list, never decreasing
+    boxes_h: np.ndarray  # (K, 4) float64 xyxy in continuous 0-based pixels
     boxes_o: np.ndarray  # (K, 4) likewise; NaN where the role is empty
     objects: np.ndarray  # (K,) COCO index; -1 where the role is empty
     verbs: np.ndarray  # (K,) index into the vocabulary's verbs
 
 
+def unknown_sizes(images: int) -> np.ndarray:
+    """`ImageList.sizes` of a file without sizes."""
+    return np.zeros((images, 2), dtype=np.int64)
+
+
 def targets_of(
-    file: AnnotationFile, pictures: Pictures, rows: Rows, vocabulary: Vocabulary
+    file: AnnotationFile,
+    images: ImageList,
+    rows: Rows,
+    vocabulary: Vocabulary,
+    image_hois: Sequence[frozenset[int]] | None = None,
 ) -> list[Target]:
-    """One target an image, those without interactions included; row order and duplicates as in the file.
+    """One target per image, images without interactions included.
+
+    Row order and duplicates are those of the file.
+
+    Args:
+        image_hois: positive image-level labels per image, if known.
 
     Raises:
-        AnnotationError: a box that is not finite, or a verb and an object that the vocabulary does not pair.
+        AnnotationError: a box that is not finite, or a verb and an object that are not an HOI of
+            the vocabulary.
     """
     empty = rows.objects < 0
-    # float32 first: 1e300 is a number in the file and infinity in the model
-    boxes_h, boxes_o = _float32(rows.boxes_h), _float32(rows.boxes_o)
-    for boxes, may_miss, what in (
-        (boxes_h, np.zeros_like(empty), "human"),
-        (boxes_o, empty, "object"),
-    ):
-        bad = ~np.isfinite(boxes).all(1) & ~may_miss
-        if bad.any():
-            name = pictures.names[rows.image[np.flatnonzero(bad)[0]]]
-            raise file.error(
-                f"image {shown(name)} has a {what} box with NaN or infinite coordinates"
-            )
-    boxes_o[empty] = np.nan
+    _check_finite(file, images, rows, rows.boxes_h, np.zeros_like(empty), "human")
+    _check_finite(file, images, rows, rows.boxes_o, empty, "object")
+
+    # object -1 reads the last row of the table, which is replaced here
     hois = np.where(empty, -1, vocabulary.hoi_table()[rows.objects, rows.verbs])
     unknown = np.flatnonzero((hois < 0) & ~empty)
     if len(unknown):
         row = unknown[0]
         verb, obj = vocabulary.verbs[rows.verbs[row]], COCO_OBJECTS[rows.objects[row]]
-        name = pictures.names[rows.image[row]]
         raise file.error(
-            f"image {shown(name)} has a pair {shown(verb)} with {shown(obj)}, no HOI of the data set"
+            f"image {shown(images.names[rows.image[row]])} has a pair {shown(verb)} with "
+            f"{shown(obj)}, no HOI of the data set"
         )
 
-    counts = np.bincount(rows.image, minlength=len(pictures.names)).tolist()
-    columns = (
-        boxes_h,
-        boxes_o,
-        rows.objects.astype(np.int64),
-        rows.verbs.astype(np.int64),
-        hois.astype(np.int64),
-    )
-    ragged = [torch.from_numpy(column).split(counts) for column in columns]
-    sizes = torch.from_numpy(pictures.sizes.astype(np.int64))
-    return [
-        # a clone each: a view would drag the whole file's storage along to every worker and checkpoint
-        Target(name, image_id, size.clone(), *(tensor.clone() for tensor in parts))
-        for name, image_id, size, *parts in zip(
-            pictures.names, pictures.ids, sizes, *ragged, strict=True
-        )
+    boxes_o = np.where(empty[:, None], np.nan, rows.boxes_o)
+    columns = (rows.boxes_h, boxes_o, rows.objects, rows.verbs, hois)
+    dtypes = (np.float64, np.float64, np.int64, np.int64, np.int64)
+    counts = np.bincount(rows.image, minlength=len(images.names)).tolist()
+    split_columns = [
+        torch.from_numpy(column.astype(dtype)).split(counts)
+        for column, dtype in zip(columns, dtypes, strict=True)
     ]
+
+    targets = []
+    sizes = torch.from_numpy(images.sizes.astype(np.int64))
+    labels = [None] * len(images.names) if image_hois is None else image_hois
+    for i, parts in enumerate(zip(*split_columns, strict=True)):
+        # A view would carry the storage of the whole file into every worker and checkpoint.
+        fields = [tensor.clone() for tensor in (sizes[i], *parts)]
+        targets.append(Target(images.names[i], images.ids[i], *fields, labels[i]))
+    return targets
+
+
+def _check_finite(
+    file: AnnotationFile,
+    images: ImageList,
+    rows: Rows,
+    boxes: np.ndarray,
+    may_be_missing: np.ndarray,
+    what: str,
+) -> None:
+    # As float32, which the model uses: 1e300 is finite in the file and infinite there.
+    with np.errstate(over="ignore"):
+        finite = np.isfinite(boxes.astype(np.float32)).all(1)
+    bad = np.flatnonzero(~finite & ~may_be_missing)
+    if len(bad):
+        name = images.names[rows.image[bad[0]]]
+        raise file.error(f"image {shown(name)} has a {what} box with NaN or infinite coordinates")
 
 
 def image_ids(names: list[str]) -> list[int]:
-    """The number that ends each file's name (COCO_val2014_000000000294.jpg -> 294), which is the data sets' own image
-    id; positions where that does not tell the files apart."""
+    """The number at the end of each file name (COCO_val2014_000000000294.jpg -> 294).
+
+    That is the image id of COCO and HICO-DET. If the numbers are missing or not distinct, the ids
+    are the positions in the list.
+    """
     found = [re.search(r"([0-9]{1,18})(?:\.[^.]*)?$", name) for name in names]
     ids = [int(match.group(1)) for match in found if match]
     return ids if len(set(ids)) == len(names) else list(range(len(names)))
-
-
-def _float32(boxes: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        return boxes.astype(np.float32)

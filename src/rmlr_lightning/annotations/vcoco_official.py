@@ -1,8 +1,10 @@
-"""V-COCO's own layout: actions refer by id to persons and objects of COCO's instances.
+"""V-COCO's own layout, in which actions refer by id to people and objects of COCO's instances.
 
-`vcoco_*.json` is a list of the 26 actions, each with action_name, role_name ("agent" first), include and, over N
-persons: image_id, ann_id, label (1: does it) and role_object_id (R blocks of N annotation ids, 0 = no object).
-Everything that an evaluator or a data set reads later is checked here, once.
+`vcoco_*.json` is a list of the 26 actions, each with action_name, role_name ("agent" first),
+include and, for N annotated people: image_id, ann_id, label (1: performs the action) and
+role_object_id (R blocks of N annotation ids, 0 = no object; block 0 is the agent).
+
+All that evaluators and data sets use is checked here, so that they need no checks of their own.
 """
 
 from collections.abc import Sequence
@@ -13,31 +15,32 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rmlr_lightning.annotations.coco_instances import (
-    LARGEST_ID,
     checked_ids,
     checked_instances,
     read_ids,
     read_instances,
 )
-from rmlr_lightning.annotations.columns import integers_of
+from rmlr_lightning.annotations.columns import LARGEST_ID, integers_of
 from rmlr_lightning.annotations.file import AnnotationFile, shown
-from rmlr_lightning.annotations.rows import Pictures, Rows
+from rmlr_lightning.annotations.rows import ImageList, Rows
 from rmlr_lightning.vocabulary import COCO_INDEX_OF_CATEGORY, vcoco_action_roles, vcoco_actions
 
 EXPECTED = "V-COCO's vcoco_{train,val,trainval,test}.json with COCO's instances json"
-SOURCE = (
-    "get V-COCO from https://github.com/s-gupta/v-coco (json also from https://github.com/fredzzhang/vcoco) and "
-    "COCO's 2014 instances from https://cocodataset.org, or make the embedded world with `rmlr-prepare synthetic`"
+HINT = (
+    "get V-COCO from https://github.com/s-gupta/v-coco (json also from "
+    "https://github.com/fredzzhang/vcoco) and COCO's 2014 instances from https://cocodataset.org, "
+    "or make the synthetic benchmark with `rmlr-prepare synthetic`"
 )
+# the integer columns of an action and their limits
 _LIMITS = {"image_id": LARGEST_ID, "ann_id": LARGEST_ID, "label": 2, "role_object_id": LARGEST_ID}
 
 
 class VCOCOOfficial(NamedTuple):
-    """What the official files say, checked, for the evaluator."""
+    """Content of the official files, checked, for the evaluator."""
 
     coco: dict  # COCO instances: images, annotations, categories
     actions: list[dict]  # the 26 actions of `vcoco_*.json`, in the official order
-    ids: list[int]  # the images to score; the other two may speak of more
+    ids: list[int]  # the images to score; coco and actions may hold others, too
 
 
 def read_vcoco_official(
@@ -45,138 +48,149 @@ def read_vcoco_official(
     instances: str | PathLike[str] | None = None,
     ids: str | PathLike[str] | Sequence[int] | None = None,
 ) -> VCOCOOfficial:
-    """Read the official layout: `vcoco_*.json` and COCO's instances, or one file {"coco", "vcoco", "ids"} with all.
+    """Read `vcoco_*.json` and COCO's instances, or one file {"coco", "vcoco", "ids"} with all.
 
     Args:
-        vcoco_json: the actions, or the single file; plain or gzip, as the others.
-        instances: COCO's instances json; only the single file does without.
-        ids: image ids, as a list or a file of them. By default the single file's, or all images with annotated persons.
+        vcoco_json: the actions, or the single file. All files may be gzip.
+        instances: COCO's instances json; optional with the single file.
+        ids: image ids, as a list or a file of them. By default those of the single file, or all
+            images with annotated people.
 
     Raises:
         AnnotationError: a file is missing, broken, of another layout, or contradicts another.
     """
-    file = AnnotationFile(Path(vcoco_json), EXPECTED, SOURCE)
-    return resolve(file, file.json(), instances, ids)
+    file = AnnotationFile(Path(vcoco_json), EXPECTED, HINT)
+    return parsed_official(file, file.json(), instances, ids)
 
 
-def resolve(
+def parsed_official(
     file: AnnotationFile,
     document: Any,
     instances: str | PathLike[str] | None,
     ids: str | PathLike[str] | Sequence[int] | None,
 ) -> VCOCOOfficial:
     """As `read_vcoco_official`, for a file that has been parsed."""
-    own = None
-    if isinstance(document, dict) and "vcoco" in document:
-        actions = file.member(document, "vcoco", list)
-        if instances is None:
-            coco = checked_instances(file, file.member(document, "coco", dict))
-        if ids is None:
-            own = checked_ids(file, file.member(document, "ids", list))
-    else:
-        actions = document
-        if instances is None:
-            raise file.error(
-                "the official layout has no boxes of its own: COCO's instances json is needed too"
-            )
+    is_single_file = isinstance(document, dict) and "vcoco" in document
+    actions = file.member(document, "vcoco", list) if is_single_file else document
+
     if instances is not None:
         coco = read_instances(instances)
+    elif is_single_file:
+        coco = checked_instances(file, file.member(document, "coco", dict))
+    else:
+        raise file.error(
+            "the official layout has no boxes of its own: COCO's instances json is needed too"
+        )
+
     _check_actions(file, actions)
     if ids is not None:
-        chosen = read_ids(ids)
+        image_ids = read_ids(ids)
+    elif is_single_file:
+        image_ids = checked_ids(file, file.member(document, "ids", list))
     else:
-        chosen = (
-            own
-            if own is not None
-            else sorted({image for action in actions for image in action["image_id"]})
-        )
+        image_ids = sorted({image for action in actions for image in action["image_id"]})
+
     known = {image["id"] for image in coco["images"]}
-    absent = [image_id for image_id in chosen if image_id not in known]
+    absent = [image_id for image_id in image_ids if image_id not in known]
     if absent:
         raise file.error(f"COCO's instances lack {len(absent)} of the images, {absent[0]} first")
-    _check_references(file, actions, coco, set(chosen))
-    return VCOCOOfficial(coco, actions, chosen)
+    _check_references(file, actions, coco, set(image_ids))
+    return VCOCOOfficial(coco, actions, image_ids)
 
 
-def official_rows(file: AnnotationFile, official: VCOCOOfficial) -> tuple[Pictures, Rows]:
-    """The interactions of the 24 action-roles, by image, then action, role and person."""
+def official_rows(file: AnnotationFile, official: VCOCOOfficial) -> tuple[ImageList, Rows]:
+    """The interactions of the 24 action-roles, by image, then action, role and person.
+
+    Raises:
+        AnnotationError: two images have the same file name.
+    """
     position = {image_id: i for i, image_id in enumerate(official.ids)}
-    images = {image["id"]: image for image in official.coco["images"] if image["id"] in position}
     entities = [entity for entity in official.coco["annotations"] if entity["image_id"] in position]
     row_of = {entity["id"]: i for i, entity in enumerate(entities)}
-    xywh = np.array([entity["bbox"] for entity in entities], dtype=np.float64).reshape(-1, 4)
-    boxes = np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1)
-    objects = np.array(
-        [COCO_INDEX_OF_CATEGORY[entity["category_id"]] for entity in entities], dtype=np.int64
-    )
-    # an empty role is the row after the last
-    boxes, objects = (
-        np.concatenate([boxes, np.full((1, 4), np.nan)]),
-        np.concatenate([objects, [-1]]),
-    )
+    boxes, objects = _entity_columns(entities)
+    empty_role = len(entities)  # the last row of both
 
     found = []
-    for verb, (a, role) in enumerate(vcoco_action_roles()):
-        action = official.actions[a]
-        persons = len(action["ann_id"])
-        linked = action["role_object_id"][role * persons : (role + 1) * persons]
+    for verb, (action_index, role) in enumerate(vcoco_action_roles()):
+        action = official.actions[action_index]
+        people = len(action["ann_id"])
+        linked = action["role_object_id"][role * people : (role + 1) * people]
         columns = (action["image_id"], action["ann_id"], action["label"], linked)
         for image_id, person, label, obj in zip(*columns, strict=True):
             if label and image_id in position:
-                found.append(
-                    (
-                        position[image_id],
-                        row_of[person],
-                        row_of[obj] if obj else len(entities),
-                        verb,
-                    )
-                )
-    image, human, obj, verb = (
-        np.array(sorted(found, key=lambda row: row[0]), dtype=np.int64).reshape(-1, 4).T
+                obj_row = row_of[obj] if obj else empty_role
+                found.append((position[image_id], row_of[person], obj_row, verb))
+
+    # by image; the sort is stable, so within an image the order above stays
+    found.sort(key=lambda row: row[0])
+    image, human, obj, verb = np.array(found, dtype=np.int64).reshape(-1, 4).T
+
+    images = _image_list(file, official, position)
+    return images, Rows(image, boxes[human], boxes[obj], objects[obj], verb)
+
+
+def _entity_columns(entities: list[dict]) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes (E + 1, 4) xyxy and COCO indices (E + 1,); the last row stands for an empty role."""
+    xywh = np.array([entity["bbox"] for entity in entities], dtype=np.float64).reshape(-1, 4)
+    boxes = np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1)
+    objects = [COCO_INDEX_OF_CATEGORY[entity["category_id"]] for entity in entities]
+    return (
+        np.concatenate([boxes, np.full((1, 4), np.nan)]),
+        np.array([*objects, -1], dtype=np.int64),
     )
+
+
+def _image_list(file: AnnotationFile, official: VCOCOOfficial, position: dict) -> ImageList:
+    images = {image["id"]: image for image in official.coco["images"] if image["id"] in position}
     names = [images[image_id]["file_name"] for image_id in official.ids]
     file.check_names(names, "file_name of COCO's instances")
     sizes = [(images[image_id]["height"], images[image_id]["width"]) for image_id in official.ids]
-    pictures = Pictures(names, official.ids, np.array(sizes, dtype=np.int64).reshape(-1, 2))
-    return pictures, Rows(image, boxes[human], boxes[obj], objects[obj], verb)
+    return ImageList(names, official.ids, np.array(sizes, dtype=np.int64).reshape(-1, 2))
 
 
 def _check_actions(file: AnnotationFile, actions: Any) -> None:
+    """The 26 actions in the official order, with integer columns of matching lengths."""
     known = vcoco_actions()
     if not isinstance(actions, list) or len(actions) != len(known):
         raise file.error(f"the actions are {shown(actions)}, not a list of V-COCO's {len(known)}")
+
     for i, (action, (name, roles, _)) in enumerate(zip(actions, known, strict=True)):
-        found = file.member(action, "action_name", str, f"action {i}")
+        found_name = file.member(action, "action_name", str, f"action {i}")
         found_roles = file.member(action, "role_name", list, f"action {i}")
-        if found != name or tuple(found_roles) != roles:
+        if found_name != name or tuple(found_roles) != roles:
             raise file.error(
-                f"action {i} is {shown(found)} with roles {str(found_roles)[:60]}, not {name} {list(roles)}"
+                f"action {i} is {shown(found_name)} with roles {str(found_roles)[:60]}, "
+                f"not {name} {list(roles)}"
             )
+
         columns = [file.member(action, key, list, f"action {name}") for key in _LIMITS]
         for (key, limit), column in zip(_LIMITS.items(), columns, strict=True):
-            integers_of(file, [column], [name], key, 0, limit, noun="action")
-            if not all(type(value) is int for value in column):
-                raise file.error(f"{key} of action {name} is not always an integer")
+            # exact: the ids are dictionary keys later, where true would be found as 1
+            integers_of(file, [column], [name], key, 0, limit, noun="action", exact=True)
         lengths = [len(column) for column in columns]
         if lengths != [lengths[0]] * 3 + [lengths[0] * len(roles)]:
             raise file.error(f"{', '.join(_LIMITS)} of action {name} have lengths {lengths}")
 
 
 def _check_references(
-    file: AnnotationFile, actions: list[dict], coco: dict, chosen: set[int]
+    file: AnnotationFile, actions: list[dict], coco: dict, image_ids: set[int]
 ) -> None:
+    """Every person and object of the images to score is an annotation of its own image.
+
+    Otherwise a row would pair boxes of different images.
+    """
     image_of = {
         entity["id"]: entity["image_id"]
         for entity in coco["annotations"]
-        if entity["image_id"] in chosen
+        if entity["image_id"] in image_ids
     }
     for action in actions:
-        images, persons = action["image_id"], len(action["ann_id"])
+        images, people = action["image_id"], len(action["ann_id"])
         for i, entity in enumerate([*action["ann_id"], *action["role_object_id"]]):
-            image = images[i % persons]
-            # an entity of another image would give a pair across images; 0 is an empty role, but no person
-            if image in chosen and (entity or i < persons) and image_of.get(entity) != image:
+            image = images[i % people]  # every block of people repeats the images
+            is_empty_role = entity == 0 and i >= people  # a person is never empty
+            if image in image_ids and not is_empty_role and image_of.get(entity) != image:
                 raise file.error(
-                    f"action {action['action_name']} refers to annotation {entity} in image {image}, which COCO's "
-                    "instances do not have there"
+                    f"action {action['action_name']} refers to annotation {entity} in image "
+                    f"{image}, which COCO's instances do not have there"
                 )

@@ -1,4 +1,7 @@
-"""From a picture to the canvas the detector sees. Augmentations are torchvision's v2, composed in conf/."""
+"""From an image to the canvas that the detector reads.
+
+Augmentations are torchvision's v2 transforms, composed in conf/.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -11,24 +14,30 @@ from torchvision.transforms.v2 import functional as F
 
 
 class ResizeExact:
-    """Stretch to (height, width), whatever the aspect: RT-DETR and D-FINE know no padding."""
+    """Resize to (height, width) in pixels without keeping the aspect ratio.
+
+    For RT-DETR and D-FINE, which have no padding masks.
+    """
 
     def __init__(self, height: int, width: int) -> None:
         self.height, self.width = height, width
 
     def canvas(self, height: int, width: int) -> tuple[int, int]:
-        """The canvas for a picture of this size."""
+        """(height, width) of the canvas for an image of this size, in pixels."""
         return self.height, self.width
 
 
 class ResizeShortest:
-    """Keep the aspect: the shorter side becomes `shortest` unless the longer would pass `longest` (DETR: 800, 1333)."""
+    """Resize with the aspect ratio kept, as DETR does (800, 1333).
+
+    The shorter side becomes `shortest` pixels, or less where the longer would exceed `longest`.
+    """
 
     def __init__(self, shortest: int = 800, longest: int = 1333) -> None:
         self.shortest, self.longest = shortest, longest
 
     def canvas(self, height: int, width: int) -> tuple[int, int]:
-        """The canvas for a picture of this size."""
+        """(height, width) of the canvas for an image of this size, in pixels."""
         scale = min(self.shortest / min(height, width), self.longest / max(height, width))
         return max(1, round(height * scale)), max(1, round(width * scale))
 
@@ -39,32 +48,35 @@ def transform(
     resize: ResizeExact | ResizeShortest,
     augment: Callable | None = None,
 ) -> tuple[Float[Tensor, "3 H W"], list[Float[Tensor, "G 4"]]]:
-    """Augment a picture together with its boxes, and bring it to the canvas.
+    """Resize an image to its canvas and augment it together with its boxes.
 
     Args:
-        image: the picture, RGB.
-        boxes: groups of boxes in pixels of the picture.
-        resize: what decides the canvas.
-        augment: a v2 transform over (image, groups of boxes), or nothing. It must keep every box: flips, colour, noise.
+        image: RGB.
+        boxes: groups of xyxy boxes in pixels of the image.
+        resize: size of the canvas.
+        augment: a v2 transform over (pixels, groups of boxes) or None. It must keep every box:
+            flips, colour and noise do.
 
     Returns:
-        Pixels in [0, 1] on the canvas, and the boxes, still in pixels of the picture as it came (flipped with it).
+        Pixels in [0, 1] on the canvas, and the groups of boxes in pixels of the image, flipped
+        with it.
     """
     width, height = image.size
+    canvas = resize.canvas(height, width)
     groups = [
         tv_tensors.BoundingBoxes(
             group.reshape(-1, 4), format="XYXY", canvas_size=(height, width), clamping_mode=None
         )
         for group in boxes
     ]
-    image = F.resize(image, list(resize.canvas(height, width)), antialias=True)
-    pixels = F.to_image(image)
+    pixels = F.to_image(F.resize(image, list(canvas), antialias=True))
+
     if augment is not None:
-        canvas = resize.canvas(height, width)
+        # boxes visit the canvas only for the augmentation: without it they stay exact
         groups = [F.resize(group, list(canvas)) for group in groups]
         pixels, groups = augment(pixels, groups)
         scale = torch.tensor([width / canvas[1], height / canvas[0]] * 2)
         groups = [group * scale for group in groups]
-    return F.to_dtype(pixels, torch.float32, scale=True).as_subclass(Tensor), [
-        g.as_subclass(Tensor) for g in groups
-    ]
+
+    pixels = F.to_dtype(pixels, torch.float32, scale=True).as_subclass(Tensor)
+    return pixels, [group.as_subclass(Tensor) for group in groups]

@@ -1,7 +1,7 @@
-"""Which HOIs training must not see: zero-shot detection."""
+"""The HOI classes that are left out of training in zero-shot detection."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.vocabulary import COCO_OBJECTS, NO_INTERACTION, Vocabulary
@@ -15,34 +15,43 @@ def unseen_hois(
     draw: int = 0,
     seed: int = 0,
 ) -> frozenset[int]:
-    """HOIs that training must not see, for zero-shot detection: unseen verbs, unseen objects, unseen compositions.
+    """Indices of the HOIs to leave out: unseen verbs, unseen objects, unseen compositions.
 
     Args:
-        verbs: all HOIs of these verbs.
-        objects: all HOIs of these objects.
-        hois: single ones, by the name that `hoi_name` gives ("ride bicycle").
-        draw: so many verbs more, at random, never "no_interaction".
-        seed: of the draw.
+        verbs: leave out all HOIs of these verbs.
+        objects: leave out all HOIs of these objects.
+        hois: leave out single HOIs, by the names of `Vocabulary.hoi_name` ("ride bicycle").
+        draw: number of further verbs to draw at random, "no_interaction" excluded.
+        seed: seed of the draw.
 
     Raises:
-        UserError: a name that the vocabulary does not have, or a draw of more verbs than there are.
+        UserError: a name that is not in the vocabulary, or more verbs to draw than there are.
     """
-    names = [vocabulary.hoi_name(hoi) for hoi in range(len(vocabulary.hois))]
-    for option, asked, known in (
-        ("verbs", verbs, vocabulary.verbs),
-        ("objects", objects, COCO_OBJECTS),
-        ("hois", hois, names),
-    ):
-        if odd := sorted(set(asked) - set(known)):
-            raise UserError(
-                f"unseen.{option}: the data have no {', '.join(odd)}; names are such as {known[0]!r}"
-            )
-    could = [verb for verb in vocabulary.verbs if verb != NO_INTERACTION and verb not in verbs]
-    if not 0 <= draw <= len(could):
-        raise UserError(f"unseen.draw={draw}: choose 0 to {len(could)} verbs")
-    verbs = {*verbs, *random.Random(seed).sample(could, draw)}
+    hoi_names = [vocabulary.hoi_name(hoi) for hoi in range(len(vocabulary.hois))]
+    _check_names("verbs", verbs, vocabulary.verbs)
+    _check_names("objects", objects, COCO_OBJECTS)
+    _check_names("hois", hois, hoi_names)
+
+    other_verbs = [
+        verb for verb in vocabulary.verbs if verb != NO_INTERACTION and verb not in verbs
+    ]
+    if not 0 <= draw <= len(other_verbs):
+        raise UserError(f"unseen.draw={draw}: choose 0 to {len(other_verbs)} verbs")
+    unseen_verbs = {*verbs, *random.Random(seed).sample(other_verbs, draw)}
+
     return frozenset(
-        index
-        for index, (verb, thing) in enumerate(vocabulary.hois)
-        if vocabulary.verbs[verb] in verbs or COCO_OBJECTS[thing] in objects or names[index] in hois
+        hoi
+        for hoi, (verb, obj) in enumerate(vocabulary.hois)
+        if vocabulary.verbs[verb] in unseen_verbs
+        or COCO_OBJECTS[obj] in objects
+        or hoi_names[hoi] in hois
     )
+
+
+def _check_names(option: str, names: Iterable[str], known: Sequence[str]) -> None:
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise UserError(
+            f"unseen.{option}: the data set has no {', '.join(unknown)}; "
+            f"a valid name is {known[0]!r}"
+        )
