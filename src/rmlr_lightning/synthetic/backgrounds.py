@@ -122,6 +122,5 @@ def court(image: np.ndarray, horizon: int, clutter: float, rng: np.random.Genera
     brush.line([complex(0, horizon + 26), complex(width, horizon + 26)], 3, white)
 
 
-# By name; the order is part of the random stream.
 DRAW = {"room": room, "park": park, "street": street, "beach": beach, "court": court}
 PLACES = tuple(DRAW)

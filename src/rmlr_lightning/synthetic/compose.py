@@ -128,9 +128,9 @@ def place_side_by_side(
 
 
 def wants_table(c: Contact, rng) -> bool:
-    """Whether a table stands under the object: if nobody holds it up, and at times if somebody does.
+    """Whether a table stands under the object: if nobody holds it up, and at times if one does.
 
-    Else a table would determine that the object is not held.
+    Else a table would show that the object is not held.
     """
     by_chance = rng.random() < 0.3
     is_aloft = c.kind.group in ("hand", "long", "pack") or c.zone in ("upright", "stool")
