@@ -11,6 +11,7 @@ from typing import NamedTuple
 from rmlr_lightning.synthetic import verbs_body as vb
 from rmlr_lightning.synthetic import verbs_hand as vh
 from rmlr_lightning.synthetic import verbs_pets as vp
+from rmlr_lightning.synthetic import verbs_ride as vr
 from rmlr_lightning.synthetic.contact import Kind
 from rmlr_lightning.synthetic.world import NO_INTERACTION
 
@@ -70,18 +71,18 @@ ACTS: dict[str, dict[str, Act]] = {
         NO_INTERACTION: Act(vh.near, "held"),
     },
     "bike": {
-        "ride": Act(vb.ride, "astride", anchor="seat"),
-        "straddle": Act(vb.straddle, "astride", anchor="seat"),
+        "ride": Act(vr.ride, "astride", anchor="seat"),
+        "straddle": Act(vr.straddle, "astride", anchor="seat"),
         "sit_on": Act(vb.sit_on, "before", anchor="seat"),
-        "walk": Act(vb.walk, "after"),
+        "walk": Act(vr.walk, "after"),
         "hold": Act(vb.keep, "after"),
-        "push": Act(vb.push, "after"),
+        "push": Act(vr.push, "after"),
         NO_INTERACTION: Act(vb.beside, "after"),
     },
     "mount": {
-        "ride": Act(vb.ride, "astride", "rider", anchor="seat"),
-        "straddle": Act(vb.straddle, "astride", "rider", anchor="seat"),
-        "race": Act(vb.race, "astride", "rider", anchor="seat"),
+        "ride": Act(vr.ride, "astride", "rider", anchor="seat"),
+        "straddle": Act(vr.straddle, "astride", "rider", anchor="seat"),
+        "race": Act(vr.race, "astride", "rider", anchor="seat"),
         "walk": Act(vp.walk, "before", "head", back=True),
         "pet": Act(vp.pet, "held", "head"),
         "feed": Act(vp.feed, "held", "head"),
@@ -101,9 +102,9 @@ ACTS: dict[str, dict[str, Act]] = {
         NO_INTERACTION: Act(vb.beside, "before", "ground"),
     },
     "board": {
-        "ride": Act(vb.ride, "before", "deck", anchor="top"),
-        "stand_on": Act(vb.stand_on, "before", "deck", anchor="top"),
-        "jump": Act(vb.jump, "before", "deck", anchor="top"),
+        "ride": Act(vr.ride, "before", "deck", anchor="top"),
+        "stand_on": Act(vr.stand_on, "before", "deck", anchor="top"),
+        "jump": Act(vr.jump, "before", "deck", anchor="top"),
         NO_INTERACTION: Act(vb.beside, "after", "deck"),
         "hold": Act(vb.keep, "held", "arm"),
         "carry": Act(vb.lug, "held", "arm"),

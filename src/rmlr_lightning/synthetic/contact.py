@@ -55,6 +55,10 @@ class Contact:
         """A named point of the object in body units; its centre where it has no such point."""
         return self.point(self.kind.grips.get(name, 0j))
 
+    def floor(self) -> float:
+        """The y of the ground under an object that stands."""
+        return self.place.imag + self.kind.half.imag * self.size
+
     def edge(self, towards: complex, depth: float = 0.0) -> complex:
         """Where the outline meets the line to `towards`, `depth` inside (all in body units).
 
