@@ -36,6 +36,7 @@ class Act(NamedTuple):
 
 # By group of objects, then verb.
 ACTS: dict[str, dict[str, Act]] = {
+    # Hand-sized objects, near the face or the chest.
     "hand": {
         "hold": Act(vh.hold, "held"),
         "carry": Act(vh.carry, "held"),
@@ -52,6 +53,7 @@ ACTS: dict[str, dict[str, Act]] = {
         "kiss": Act(vh.kiss, "held"),
         NO_INTERACTION: Act(vh.near, "held"),
     },
+    # A ball at the knee is not inspected, one in the air not kicked.
     "ball": {
         "hold": Act(vh.hold, "held"),
         "carry": Act(vh.carry, "held"),
@@ -70,6 +72,7 @@ ACTS: dict[str, dict[str, Act]] = {
         "open": Act(vh.open_up, "held"),
         NO_INTERACTION: Act(vh.near, "held"),
     },
+    # A bike is beside the person or between the legs.
     "bike": {
         "ride": Act(vr.ride, "astride", anchor="seat"),
         "straddle": Act(vr.straddle, "astride", anchor="seat"),
@@ -79,6 +82,7 @@ ACTS: dict[str, dict[str, Act]] = {
         "push": Act(vr.push, "after"),
         NO_INTERACTION: Act(vb.beside, "after"),
     },
+    # Riders are on the animal; others meet it face to face.
     "mount": {
         "ride": Act(vr.ride, "astride", "rider", anchor="seat"),
         "straddle": Act(vr.straddle, "astride", "rider", anchor="seat"),
@@ -91,6 +95,7 @@ ACTS: dict[str, dict[str, Act]] = {
         "watch": Act(vp.watch, "before", "head"),
         NO_INTERACTION: Act(vb.beside, "before", "head"),
     },
+    # Animals in the arms, or on the ground in front.
     "pet": {
         "carry": Act(vb.lug, "held", "arms"),
         "hold": Act(vp.cradle, "held", "arms"),
@@ -101,6 +106,7 @@ ACTS: dict[str, dict[str, Act]] = {
         "walk": Act(vp.walk, "before", "ground"),
         NO_INTERACTION: Act(vb.beside, "before", "ground"),
     },
+    # Boards under the feet, or upright at the arm.
     "board": {
         "ride": Act(vr.ride, "before", "deck", anchor="top"),
         "stand_on": Act(vr.stand_on, "before", "deck", anchor="top"),
@@ -119,12 +125,14 @@ ACTS: dict[str, dict[str, Act]] = {
         "sit_on": Act(vb.sit_on, "before", "seat", anchor="seat"),
         "lie_on": Act(vb.lie_on, "before", "seat", anchor="seat"),
     },
+    # A case is at the side; who drags it faces the other way.
     "case": {
         "hold": Act(vb.keep, "held"),
         "carry": Act(vb.lug, "held"),
         "drag": Act(vb.drag, "held", back=True),
         NO_INTERACTION: Act(vb.beside, "held"),
     },
+    # A backpack is worn behind the back, or held as a hand-sized object.
     "pack": {
         "wear": Act(vb.wear, "before", back=True),
         "hold": Act(vh.hold, "held"),

@@ -91,6 +91,7 @@ def write_vcoco_files(
             _, name = coco_file(split, spec.number)
             images[split].append((image_id(split, spec.number), name, image))
 
+    # Which objects occur with an action is a fact of the whole world, not of a split.
     action_objects = write_vcoco.objects_by_action(annotations)
     (folder / "splits").mkdir(parents=True, exist_ok=True)
     for split in by_split:

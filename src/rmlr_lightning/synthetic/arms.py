@@ -63,6 +63,7 @@ def grasp(
     `free` poses an arm without a task. Both hands grip with probability `both`, else only that of
     `side`, with its elbow bent by `bend`.
     """
+    # The label `hold` follows `held`, so free hands must be seen to be free.
     if not contact.held:
         free(body, 0, rng)
         free(body, 1, rng)
@@ -90,6 +91,8 @@ def keep_off(body: Body, contact: Contact, gap: float) -> None:
     """Draw the head back until it is `gap` away from the object, as far as a neck goes."""
     away = body.head - contact.place
     clear = HEAD + gap + abs(contact.edge(body.head) - contact.place)
+
+    # A neck bends by this much at most.
     missing = clear - abs(away)
     if missing > 0:
         body.head += away / max(abs(away), 1e-6) * min(missing, 0.11)

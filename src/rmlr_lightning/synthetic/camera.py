@@ -16,6 +16,7 @@ def photograph(image: np.ndarray, noise: float, rng: np.random.Generator) -> np.
     table = np.clip(table, 0, 255).astype(np.uint8)
     image = cv2.LUT(image, np.ascontiguousarray(table[None]))
 
+    # Only some images are out of focus.
     if rng.random() < 0.3 * noise:
         image = cv2.GaussianBlur(image, (3, 3), 0)
     if grain > 0.3:
@@ -28,6 +29,8 @@ def grain_pattern(
 ) -> np.ndarray:
     """Random values in blocks of 2 x 2 pixels, uint8."""
     height, width, channels = shape
+
+    # Blocks: a grain of single pixels would not survive JPEG and resizing.
     small = (height // 2, width // 2, channels)
     pattern = rng.integers(0, max(2, int(grain * 3.5)), small, dtype=np.uint8)
     return cv2.resize(pattern, (width, height), interpolation=cv2.INTER_NEAREST)

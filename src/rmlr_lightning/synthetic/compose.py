@@ -83,6 +83,8 @@ def choose_place(spec: ImageSpec, rng) -> str:
             kind = KINDS[pair.object]
             names = PLACES_OF_GROUP.get(kind.group, OTHER_PLACES)
             places = set(PLACES_OF_OBJECT.get(kind.name, names).split())
+
+            # An object that fits nowhere with the others decides alone.
             fitting = fitting & places or places
     return sorted(fitting)[rng.integers(len(fitting))]
 
@@ -191,6 +193,8 @@ def repose(scene: Scene, spec: ImageSpec, config: WorldConfig) -> None:
     index = actor.pairs[0][0]
     obj = scene.objects[index]
     act = act_of(pair.verb, KINDS[pair.object])
+
+    # Grasp and drawing order belong to the verb, place and size to both twins.
     obj.contact.held = pair.held
     obj.order = act.order
 

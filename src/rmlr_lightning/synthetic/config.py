@@ -54,6 +54,7 @@ class WorldConfig:
                 "expected numbers of images, not all zero"
             )
 
+        # Smaller images have no room for hands of some pixels.
         width, height = self.size
         if min(width, height) < 160:
             raise ValueError(f"size {width}x{height}: expected at least 160 pixels a side")
@@ -70,6 +71,8 @@ class WorldConfig:
         """The settings as JSON stores them: lists, not tuples."""
         settings = asdict(self)
         settings["size"] = list(self.size)
+
+        # None stays None.
         if self.person_scale is not None:
             settings["person_scale"] = list(self.person_scale)
         return settings

@@ -34,6 +34,7 @@ def draw_head(brush: Brush, body: Body, look: Look) -> None:
     draw_skull(head, look, body.face)
     draw_hair(head, look)
 
+    # The ear, behind the middle.
     ink = shade(look.skin, 0.5)
     head.oval(head.p(-0.24, 0.08), 0.16, 0.22, shade(look.skin, 0.9), ink, track=False)
     draw_eyes(head, look, body.face, ink)
@@ -56,6 +57,8 @@ def draw_skull(head: HeadBrush, look: Look, face: Face) -> None:
     depth = abs(face.turn)
     skin = look.skin
     ink = shade(skin, 0.5)
+
+    # The nose is part of the box, unlike the other parts of the face.
     head.disc(0j, 1.0, skin, ink)
 
     # A second disc takes away the outline between nose and face.
@@ -89,12 +92,15 @@ def draw_eyes(head: HeadBrush, look: Look, face: Face, ink: Color) -> None:
     for x in (0.14, 0.66):
         eye = head.p(x, -0.1)
         if face.eyes == "shut":
+            # A closed lid, bent downwards.
             lid = [eye - 0.2, eye + 0.12j, eye + 0.2]
             head.line(lid, 0.09, (40, 28, 28), track=False)
             continue
 
         size = 1.25 if is_wide else 1.0
         head.oval(eye, 0.24 * size, 0.3 * size, (255, 255, 255), ink, track=False)
+
+        # Pupils move less sideways than up and down, to stay inside the eye.
         pupil = eye + complex(gaze.real * 0.1, gaze.imag * 0.14)
         head.disc(pupil, 0.15, (25, 20, 25), track=False)
 

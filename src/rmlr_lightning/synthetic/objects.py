@@ -1,5 +1,6 @@
 """The 29 object classes of the world: size, drawing, and the points where people touch them."""
 
+from rmlr_lightning.synthetic import animals
 from rmlr_lightning.synthetic import large_objects as large
 from rmlr_lightning.synthetic import small_objects as small
 from rmlr_lightning.synthetic.contact import Kind
@@ -116,12 +117,13 @@ KINDS: dict[str, Kind] = {
             {"hand": 0.36j, "second": 0.24j, "top": 0.0j},
         ),
         # Ridden; two of them are pushed, two are animals.
+        # The only classes with a pedal and bars.
         Kind("bicycle", "bike", large.bicycle, (0.92, 1.02), 0.49 + 0.31j, BICYCLE),
         Kind("motorcycle", "bike", large.motorcycle, (0.95, 1.05), 0.5 + 0.3j, MOTORCYCLE),
         Kind(
             "horse",
             "mount",
-            large.horse,
+            animals.horse,
             (1.0, 1.12),
             0.47 + 0.48j,
             {
@@ -137,7 +139,7 @@ KINDS: dict[str, Kind] = {
         Kind(
             "elephant",
             "mount",
-            large.elephant,
+            animals.elephant,
             (1.15, 1.3),
             0.46 + 0.4j,
             {
@@ -154,7 +156,7 @@ KINDS: dict[str, Kind] = {
         Kind(
             "dog",
             "pet",
-            large.dog,
+            animals.dog,
             (0.42, 0.52),
             0.48 + 0.4j,
             {
@@ -168,7 +170,7 @@ KINDS: dict[str, Kind] = {
         Kind(
             "cat",
             "pet",
-            large.cat,
+            animals.cat,
             (0.3, 0.36),
             0.4 + 0.48j,
             {

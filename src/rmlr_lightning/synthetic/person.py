@@ -79,6 +79,8 @@ def draw_leg(brush: Brush, body: Body, look: Look, side: int) -> None:
     """A leg. Both have one cloth and hardly an outline: clothes hide what limbs do."""
     hip, knee, foot = body.hip_joint(side), body.knee[side], body.foot[side]
     toe = body.toe[side]
+
+    # Shoe, leg, and a thicker thigh without an outline.
     brush.line([foot, foot + toe], 0.055, look.shoes, shade(look.shoes, 0.7))
     brush.line([hip, knee, foot], 0.076, look.bottom, shade(look.bottom, 0.9))
     brush.line([hip, knee], 0.084, look.bottom)
@@ -92,6 +94,7 @@ def draw_torso(brush: Brush, body: Body, look: Look) -> None:
     # Unit vector to the facing side.
     across = spine * 1j
 
+    # The belt is below the top, the neck behind it.
     belt = [hip - across * 0.03, hip + across * 0.03]
     brush.line(belt, 0.1, look.bottom, shade(look.bottom, 0.5))
     brush.line([neck, body.head], 0.06, shade(look.skin, 0.85))
@@ -125,6 +128,8 @@ def draw_torso(brush: Brush, body: Body, look: Look) -> None:
 def draw_arm(brush: Brush, body: Body, look: Look, side: int) -> None:
     """An arm in the cloth of the torso, hardly outlined."""
     shoulder, elbow, hand = body.shoulder(side), body.elbow[side], body.hand[side]
+
+    # The sleeve ends before the hand.
     wrist = hand + (elbow - hand) * 0.1
     brush.line([shoulder, elbow, wrist], 0.05, look.top, shade(look.top, 0.93))
     draw_hand(brush, body, look, side)

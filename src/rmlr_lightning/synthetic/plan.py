@@ -113,6 +113,7 @@ def unit_of(pair: PairSpec, remaining: list[PairSpec], rng) -> Unit:
 
 def take(pairs: list[PairSpec], test: Callable[[PairSpec], bool]) -> PairSpec | None:
     """Takes the first pair that passes the test out of the list; None if there is none."""
+    # The pool is in random order: the first one is a random one.
     for k, pair in enumerate(pairs):
         if test(pair):
             return pairs.pop(k)

@@ -29,6 +29,8 @@ def rivals(verb: str, obj: str) -> tuple[str, ...]:
     """The poses that share their boxes with this verb's, itself included, in alphabetical order."""
     kind = KINDS[obj]
     family = act_of(POSE_OF.get(verb, verb), kind).family
+
+    # All verbs of the table with this object, by their pose.
     poses = {POSE_OF.get(other, other) for other in TAIL[obj]}
     return tuple(sorted(pose for pose in poses if act_of(pose, kind).family == family))
 

@@ -46,6 +46,8 @@ def upright(body: Body, rng, width: float = 0.05, lean: float = 0.02) -> None:
 def bent(body: Body, rng, lean: float) -> None:
     """Knees soft, trunk forward: attentive."""
     stand(body, rng, 0.07)
+
+    # Hips back and down; the feet stay.
     if not body.settled:
         body.hip += complex(-0.05, 0.05)
         body.step(0, body.foot[0])
@@ -75,6 +77,7 @@ def lunge(body: Body, rng) -> None:
     if body.settled:
         return
 
+    # Deeper than in a stride.
     body.hip = complex(rng.normal(0, 0.012), -0.40)
     width = rng.uniform(0.17, 0.22)
     body.step(0, complex(width, SOLE - 0.012))
@@ -88,6 +91,8 @@ def sit(body: Body, seat: complex, floor: float, rng) -> None:
 
     body.posture = "sit"
     body.hip = seat - 0.045j
+
+    # The far knee is a little ahead, so that both are visible.
     for side, dx in ((0, 0.04), (1, 0.0)):
         out = 0.19 + dx + rng.normal(0, 0.012)
         body.knee[side] = body.hip_joint(side) + complex(out, 0.012 - 0.02 * side)
@@ -109,6 +114,8 @@ def look_at(body: Body, target: complex) -> None:
     away = target - body.head
     body.face.turn = 1.0 if away.real > -0.05 else -1.0
     body.face.gaze = away
+
+    # The neck turns by about half, the eyes by the rest.
     pitch = math.atan2(away.imag, max(abs(away.real), 0.04))
     body.face.tilt = max(-0.45, min(0.6, 0.55 * pitch))
 

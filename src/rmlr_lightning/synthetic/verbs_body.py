@@ -26,11 +26,13 @@ def kick(body: Body, contact: Contact, rng) -> None:
     stand(body, rng)
     trunk(body, rng.normal(-0.14, 0.04))
 
+    # The foot is short of the object by the length of a shoe.
     edge = contact.edge(body.hip + 0.2j)
     body.step(1, edge + (-0.05 - 0.015j))
     body.toe[1] = 0.05 - 0.012j
     body.step(0, complex(-0.05, SOLE))
 
+    # Arms out for balance.
     look_at(body, contact.place)
     body.reach(0, body.shoulder(0) + complex(0.22, 0.1), "open")
     body.reach(1, body.shoulder(1) + complex(-0.2, 0.1), "open")
@@ -38,6 +40,7 @@ def kick(body: Body, contact: Contact, rng) -> None:
 
 def wear(body: Body, contact: Contact, rng) -> None:
     """On the back, seen by its straps; at times a hand on one of them."""
+    # The straps determine the verb, so any stance will do.
     stance = stride if rng.random() < 0.5 else stand
     stance(body, rng)
     trunk(body, rng.normal(0.05, 0.04))
@@ -63,6 +66,7 @@ def beside(body: Body, contact: Contact, rng) -> None:
 def sit_on(body: Body, contact: Contact, rng) -> None:
     """Seated, hands on the knees or idle; alone on a couch or bench with the legs up."""
     if contact.kind.group == "bike":
+        # Sideways on the saddle, both legs on one side.
         body.posture = "sit"
         body.hip = contact.grip("seat") - 0.05j
         for side, dx in ((0, 0.17), (1, 0.12)):
@@ -79,9 +83,11 @@ def sit_on(body: Body, contact: Contact, rng) -> None:
             body.toe[side] = 0.012 - 0.05j
         trunk(body, rng.normal(-0.6, 0.06))
     else:
+        # Feet on the ground.
         sit(body, contact.grip("seat") + (contact.spot or 0.0) * contact.size, contact.floor(), rng)
         trunk(body, rng.normal(-0.03, 0.05))
 
+    # Hands and gaze are independent of the seat.
     look_away(body, body.head + 1j, rng)
     for side in (0, 1):
         if rng.random() < 0.6:
@@ -93,6 +99,8 @@ def sit_on(body: Body, contact: Contact, rng) -> None:
 def lie_on(body: Body, contact: Contact, rng) -> None:
     """On the back, the head towards -x, knees drawn up."""
     body.posture = "lie"
+
+    # The trunk rises a little towards the head.
     body.hip = contact.grip("seat") + complex(0.02, -0.055)
     body.neck = body.hip + 0.3 * cmath.exp(1j * rng.normal(3.75, 0.05))
     body.head = body.neck + complex(-0.1, -0.045)
@@ -103,6 +111,7 @@ def lie_on(body: Body, contact: Contact, rng) -> None:
         body.foot[side] = body.hip + complex(0.31 - up * 0.5, 0.008)
         body.toe[side] = 0.03 - 0.03j
 
+    # The face is up, one hand on the belly, one under the head.
     body.face.turn = 1.0
     body.face.gaze = -0.2 - 1j
     body.face.eyes = "shut" if rng.random() < 0.4 else "open"
@@ -116,6 +125,8 @@ def keep(body: Body, contact: Contact, rng) -> None:
     idle(body, 0, rng)
     grip = {"bike": "bars", "chair": "back"}.get(contact.kind.group, "hand")
     body.reach(1, contact.grip(grip))
+
+    # Both hands on a chair at times.
     if contact.kind.group == "chair" and rng.random() < 0.5:
         body.reach(0, contact.grip("back") + 0.04)
     look_away(body, contact.place, rng)
@@ -127,6 +138,7 @@ def lug(body: Body, contact: Contact, rng) -> None:
     trunk(body, rng.normal(0.08, 0.03))
     look_away(body, contact.place, rng)
 
+    # Two hands for what is in the arms, one for a handle.
     if contact.zone == "arms":
         body.reach(0, contact.grip("hand"))
         body.reach(1, contact.grip("hand") - 0.1)
@@ -141,6 +153,8 @@ def drag(body: Body, contact: Contact, rng) -> None:
     trunk(body, rng.normal(0.2, 0.04))
     look_ahead(body, rng)
     idle(body, 0, rng)
+
+    # The object is behind: the act turns the person away from it.
     body.reach(1, contact.grip("hand"))
 
 
@@ -151,5 +165,7 @@ def dribble(body: Body, contact: Contact, rng) -> None:
     trunk(body, rng.normal(0.2 if ball_is_low else 0.05, 0.04))
     look_at(body, contact.place)
     idle(body, 0, rng)
+
+    # A gap over the ball: a hand that touches it would hold it.
     above = contact.grip("top") - rng.uniform(0.05, 0.07) * 1j - 0.03
     body.reach(1, above, "flat", -1.0)

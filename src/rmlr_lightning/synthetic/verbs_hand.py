@@ -31,6 +31,8 @@ from rmlr_lightning.synthetic.stances import (
 def hold(body: Body, contact: Contact, rng) -> None:
     """In a fist, the eyes elsewhere."""
     upright(body, rng)
+
+    # No part of the face may touch it: that would be another verb.
     keep_off(body, contact, 0.035)
     look_away(body, contact.place, rng)
     grasp(body, contact, rng, hang)
@@ -44,6 +46,7 @@ def carry(body: Body, contact: Contact, rng) -> None:
     body.face.turn = 1.0
     body.face.gaze = complex(1, rng.uniform(-0.1, 0.1))
 
+    # Flat hands below it carry without `hold`.
     if contact.held:
         grasp(body, contact, rng, swung)
     else:
@@ -57,6 +60,8 @@ def eat(body: Body, contact: Contact, rng) -> None:
     body.face.mouth = "open"
     body.face.tilt = rng.normal(0.05, 0.05)
     body.face.gaze = 1 + 0.6j
+
+    # Anywhere at the near side: bites come from all sides.
     bring(body, contact, MOUTH, 0.035, rng)
     grasp(body, contact, rng, akimbo)
 
@@ -81,6 +86,8 @@ def smell(body: Body, contact: Contact, rng) -> None:
     bent(body, rng, 0.2)
     body.face.eyes = "shut"
     body.face.tilt = 0.25 + rng.normal(0, 0.06)
+
+    # The nose hardly touches it, where a mouth would be inside.
     bring(body, contact, NOSE, 0.01, rng)
     grasp(body, contact, rng, behind)
 
@@ -89,6 +96,8 @@ def inspect(body: Body, contact: Contact, rng) -> None:
     """Bent towards it, eyes wide, a hand on the knee."""
     bent(body, rng, 0.2)
     body.face.eyes = "wide"
+
+    # Near, but without contact.
     keep_off(body, contact, rng.uniform(0.03, 0.06))
     look_at(body, contact.place)
     grasp(body, contact, rng, behind, side=0)
@@ -98,6 +107,8 @@ def inspect(body: Body, contact: Contact, rng) -> None:
 def read(body: Body, contact: Contact, rng) -> None:
     """The eyes on it, chin down; both hands on it where it is held."""
     upright(body, rng)
+
+    # At the distance of a page.
     keep_off(body, contact, 0.05)
     look_at(body, contact.place)
     body.face.tilt += 0.15
@@ -110,6 +121,8 @@ def text_on(body: Body, contact: Contact, rng) -> None:
     keep_off(body, contact, 0.05)
     look_at(body, contact.place)
     body.face.tilt += 0.15
+
+    # The second hand differs from read.
     body.reach(0, contact.grip("right"))
     body.reach(1, contact.grip("screen"), "open")
 
@@ -122,6 +135,7 @@ def talk_on(body: Body, contact: Contact, rng) -> None:
     body.face.mouth = "open"
     body.head_free = False
 
+    # The head turns away, so that the ear meets the phone.
     ear = body.feature(-0.55 + 0.1j)
     spot = body.head + contact.place + complex(0, rng.uniform(-0.04, 0.04))
     body.move_head(spot - ear, 0.2)
@@ -135,6 +149,8 @@ def open_up(body: Body, contact: Contact, rng) -> None:
     keep_off(body, contact, 0.03)
     look_at(body, contact.place)
     body.reach(0, contact.grip("hand"), "flat")
+
+    # Elbow up, to pull.
     body.reach(1, contact.grip("top") - 0.03j, "fist", -1.0)
 
 
@@ -143,6 +159,8 @@ def type_on(body: Body, contact: Contact, rng) -> None:
     bent(body, rng, 0.12)
     keep_off(body, contact, 0.03)
     look_at(body, contact.place)
+
+    # Open hands side by side; a fist would hold it.
     body.reach(0, contact.grip("keys_far"), "open")
     body.reach(1, contact.grip("keys"), "open")
 
@@ -153,6 +171,8 @@ def hug(body: Body, contact: Contact, rng) -> None:
     body.face.eyes = "shut"
     body.face.mouth = "smile"
     body.face.tilt = 0.3
+
+    # The cheek, in head radii, is a little inside of the outline.
     bring(body, contact, 0.75 + 0.65j, 0.03, rng)
 
     half = contact.kind.half
@@ -166,6 +186,8 @@ def kiss(body: Body, contact: Contact, rng) -> None:
     body.face.eyes = "shut"
     body.face.mouth = "kiss"
     body.face.tilt = 0.05
+
+    # The lips, in head radii.
     bring(body, contact, 1.0 + 0.46j, 0.015, rng)
     grasp(body, contact, rng, behind, 1.0)
 
@@ -176,6 +198,8 @@ def throw(body: Body, contact: Contact, rng) -> None:
     trunk(body, rng.normal(-0.12, 0.03))
     keep_off(body, contact, 0.02)
     body.face.gaze = 1 + 0j
+
+    # Elbows up: the arm is about to swing.
     body.reach(1, contact.grip("hand"), "fist", -1.0)
     body.reach(0, body.shoulder(0) + complex(-0.26, -0.02), "open", -1.0)
 
@@ -187,6 +211,7 @@ def catch(body: Body, contact: Contact, rng) -> None:
     keep_off(body, contact, 0.05)
     look_at(body, contact.place)
 
+    # A gap: hands that touch it would hold it.
     gap = rng.uniform(0.04, 0.06)
     for side, direction in ((0, 0.35 + 1j), (1, -1 + 0.5j)):
         edge = contact.edge(contact.place + direction)
@@ -200,6 +225,8 @@ def swing(body: Body, contact: Contact, rng) -> None:
     trunk(body, rng.normal(0.15, 0.04))
     keep_off(body, contact, 0.03)
     body.face.gaze = 1 + 0.2j
+
+    # Elbows down, where wield has them up.
     body.reach(0, contact.grip("second"))
     body.reach(1, contact.grip("hand"))
 
@@ -218,6 +245,8 @@ def wield(body: Body, contact: Contact, rng) -> None:
 def near(body: Body, contact: Contact, rng) -> None:
     """no_interaction: beside it, hands off, eyes elsewhere."""
     upright(body, rng)
+
+    # As hold, but without a hand.
     keep_off(body, contact, 0.045)
     look_away(body, contact.place, rng)
     for side in (0, 1):

@@ -37,17 +37,22 @@ def walk(body: Body, contact: Contact, rng) -> None:
     trunk(body, rng.normal(0.06, 0.03))
     look_ahead(body, rng, smile=0.4)
     idle(body, 0, rng)
+
+    # The hand with the leash points to the animal, before or behind the person.
     body.reach(1, body.hip + complex(0.16 if contact.place.real > 0 else -0.12, -0.1))
     body.leash = contact.grip("neck")
 
 
 def pet(body: Body, contact: Contact, rng) -> None:
     """A flat hand on its head or neck, the eyes on it."""
+    # Either place, so that the place of the hand is not a sign of its own.
     target = contact.grip("head" if rng.random() < 0.6 else "neck")
     bend_to(body, target, rng)
     look_at(body, contact.grip("head"))
     body.face.mouth = "smile"
     idle(body, 0, rng)
+
+    # Elbow up: the hand comes from above.
     body.reach(1, target - 0.02j, "flat", -1.0)
 
 
@@ -58,6 +63,8 @@ def feed(body: Body, contact: Contact, rng) -> None:
     look_at(body, mouth)
     body.face.mouth = "smile"
     idle(body, 0, rng)
+
+    # The hand is beyond the nose, with the food between.
     body.reach(1, mouth + complex(0.05 * front(contact), 0.03), "flat")
     body.crumb = mouth + complex(0.015 * front(contact), 0.005)
 
@@ -70,6 +77,8 @@ def embrace(body: Body, contact: Contact, rng) -> None:
     body.face.mouth = "smile"
     body.face.tilt = 0.3
     body.face.turn = 1.0
+
+    # The cheek is on the neck: no later step may move the head.
     body.head_free = False
     body.move_head(neck - complex(HEAD * 0.9, HEAD * 0.9), 0.16)
     body.reach(0, neck + complex(0.04, 0.1), "flat")
@@ -101,6 +110,8 @@ def peck(body: Body, contact: Contact, rng) -> None:
 def watch(body: Body, contact: Contact, rng) -> None:
     """Standing still, eyes on it, hands off."""
     upright(body, rng)
+
+    # Wide eyes, hands far: only the gaze differs from no_interaction.
     body.face.eyes = "wide"
     look_at(body, contact.grip("head"))
     for side in (0, 1):
@@ -110,6 +121,8 @@ def watch(body: Body, contact: Contact, rng) -> None:
 def cradle(body: Body, contact: Contact, rng) -> None:
     """hold: on the arm, standing, eyes elsewhere."""
     upright(body, rng)
+
+    # Both hands below the animal.
     body.reach(0, contact.grip("hand"))
     body.reach(1, contact.grip("hand") - 0.1)
     look_away(body, contact.place, rng)

@@ -23,6 +23,7 @@ def ride(body: Body, contact: Contact, rng) -> None:
         ride_board(body, contact, rng)
         return
 
+    # Feet off the ground: that is what differs from straddle.
     body.posture = "sit"
     body.hip = contact.grip("seat") - 0.05j
     body.step(0, contact.grip("pedal") + complex(0.06, -0.09))
@@ -30,6 +31,7 @@ def ride(body: Body, contact: Contact, rng) -> None:
     trunk(body, rng.normal(0.33, 0.05))
     look_ahead(body, rng)
 
+    # Free hands are high and far from the bars, so that they do not seem to hold them.
     if contact.held:
         body.reach(0, contact.grip("bars") + 0.02)
         body.reach(1, contact.grip("bars"))
@@ -43,6 +45,7 @@ def ride_board(body: Body, contact: Contact, rng) -> None:
     lunge(body, rng)
     body.hip += 0.02j
 
+    # Soles on the deck.
     lift = contact.grip("top").imag
     for side, dx in ((0, 0.13), (1, -0.13)):
         body.step(side, complex(contact.place.real + dx, lift + SOLE + 0.008))
@@ -56,15 +59,18 @@ def ride_board(body: Body, contact: Contact, rng) -> None:
 def straddle(body: Body, contact: Contact, rng) -> None:
     """Over the saddle, trunk upright; on a bike with both feet on the ground."""
     if contact.kind.group == "bike":
+        # In front of the saddle, soles on the ground.
         body.hip = contact.grip("seat") + complex(0.07, -0.05)
         body.step(0, complex(body.hip.real + 0.15, contact.floor() + SOLE - 0.03))
         body.step(1, complex(body.hip.real - 0.04, contact.floor() + SOLE))
     else:
+        # Seated, legs hanging: nothing is that high that feet reach the ground.
         body.hip = contact.grip("seat") + -0.05j
         body.posture = "sit"
         body.step(0, contact.grip("pedal") + complex(0.02, -0.03))
         body.step(1, contact.grip("pedal") + complex(-0.06, 0.05))
 
+    # No lean: that is what differs from ride.
     trunk(body, rng.normal(-0.02, 0.04))
     look_ahead(body, rng)
     idle(body, 0, rng)
@@ -77,10 +83,14 @@ def straddle(body: Body, contact: Contact, rng) -> None:
 def race(body: Body, contact: Contact, rng) -> None:
     """Up from the saddle, bent low over the neck, arms forward."""
     body.posture = "sit"
+
+    # Up from the saddle by twice the distance of a rider.
     body.hip = contact.grip("seat") + (-0.03 - 0.1j)
     body.step(0, contact.grip("pedal") + complex(0.04, -0.07))
     body.step(1, contact.grip("pedal") + complex(-0.02, 0.0))
     trunk(body, rng.normal(0.85, 0.06), 0.35)
+
+    # Eyes wide, hands at the neck of the animal.
     body.face.turn = 1.0
     body.face.gaze = 1 + 0j
     body.face.eyes = "wide"
@@ -101,6 +111,8 @@ def push(body: Body, contact: Contact, rng) -> None:
     """Leaning forward, one flat hand on the bars and one on the saddle."""
     lunge(body, rng)
     trunk(body, rng.normal(0.28, 0.04))
+
+    # Chin down, flat hands: a fist at the bars would hold it.
     body.face.tilt = 0.2
     body.face.gaze = 1 + 0.3j
     body.reach(0, contact.grip("bars"), "flat")
@@ -111,6 +123,8 @@ def stand_on(body: Body, contact: Contact, rng) -> None:
     """Upright on the deck, arms idle."""
     top = contact.grip("top").imag
     upright(body, rng)
+
+    # Standing as on the ground, then all of it lifted onto the deck.
     body.map(lambda p: p + complex(contact.place.real, top + 0.008))
     look_away(body, contact.place, rng)
     idle(body, 0, rng)
@@ -120,6 +134,8 @@ def stand_on(body: Body, contact: Contact, rng) -> None:
 def jump(body: Body, contact: Contact, rng) -> None:
     """In the air above the board, knees up, arms up."""
     body.posture = "other"
+
+    # A visible gap between soles and deck.
     lift = rng.uniform(0.04, 0.06)
     soles = contact.grip("top").imag - lift
     body.hip = complex(contact.place.real, soles - 0.36)
@@ -128,6 +144,8 @@ def jump(body: Body, contact: Contact, rng) -> None:
 
     trunk(body, rng.normal(0.06, 0.05))
     look_ahead(body, rng)
+
+    # Mouth open and arms up, since the gap is small in many images.
     body.face.mouth = "open"
     body.reach(0, body.shoulder(0) + complex(0.2, -0.16), "open")
     body.reach(1, body.shoulder(1) + complex(-0.2, -0.16), "open")
