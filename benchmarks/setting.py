@@ -1,6 +1,6 @@
-"""What the benchmarks of speed share: tasks composed as a user's run would be, Scenes of chosen size, clocks.
+"""Shared by the speed benchmarks: tasks composed as by rmlr-train, random Scenes, clocks.
 
-Nothing is downloaded: Scenes are drawn from a generator, and only their sizes matter.
+Nothing is downloaded: only the sizes of the Scenes matter.
 """
 
 import argparse
@@ -22,22 +22,22 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rmlr_lightning.detectors.transformers import TransformersDetector
 from rmlr_lightning.detectors.weights import network_from_config
-from rmlr_lightning.ops.matching import match_pairs
+from rmlr_lightning.ops.masked import gather_rows
 from rmlr_lightning.ops.pairing import pair
-from rmlr_lightning.ops.prior import verb_scores
+from rmlr_lightning.ops.prior import log_prior, verb_scores
 from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.synthetic.objects import KINDS
 from rmlr_lightning.tasks.hoi import HOITask
-from rmlr_lightning.types import Entities, Images, Prediction, Scene, Target
+from rmlr_lightning.types import Entities, Images, Prediction, Scene, Truth
 from rmlr_lightning.vocabulary import COCO_INDEX, Vocabulary, hicodet
 
-PICTURE = (800, 1066)  # height, width as DETR sees a photograph
-MEMORY = (25, 34)  # cells of its memory at stride 32
+IMAGE_SIZE = (800, 1066)  # height, width of a photograph as DETR processes it
+MEMORY_SIZE = (25, 34)  # cells of its memory at stride 32
 WIDTH = 256  # of its tokens and its memory
-PEOPLE, THINGS = 8, 10  # in a picture, for FindsAGrid
-TRUE_ROWS = 5  # interactions an image; HICO-DET's training images have 4 on average
+HUMANS, OBJECTS = 8, 10  # per image, for GridDetector
+TRUE_PAIRS = 5  # per image; training images of HICO-DET have 4 interactions on average
 
-# Heads as a user's run has them; Scenes come ready, so none has a detector.
+# heads as in a user's run; their Scenes are given, so they need no detector
 HEADS = {
     "upt": ["experiment=upt"],
     "rmlr": [],
@@ -46,162 +46,175 @@ HEADS = {
 }
 
 
-class Sizes(nn.Module):
-    """Stands where a DETR R50 would: the head only asks for its widths."""
+class DetectorSizes(nn.Module):
+    """In place of DETR R50 where Scenes are given: the head only needs its widths."""
 
     token_dim = memory_dim = WIDTH
-    hash = "sizes"
+    stride = 32
+    num_queries = 100
+
+    def fingerprint(self) -> dict[str, str]:
+        return {"weights": "none"}
 
 
-def composed(overrides: Sequence[str], output: Path | str = "outputs/benchmark") -> DictConfig:
-    """The configuration of `rmlr-train OVERRIDES`."""
+def compose_train(overrides: Sequence[str], output: Path | str = "outputs/benchmark") -> DictConfig:
+    """The config of `rmlr-train OVERRIDES`."""
     with initialize_config_dir(conf_dir(), version_base="1.3"):
         return compose("train", [f"paths.output={output}", *overrides])
 
 
-def head(name: str, more: Sequence[str] = (), vocabulary: Vocabulary | None = None) -> HOITask:
-    """A task of HEADS over DETR R50's sizes and HICO-DET's vocabulary: model, losses, optimiser, everything."""
-    cfg = composed([*HEADS[name], *more])
+def make_task(
+    name: str, overrides: Sequence[str] = (), vocabulary: Vocabulary | None = None
+) -> HOITask:
+    """A task of HEADS with the widths of DETR R50 and the vocabulary of HICO-DET."""
+    cfg = compose_train([*HEADS[name], *overrides])
     OmegaConf.set_struct(cfg, False)
-    cfg.model.detector = {"_target_": "setting.Sizes"}
-    cfg.task.module.twins = None
+    cfg.model.detector = {"_target_": "setting.DetectorSizes"}
+    cfg.task.module.metrics = {}
     torch.manual_seed(0)
     return instantiate(cfg.task.module, vocabulary=vocabulary or hicodet())
 
 
-def detr() -> TransformersDetector:
+def random_detr() -> TransformersDetector:
     """A network of the shape of facebook/detr-resnet-50, with random weights."""
     network = network_from_config("detr", num_labels=91, use_pretrained_backbone=False)
     return TransformersDetector(network, list(range(80)) + [-1] * 11, softmax=True, stride=32)
 
 
-class FindsAGrid(TransformersDetector):
-    """DETR R50's time and sizes with random weights; what it finds is 8 people and 10 things of the world in a grid."""
+class GridDetector(TransformersDetector):
+    """DETR R50's time and sizes, random weights; detects 8 people and 10 objects in a grid."""
 
     @classmethod
-    def fresh_detr(cls) -> "FindsAGrid":
-        """The same weights every time, so that a cache of it is found again."""
+    def with_fixed_weights(cls) -> "GridDetector":
+        """The same weights in every call, so that its cached features are found again."""
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            plain = detr()
+            plain = random_detr()
         return cls(plain.network, plain.class_to_coco.tolist(), softmax=True, stride=32)
 
     def to_scene(self, outputs: object, images: Images) -> Scene:
-        """The network's tokens and memory; boxes, classes and scores of a grid, the other queries unsure."""
+        """Tokens and memory of the network; boxes, classes and scores of a grid of 6 x 3 cells."""
         scene = super().to_scene(outputs, images)
-        things = sorted(COCO_INDEX[kind] for kind in KINDS if kind != "person")
-        labels = [0] * PEOPLE + things[:THINGS]
-        row, column = torch.arange(len(labels)) // 6, torch.arange(len(labels)) % 6
+        objects = sorted(COCO_INDEX[kind] for kind in KINDS if kind != "person")
+        labels = [0] * HUMANS + objects[:OBJECTS]
+        count = len(labels)
+        row, column = torch.arange(count) // 6, torch.arange(count) % 6
         corner = torch.stack([column / 6, row / 3], -1)
-        boxes, scores = scene.entities.boxes.clone(), torch.full_like(scene.entities.scores, 0.01)
-        boxes[:, : len(labels)] = torch.cat([corner, corner + torch.tensor([1 / 6, 1 / 3])], -1)
-        scores[:, : len(labels)] = 0.9
+
+        # the other queries keep their boxes and get a low score
+        boxes = scene.entities.boxes.clone()
+        boxes[:, :count] = torch.cat([corner, corner + torch.tensor([1 / 6, 1 / 3])], -1)
+        scores = torch.full_like(scene.entities.scores, 0.01)
+        scores[:, :count] = 0.9
         classes = scene.entities.labels.clone()
-        classes[:, : len(labels)] = torch.tensor(labels)
-        return scene._replace(
-            entities=scene.entities._replace(boxes=boxes, scores=scores, labels=classes)
-        )
+        classes[:, :count] = torch.tensor(labels)
+        entities = scene.entities._replace(boxes=boxes, scores=scores, labels=classes)
+        return scene._replace(entities=entities)
 
 
-def scenes(batch: int, humans: int, objects: int, memory: tuple[int, int] = MEMORY) -> Scene:
-    """Scenes of so many sure people and other things each, of DETR's widths; boxes and classes are random."""
+def random_scenes(
+    batch: int, humans: int, objects: int, memory_size: tuple[int, int] = MEMORY_SIZE
+) -> Scene:
+    """Scenes of DETR's widths with confident people and objects; boxes and classes are random."""
     torch.manual_seed(0)
     count = humans + objects
     corner = torch.rand(batch, count, 2) * 0.6
     boxes = torch.cat([corner, corner + 0.1 + 0.3 * torch.rand(batch, count, 2)], -1)
     people = torch.zeros(batch, humans, dtype=torch.long)
-    labels = torch.cat([people, torch.randint(1, 80, (batch, objects))], 1)
-    real = torch.ones(batch, count, dtype=torch.bool)
     entities = Entities(
-        boxes, 0.3 + 0.7 * torch.rand(batch, count), labels, torch.randn(batch, count, WIDTH), real
+        boxes,
+        labels=torch.cat([people, torch.randint(1, 80, (batch, objects))], 1),
+        scores=0.3 + 0.7 * torch.rand(batch, count),
+        tokens=torch.randn(batch, count, WIDTH),
+        mask=torch.ones(batch, count, dtype=torch.bool),
     )
-    cells = torch.ones(batch, *memory, dtype=torch.bool)
-    sizes = torch.tensor([PICTURE]).expand(batch, 2)
-    return Scene(entities, torch.randn(batch, WIDTH, *memory), cells, sizes)
+    memory_mask = torch.ones(batch, *memory_size, dtype=torch.bool)
+    sizes = torch.tensor([IMAGE_SIZE]).expand(batch, 2)
+    return Scene(entities, torch.randn(batch, WIDTH, *memory_size), memory_mask, sizes)
 
 
-def truth(scene: Scene, humans: int, vocabulary: Vocabulary) -> list[Target]:
-    """Interactions between entities of the Scenes, each with a verb that goes with its object."""
-    by_object: dict[int, list[tuple[int, int]]] = {}
-    for hoi, (verb, thing) in enumerate(vocabulary.hois):
-        by_object.setdefault(thing, []).append((hoi, verb))
-    targets = []
-    for image in range(len(scene.sizes)):
-        boxes, labels, size = (
-            scene.entities.boxes[image],
-            scene.entities.labels[image],
-            scene.sizes[image],
-        )
-        things = [humans + place % (len(labels) - humans) for place in range(TRUE_ROWS)]
-        hois, verbs = zip(*(by_object[int(labels[thing])][0] for thing in things), strict=True)
-        scale = size.flip(0).repeat(2)
-        people = [place % humans for place in range(TRUE_ROWS)]
-        rows = (
-            boxes[people] * scale,
-            boxes[things] * scale,
-            labels[things],
-            torch.tensor(verbs),
-            torch.tensor(hois),
-        )
-        targets.append(Target("", image, size, *rows))
-    return targets
+def true_pairs(scene: Scene, humans: int, vocabulary: Vocabulary) -> Truth:
+    """Annotated pairs between entities of the Scenes, each with one valid verb of its object.
+
+    Args:
+        scene: from `random_scenes`.
+        humans: the first so many entities are people.
+        vocabulary: of the verbs.
+    """
+    batch, count = scene.entities.mask.shape
+    pairs = torch.arange(TRUE_PAIRS)
+    human = (pairs % humans).expand(batch, TRUE_PAIRS)
+    object_ = (humans + pairs % (count - humans)).expand(batch, TRUE_PAIRS)
+    objects = gather_rows(scene.entities.labels, object_)
+
+    first_verb = vocabulary.valid_pairs().int().argmax(1)  # of each object class
+    verbs = nn.functional.one_hot(first_verb[objects], len(vocabulary.verbs)).bool()
+    return Truth(
+        gather_rows(scene.entities.boxes, human),
+        gather_rows(scene.entities.boxes, object_),
+        objects,
+        verbs,
+        torch.ones(batch, TRUE_PAIRS, dtype=torch.bool),
+    )
 
 
 class Head:
-    """One row: a task over Scenes of one size."""
+    """One row: IRE, IRM and losses of a task, on Scenes of one size."""
 
     def __init__(self, row: str, task: HOITask) -> None:
-        self.task, self.remined = task, row.endswith("+ neck")
-        learning = [task.model.ire, task.model.irm, task.losses] + [
-            task.model.remine
-        ] * self.remined
-        self.optimizer = task.optim(torch.nn.ModuleList(learning), 1000)["optimizer"]
+        self.task = task
+        self.with_neck = row.endswith("+ neck")
+        trained = [task.model.ire, task.model.irm, task.losses]
+        if self.with_neck:
+            trained.append(task.model.remine)
+        self.optimizer = task.optim(nn.ModuleList(trained), 1000)["optimizer"]
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
 
-    def map_of(self, scene: Scene) -> Tensor:
-        """The map that the IRE reads: there already, or made now."""
-        if self.remined:
+    def features(self, scene: Scene) -> Tensor:
+        """The map that the IRE reads: random, or of the neck in a row with it."""
+        if self.with_neck:
             return self.task.model.remine(scene, None)
         channels = self.task.model.remine.dim
         return torch.randn(len(scene.sizes), channels, *scene.memory.shape[2:])
 
-    def predict(self, scene: Scene, features: Tensor) -> Prediction:
+    def predict(self, scene: Scene, features: Tensor | None) -> Prediction:
+        """Pairing, IRE and IRM. Without `features` the map is made first."""
         model = self.task.model
-        pairs = pair(scene.entities, model.allowed)
+        features = self.features(scene) if features is None else features
+        pairs = pair(scene.entities, model.valid_pairs)
         return Prediction(scene, pairs, *model.reason(scene, pairs, features))
 
     def forward(self, scene: Scene, features: Tensor | None) -> None:
+        """Inference, up to the scores."""
+        model = self.task.model
         with torch.inference_mode():
-            prediction = self.predict(scene, self.map_of(scene) if features is None else features)
-            verb_scores(prediction.logits, self.task.model.prior(prediction))
+            prediction = self.predict(scene, features)
+            prior = log_prior(scene.entities, prediction.pairs, model.valid_pairs, model.power)
+            verb_scores(prediction.logits, prior)
 
-    def loss(self, scene: Scene, features: Tensor | None, targets: list) -> Tensor:
-        prediction = self.predict(scene, self.map_of(scene) if features is None else features)
-        verbs = len(self.task.vocabulary.verbs)
-        labels = match_pairs(
-            scene.entities, prediction.pairs, targets, verbs, same_object=self.task.same_object
-        )
-        prior = self.task.model.prior(prediction)
-        return torch.stack(
-            [loss(prediction, labels, prior) for loss in self.task.losses.values()]
-        ).sum()
+    def loss(self, scene: Scene, features: Tensor | None, truth: Truth) -> Tensor:
+        """The sum of the task's losses."""
+        prediction = self.predict(scene, features)
+        labels = self.task.label(prediction, truth)
+        return torch.stack([loss(prediction, labels) for loss in self.task.losses.values()]).sum()
 
-    def learn(self, scene: Scene, features: Tensor | None, targets: list) -> None:
-        self.loss(scene, features, targets).backward()
+    def backward(self, scene: Scene, features: Tensor | None, truth: Truth) -> None:
+        """Losses and gradients."""
+        self.loss(scene, features, truth).backward()
 
-    def step(self, scene: Scene, features: Tensor | None, targets: list) -> None:
-        self.learn(scene, features, targets)
+    def step(self, scene: Scene, features: Tensor | None, truth: Truth) -> None:
+        """A training step."""
+        self.backward(scene, features, truth)
         clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad()
 
 
 def operations(run: Callable[[], object]) -> int:
-    """Floating-point operations of matrix products and convolutions; attention counts as the products it is made of."""
+    """Floating-point operations of matrix products and convolutions; attention as its products."""
     fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(
-        False
-    )  # torch's own encoder layer, one kernel in inference, is not counted
+    # torch's encoder layer is one kernel in inference, which is not counted
+    torch.backends.mha.set_fastpath_enabled(False)
     try:
         with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
             run()
@@ -211,48 +224,42 @@ def operations(run: Callable[[], object]) -> int:
 
 
 def cpu_seconds(run: Callable[[], object]) -> float:
-    """Of all threads of this process."""
+    """CPU time of all threads of this process."""
     start = time.process_time()
     run()
     return time.process_time() - start
 
 
 def matmul_seconds(size: int = 1536) -> float:
-    """CPU seconds of a floating-point operation in a large float32 product: one sample, take the least of several."""
+    """CPU seconds per floating-point operation of a large float32 product; one sample."""
     a, b = torch.randn(size, size), torch.randn(size, size)
     return cpu_seconds(lambda: a @ b) / (2 * size**3)
 
 
 def best(times: Sequence[float]) -> dict[str, float]:
-    """What disturbs a time on a shared machine only adds to it: the best is the cost, the median says how disturbed."""
+    """Minimum and median. Other processes only add to a time: the minimum is the cost."""
     return {"best": min(times), "median": statistics.median(times)}
 
 
 def machine() -> str:
     """Processor, threads and version of torch, for the report."""
-    names = [
-        line.split(":")[1].strip()
-        for line in _lines("/proc/cpuinfo")
-        if line.startswith("model name")
-    ]
-    capability = torch.backends.cpu.get_cpu_capability()
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.is_file() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     name = names[0] if names else platform.processor() or platform.machine()
-    return f"{len(names) or '?'} x {name} ({capability}), {torch.get_num_threads()} thread(s), torch {torch.__version__}"
-
-
-def _lines(path: str) -> list[str]:
-    file = Path(path)
-    return file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    capability = torch.backends.cpu.get_cpu_capability()
+    return (
+        f"{len(names) or '?'} x {name} ({capability}), {torch.get_num_threads()} thread(s), "
+        f"torch {torch.__version__}"
+    )
 
 
 def parser(about: str, threads: int = 1) -> argparse.ArgumentParser:
-    """The options that all of these scripts have."""
+    """The options of all speed benchmarks."""
     options = argparse.ArgumentParser(
         description=about, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    options.add_argument(
-        "--quick", action="store_true", help="the smallest size, to see that it runs"
-    )
+    options.add_argument("--quick", action="store_true", help="smallest size, as a test")
     options.add_argument("--threads", type=int, default=threads)
     options.add_argument("--json-out", type=Path, help="write the JSON here, too")
     return options
