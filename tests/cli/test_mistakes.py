@@ -11,21 +11,26 @@ from omegaconf import OmegaConf
 from torch.utils.data import DataLoader, Dataset
 
 from rmlr_lightning.annotations.external_detections import read_external_detections
-from rmlr_lightning.cli.train import resume_from
 from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.detectors.transformers import TransformersDetector
 from rmlr_lightning.detectors.weights import network_from_config
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.models.checkpoint import check_vocabulary, load_checkpoint, read_checkpoint
-from rmlr_lightning.runs.config import one_line_errors
+from rmlr_lightning.models.checkpoint import (
+    CHECKPOINT_FORMAT,
+    check_vocabulary,
+    load_checkpoint,
+    read_checkpoint,
+)
 from rmlr_lightning.runs.device import device_of
 from rmlr_lightning.runs.hydra_program import OutputFolder, check_groups
+from rmlr_lightning.runs.resume import resume_path
+from rmlr_lightning.runs.user_errors import one_line_errors
 from rmlr_lightning.tasks.optim import ScheduledAdamW
 from rmlr_lightning.vocabulary import hicodet, vcoco
 from tests.tiny_detectors import FAMILY
 
 
-def said(capsys, run) -> str:
+def printed(capsys, run) -> str:
     """What a console script prints when `run` fails inside it."""
     with pytest.raises(SystemExit) as caught, one_line_errors():
         run()
@@ -42,31 +47,29 @@ class Broken(Dataset):
         return 1
 
     def __getitem__(self, index: int):
-        raise UserError("picture.jpg: not a readable picture")
+        raise UserError("image.jpg: not a readable image")
 
 
-def test_a_mistake_found_in_a_loading_process_is_told_without_its_traceback(capsys):
+def test_a_mistake_in_a_loading_process_is_printed_without_its_traceback(capsys):
     loader = DataLoader(Broken(), num_workers=1)
-    assert (
-        said(capsys, lambda: next(iter(loader))) == "error: picture.jpg: not a readable picture\n"
-    )
+    assert printed(capsys, lambda: next(iter(loader))) == "error: image.jpg: not a readable image\n"
 
 
-def test_a_value_that_an_object_refuses_is_told_with_its_key(capsys):
+def test_a_value_that_an_object_refuses_is_printed_with_its_key(capsys):
     cfg = OmegaConf.create(
         {"data": {"_target_": "torch.nn.Linear", "in_features": "many", "out_features": 3}}
     )
     with pytest.raises(InstantiationException):
         instantiate(cfg.data)
-    assert said(capsys, lambda: instantiate(cfg.data)).startswith("error: configuration data: ")
+    assert printed(capsys, lambda: instantiate(cfg.data)).startswith("error: configuration data: ")
 
 
-def test_an_interpolation_that_leads_nowhere_is_told_in_one_line(capsys):
+def test_an_interpolation_of_a_missing_key_is_printed_in_one_line(capsys):
     cfg = OmegaConf.create({"here": "${there}"})
-    assert "there" in said(capsys, lambda: cfg.here)
+    assert "there" in printed(capsys, lambda: cfg.here)
 
 
-def test_a_fault_of_ours_keeps_its_traceback():
+def test_an_error_of_the_package_keeps_its_traceback():
     with pytest.raises(ZeroDivisionError), one_line_errors():
         raise ZeroDivisionError
 
@@ -88,7 +91,7 @@ def test_impossible_numbers_of_the_optimiser_are_named(key, value):
         ScheduledAdamW(**{key: value})
 
 
-def test_a_device_that_is_not_there_is_named():
+def test_a_missing_device_is_named():
     with pytest.raises(UserError, match="--device gpu: not a device of this machine"):
         device_of("gpu", "--device")
 
@@ -113,7 +116,13 @@ def test_a_flipped_byte_in_a_checkpoint_is_found_and_its_place_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [{}, [1], {"state_dict": {}}, {"state_dict": {}, "config": {}, "vocabulary": {}}]
+    "content",
+    [
+        {},
+        [1],
+        {"state_dict": {}, "format": CHECKPOINT_FORMAT},
+        {"state_dict": {}, "format": CHECKPOINT_FORMAT, "config": {}, "vocabulary": {}},
+    ],
 )
 def test_checkpoints_of_other_things_are_refused(content, tmp_path):
     torch.save(content, tmp_path / "a.ckpt")
@@ -121,11 +130,18 @@ def test_checkpoints_of_other_things_are_refused(content, tmp_path):
         read_checkpoint(tmp_path / "a.ckpt")
 
 
-def test_weights_alone_are_nothing_to_resume(tmp_path):
-    torch.save({"state_dict": {}}, tmp_path / "a.ckpt")
+@pytest.mark.parametrize("older", [{}, {"format": CHECKPOINT_FORMAT - 1}])
+def test_a_checkpoint_of_an_older_version_is_refused(older, tmp_path):
+    torch.save({"state_dict": {}} | older, tmp_path / "a.ckpt")
+    with pytest.raises(UserError, match=r"a\.ckpt: .* version .*; train again"):
+        load_checkpoint(tmp_path / "a.ckpt")
+
+
+def test_a_checkpoint_of_weights_only_is_not_resumed(tmp_path):
+    torch.save({"state_dict": {}, "format": CHECKPOINT_FORMAT}, tmp_path / "a.ckpt")
     cfg = OmegaConf.create({"resume": str(tmp_path / "a.ckpt"), "paths": {"output": str(tmp_path)}})
-    with pytest.raises(UserError, match="holds no state of a training"):
-        resume_from(cfg)
+    with pytest.raises(UserError, match="holds no training state"):
+        resume_path(cfg)
 
 
 def test_data_of_another_vocabulary_are_refused():
@@ -144,13 +160,13 @@ def test_a_file_of_vcoco_may_bring_further_hois():
     check_vocabulary(ours._replace(hois=(*ours.hois, (0, 3))), ours, "the test split", "a.ckpt")
 
 
-def test_a_number_that_two_pictures_end_in_belongs_to_neither(tmp_path):
+def test_a_number_that_two_images_end_in_belongs_to_neither(tmp_path):
     (tmp_path / "boxes.json").write_text(
         '[{"image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9], "score": 1}]'
     )
-    pictures = [Path("a_0001.jpg"), Path("b_0001.jpg")]
+    images = [Path("a_0001.jpg"), Path("b_0001.jpg")]
     with pytest.raises(UserError, match="none of its image_id fits"):
-        read_external_detections(tmp_path / "boxes.json", pictures)
+        read_external_detections(tmp_path / "boxes.json", images)
 
 
 def hub_folder(tmp_path: Path, model_type: str, classes: int) -> str:
@@ -159,19 +175,19 @@ def hub_folder(tmp_path: Path, model_type: str, classes: int) -> str:
     return str(tmp_path)
 
 
-def test_a_hub_detector_of_classes_of_its_own_is_refused(tmp_path):
+def test_a_hub_detector_of_other_classes_is_refused(tmp_path):
     with pytest.raises(UserError, match="has 30 classes"):
         TransformersDetector.from_hub(hub_folder(tmp_path, "detr", 30), softmax=True)
 
 
-def test_a_hub_detector_read_by_the_wrong_scores_is_told_the_option(tmp_path):
+def test_a_hub_detector_read_by_the_wrong_scores_names_the_option(tmp_path):
     with pytest.raises(UserError, match=r"model\.detector\.softmax=false"):
         TransformersDetector.from_hub(hub_folder(tmp_path, "conditional_detr", 91), softmax=True)
 
 
 @pytest.mark.parametrize("argument", ["logger=null", "model/irm=", "experiment=null"])
-def test_a_group_set_to_null_is_told_how_to_be_left_out(argument, capsys):
-    error = said(capsys, lambda: check_groups(["seed=1", argument]))
+def test_a_group_set_to_null_gets_the_way_to_leave_it_out(argument, capsys):
+    error = printed(capsys, lambda: check_groups(["seed=1", argument]))
     assert argument in error and f"~{argument.partition('=')[0]}" in error
 
 
@@ -187,5 +203,5 @@ def test_an_output_folder_that_cannot_be_made_is_named_with_its_key(key, tmp_pat
     folder = str(tmp_path / "file" / "out")
     config = OmegaConf.create({"hydra": {key: {"dir": folder}}})
     start = OutputFolder().on_run_start if key == "run" else OutputFolder().on_multirun_start
-    error = said(capsys, lambda: start(config))
+    error = printed(capsys, lambda: start(config))
     assert f"hydra.{key}.dir={folder}" in error

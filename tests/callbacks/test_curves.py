@@ -1,0 +1,34 @@
+from types import SimpleNamespace
+
+import torch
+from omegaconf import OmegaConf
+
+from rmlr_lightning.callbacks.curves import Curves
+
+
+def after_epoch(callback: Curves, epoch: int, **values: float) -> None:
+    logged = {name.replace("__", "/"): torch.tensor(value) for name, value in values.items()}
+    trainer = SimpleNamespace(callback_metrics=logged, current_epoch=epoch, is_global_zero=True)
+    callback.on_train_epoch_end(trainer, None)
+
+
+def test_names_and_patterns_choose_what_is_plotted(tmp_path):
+    names = OmegaConf.create(["train/loss", "val/map_*"])
+    curves = Curves(str(tmp_path / "curves.png"), names)
+    after_epoch(curves, 0, train__loss=2.0, train__loss_word=1.0, val__map_full=0.25, val__ap=0.5)
+    after_epoch(curves, 1, train__loss=1.0, val__map_full=0.5, val__map_seen=0.75)
+    assert curves.history == {
+        "train/loss": [(1, 2.0), (2, 1.0)],
+        "val/map_full": [(1, 0.25), (2, 0.5)],
+        "val/map_seen": [(2, 0.75)],
+    }
+    assert (tmp_path / "curves.png").stat().st_size > 0
+
+
+def test_a_resumed_run_continues_its_curves(tmp_path):
+    first = Curves(str(tmp_path / "curves.png"), ["train/loss"])
+    after_epoch(first, 0, train__loss=2.0)
+    second = Curves(str(tmp_path / "curves.png"), ["train/loss"])
+    second.load_state_dict(first.state_dict())
+    after_epoch(second, 1, train__loss=1.0)
+    assert second.history == {"train/loss": [(1, 2.0), (2, 1.0)]}

@@ -1,0 +1,58 @@
+import math
+
+from rmlr_lightning.metrics.base import TableRow
+from rmlr_lightning.metrics.hicodet_metric import HICODetMeanAP
+from rmlr_lightning.metrics.vcoco_metric import VCOCORoleAP
+from rmlr_lightning.runs.results_table import print_results, results_table
+
+
+def cells(table) -> dict[str, dict[str, str]]:
+    """Row title -> column -> value, of what is printed."""
+    columns = {column.header: list(column.cells) for column in table.columns}
+    titles = columns.pop("%")
+    rows = range(len(titles))
+    return {titles[row]: {name: columns[name][row] for name in columns} for row in rows}
+
+
+ROWS = (
+    TableRow("Default", {"full": "val/map_full", "rare": "val/map_rare"}),
+    TableRow("Known Object", {"full": "val/known_object_map_full"}),
+    TableRow("Images", {"per second": "val/speed"}),
+)
+
+
+def test_rows_and_columns_are_those_of_the_metrics():
+    metrics = {"val/map_full": 0.5, "val/map_rare": 0.12345, "val/speed": 0.01}
+    assert cells(results_table(metrics, ROWS, "title")) == {
+        "Default": {"full": "50.00", "rare": "12.35", "per second": ""},
+        "Images": {"full": "", "rare": "", "per second": "1.00"},
+    }
+
+
+def test_a_mean_over_no_class_has_no_column():
+    metrics = {"val/map_full": 0.5, "val/map_rare": math.nan}
+    assert cells(results_table(metrics, ROWS, "title")) == {"Default": {"full": "50.00"}}
+
+
+def test_a_run_on_vcoco_shows_scenarios_and_agent():
+    rows = (*HICODetMeanAP.table, *VCOCORoleAP.table)
+    keys = {"role_ap_s1": 0.6, "role_ap_s2": 0.7, "agent_ap": 0.8, "map_full": 0.4}
+    table = cells(results_table(keys | {"map_rare": math.nan}, rows, "title"))
+    assert list(table) == ["Default", "Scenario 1", "Scenario 2", "Agent"]
+    assert table["Scenario 2"]["24 roles"] == "70.00"
+    assert "rare" not in table["Default"]
+
+
+def test_nothing_is_printed_without_values(capsys):
+    print_results({}, ROWS, "title")
+    assert capsys.readouterr().out == ""
+    print_results({"val/map_full": 0.5}, ROWS, "title")
+    assert "50.00" in capsys.readouterr().out
+
+
+def test_the_widest_table_fits_100_columns(capsys):
+    rows = (*HICODetMeanAP.table, *VCOCORoleAP.table)
+    print_results({key: 0.5 for row in rows for key in row.columns.values()}, rows, "title")
+    printed = capsys.readouterr().out
+    assert "…" not in printed
+    assert max(len(line) for line in printed.splitlines()) <= 100
