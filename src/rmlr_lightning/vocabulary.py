@@ -43,6 +43,7 @@ class Vocabulary(NamedTuple):
 
     def hoi_table(self) -> np.ndarray:
         """(80, V) int64: the HOI index of an object and a verb; -1 if the pair is not valid."""
+        # by object first: rows are looked up per pair, whose object is known
         table = np.full((len(COCO_OBJECTS), len(self.verbs)), -1, dtype=np.int64)
         for hoi, (verb, obj) in enumerate(self.hois):
             table[obj, verb] = hoi
@@ -63,6 +64,7 @@ class Vocabulary(NamedTuple):
 def hicodet() -> Vocabulary:
     """117 verbs and 600 HOIs in the official order; 138 HOIs are rare."""
     facts = _read("hicodet.json")
+    # the file names verbs and objects, so that it can be compared with the published list
     verb_index = {name: index for index, name in enumerate(facts["verbs"])}
     return Vocabulary(
         verbs=tuple(facts["verbs"]),

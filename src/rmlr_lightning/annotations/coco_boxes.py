@@ -30,6 +30,7 @@ def read_coco_boxes(path: str | PathLike[str]) -> list[BoxTarget]:
     file = AnnotationFile(Path(path), _EXPECTED, _HINT)
     coco = checked_instances(file, file.json())
 
+    # images without annotations keep an empty list: a detector is evaluated on them, too
     by_image: dict[int, list[dict]] = {image["id"]: [] for image in coco["images"]}
     for entity in coco["annotations"]:
         _, _, width, height = entity["bbox"]
@@ -41,7 +42,8 @@ def read_coco_boxes(path: str | PathLike[str]) -> list[BoxTarget]:
         entities = by_image[image["id"]]
         boxes = torch.tensor([e["bbox"] for e in entities], dtype=torch.float32).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
-        if not boxes.isfinite().all():  # finite in the file, but not in float32
+        # the reader has checked the file's numbers, but float32 ends earlier
+        if not boxes.isfinite().all():
             raise file.error(f"image {image['id']} has a box with NaN or infinite coordinates")
 
         labels = [COCO_INDEX_OF_CATEGORY[entity["category_id"]] for entity in entities]
@@ -60,5 +62,6 @@ def read_coco_boxes(path: str | PathLike[str]) -> list[BoxTarget]:
 
 
 def _crowd(file: AnnotationFile, image_id: int, entities: list[dict]) -> np.ndarray:
+    # a missing key means no crowd
     values = [entity.get("iscrowd", 0) for entity in entities]
     return integers_of(file, [values], [image_id], "iscrowd", 0, 2) > 0

@@ -35,7 +35,8 @@ def read_ids(ids: str | PathLike[str] | Sequence[int]) -> list[int]:
     file = AnnotationFile(Path(ids), _IDS, _IDS_HINT)
     try:
         found = [int(word) for word in file.read().decode("ascii").split()]
-    except AnnotationError:  # is a ValueError, too
+    except AnnotationError:
+        # it is a ValueError, too, and has its message already
         raise
     except ValueError as error:
         raise file.error(f"not a list of integers ({error})") from error
@@ -60,10 +61,12 @@ def checked_instances(file: AnnotationFile, coco: Any) -> dict:
     ids = _integers(file, annotations, "id", "annotation")
     of_image = _integers(file, annotations, "image_id", "annotation")
     categories = _integers(file, annotations, "category_id", "annotation")
+    # later readers build dictionaries by id, in which a duplicate would hide its predecessor
     for kind, found in (("images", image_ids), ("annotations", ids)):
         if len(np.unique(found)) < len(found):
             raise file.error(f"{kind} holds an id twice")
 
+    # references to other parts of the file
     for wrong, problem, values in (
         (~np.isin(of_image, image_ids), "is of an image that is not listed: image_id", of_image),
         (

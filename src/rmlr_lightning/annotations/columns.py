@@ -31,6 +31,7 @@ def fields_of(file: AnnotationFile, records: Sequence, key: str, noun: str) -> l
 
 def lists_of(file: AnnotationFile, records: Sequence, key: str, names: Sequence[str]) -> list[list]:
     """record[key] of every image's record, checked to be a list."""
+    # `type`, not `isinstance`: JSON has no subclasses of list, and this is the faster check
     try:
         lists = [record[key] for record in records]
         if all(type(values) is list for values in lists):
@@ -60,6 +61,7 @@ def counts_of(
     file: AnnotationFile, columns: dict[str, list[list]], names: Sequence[str]
 ) -> np.ndarray:
     """Values per image, (I,) int64, checked to be equal in all columns."""
+    # np.array of an empty list is float64; integers are restored at the end
     counts = {key: np.array([len(values) for values in lists]) for key, lists in columns.items()}
     (first, expected), *others = counts.items()
     for key, found in others:
@@ -98,7 +100,8 @@ def numbers_of(
     if numbers is None:
         i = _first_unreadable(lists, ())
         raise file.error(f"{what} of {noun} {shown(names[i])} is not a number")
-    wrong = ~((numbers >= low) & (numbers <= high))  # NaN is wrong too
+    # written so that NaN, which compares as False, is wrong too
+    wrong = ~((numbers >= low) & (numbers <= high))
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         name = shown(names[_list_of_row(lists, row)])
@@ -127,7 +130,8 @@ def integers_of(
         i = _first_unreadable(lists, ())
         raise file.error(f"{what} of {noun} {shown(names[i])} is not a list of integers")
 
-    wrong = ~((numbers >= low) & (numbers < high) & (numbers == np.floor(numbers)))  # or NaN
+    # as above; the comparison is in float64, where 1e300 and 1.5 are still what the file holds
+    wrong = ~((numbers >= low) & (numbers < high) & (numbers == np.floor(numbers)))
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         name = shown(names[_list_of_row(lists, row)])

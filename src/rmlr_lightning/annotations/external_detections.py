@@ -58,6 +58,7 @@ def read_external_detections(path: Path, images: Sequence[Path]) -> dict[Path, E
     image_ids = fields_of(file, rows, "image_id", "row")
     boxes, scores, labels = _columns(file, rows)
 
+    # every image is a key, so that one without rows gets no boxes instead of the detector's
     image_of = _images_by_id(images)
     found = {image: ExternalDetections([], [], []) for image in images}
     num_matched = 0
@@ -69,6 +70,7 @@ def read_external_detections(path: Path, images: Sequence[Path]) -> dict[Path, E
         found[image].boxes.append(box)
         found[image].scores.append(score)
         found[image].labels.append(label)
+    # some rows may be of other images; if all are, the file does not belong to these images
     if rows and not num_matched:
         raise file.error(
             "none of its image_id fits any of the images; they must be file names or the "
@@ -87,6 +89,7 @@ def _columns(file: AnnotationFile, rows: list) -> tuple[list[list[float]], list[
     categories = integers_of(
         file, column["category_id"], numbers, "category_id", 1, max(COCO_CATEGORY_IDS) + 1, "row"
     )
+    # COCO's category ids have gaps
     unknown = np.flatnonzero(~np.isin(categories, COCO_CATEGORY_IDS))
     if len(unknown):
         row = unknown[0]
@@ -115,4 +118,5 @@ def _images_by_id(images: Sequence[Path]) -> dict[str, Path]:
     by_number = {number: group[0] for number, group in numbered.items() if len(group) == 1}
     by_stem = {image.stem: image for image in images}
     by_name = {image.name: image for image in images}
+    # the right side wins: a full name is the most specific
     return by_number | by_stem | by_name

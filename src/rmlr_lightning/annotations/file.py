@@ -25,6 +25,7 @@ class AnnotationFile(NamedTuple):
 
     def error(self, problem: str) -> AnnotationError:
         """The exception to raise; its message is one line, whatever the file holds."""
+        # a name or an error of another library may hold line breaks
         message = f"{self.path}: {problem}; expected {self.expected}; {self.hint}"
         return AnnotationError(" ".join(message.split()))
 
@@ -38,10 +39,12 @@ class AnnotationFile(NamedTuple):
             content = self.path.read_bytes()
         except FileNotFoundError:
             raise self.error("no such file") from None
-        except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        # ValueError: a null byte in the name
+        except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise self.error(f"cannot be read ({reason})") from error
 
+        # the first bytes of every gzip file; a name may end in .json or in .gz
         if content[:2] == b"\x1f\x8b":
             try:
                 content = gzip.decompress(content)

@@ -81,6 +81,7 @@ def read_hicodet(
 
     if not images.names:
         raise file.error("lists no images")
+    # an explicit file takes precedence over the labels in the annotations
     if image_labels is not None:
         labels = AnnotationFile(Path(image_labels), _LABELS, _HINT)
         image_hois = read_anno(labels, split, images.names, len(vocabulary.hois))
@@ -90,5 +91,7 @@ def read_hicodet(
 
 def _shifted(rows: Rows, first: int, last: int) -> Rows:
     """Add `first` to the coordinates of the first pixel and `last` to those of the last."""
+    # the last pixel is included, so the box ends one pixel after the start of the last one:
+    # 1-based x1..x2 is x1 - 1..x2, 0-based x1..x2 is x1..x2 + 1
     shift = np.array([first, first, last, last], dtype=np.float64)
     return rows._replace(boxes_h=rows.boxes_h + shift, boxes_o=rows.boxes_o + shift)

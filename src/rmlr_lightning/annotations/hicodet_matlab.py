@@ -37,6 +37,7 @@ def read_anno_bbox(file: AnnotationFile, content: bytes, split: str) -> tuple[Im
     images, hois = _variable(file, variables, f"bbox_{split}"), np.array(hicodet().hois)
     if not _is_structs(images):
         raise file.error(f"bbox_{split} is not a struct array")
+    # the file's own list of HOIs, absent in excerpts; ids mean nothing with another list
     actions = variables.get("list_action")
     if isinstance(actions, list) and len(actions) != len(hois):
         raise file.error(f"list_action has {len(actions)} HOIs, not HICO-DET's {len(hois)}")
@@ -46,6 +47,7 @@ def read_anno_bbox(file: AnnotationFile, content: bytes, split: str) -> tuple[Im
         try:
             names.append(image["filename"])
             (size,) = _numbers(image["size"], ("height", "width"))
+            # the empty array: an image without visible pairs has nothing to concatenate
             pairs.append(np.concatenate([np.zeros((0, _PAIR_COLUMNS)), *_pairs(image["hoi"])]))
         except KeyError as error:
             raise file.error(f"bbox_{split}({i}) has no field {error}") from error
@@ -94,6 +96,7 @@ def read_anno(
             f"list_{split} does not hold {len(absent)} of the annotated images, "
             f"{shown(absent[0])} first"
         )
+    # transposed: nonzero lists the labels by image, so that they can be split there
     image, hoi = np.nonzero((labels == 1).T)
     positives = np.split(hoi, np.searchsorted(image, np.arange(1, len(listed))))
     return [frozenset(positives[column[name]].tolist()) for name in names]
@@ -147,6 +150,7 @@ def _connected(hoi: dict, side: str, numbers: np.ndarray) -> np.ndarray:
 
 def _numbers(structs: Any, fields: tuple[str, ...]) -> np.ndarray:
     """(S, F) from a struct array with numeric fields; no rows from an empty matrix."""
+    # HICO-DET has an empty matrix of numbers where there are no boxes
     if not _is_structs(structs):
         structs = []
     values = [[element[field] for field in fields] for element in structs]

@@ -86,6 +86,7 @@ def _vocabulary(file: AnnotationFile, document: dict, objects: np.ndarray) -> Vo
     obj = objects[column(1, "object", len(objects))]
     verb = column(2, "verb", len(verbs))
 
+    # entries may come in any order; `hoi` is the index into the vocabulary
     by_hoi = np.argsort(hoi)
     pairs = list(zip(verb[by_hoi].tolist(), obj[by_hoi].tolist(), strict=True))
     if len(set(hoi.tolist())) < len(hoi) or len(set(pairs)) < len(pairs):
@@ -116,6 +117,7 @@ def _sizes(file: AnnotationFile, document: dict, names: list[str]) -> np.ndarray
     for size, name in zip(sizes, names, strict=True):
         if not isinstance(size, list) or len(size) != 2:
             raise file.error(f"size of image {shown(name)} is not [width, height]")
+    # UPT writes (width, height); `ImageList.sizes` is (height, width)
     width_height = integers_of(file, sizes, names, "size", 0, 2**31).reshape(-1, 2)
     return width_height[:, ::-1].copy()
 

@@ -57,12 +57,14 @@ def read_qpic(
     def column(key: str, what: str, low: int, high: int) -> np.ndarray:
         return integers_of(file, members_of(file, triplets, key, names), names, what, low, high)
 
+    # bounds of the whole file first, of each image after that
     limit = int(num_entities.max(initial=0))
     human = column("subject_id", "subject_id", 0, limit)
     obj = column("object_id", "object_id", -1 if empty_roles else 0, limit)
     verb = column("category_id", "verb category_id", verb_ids.start, verb_ids.stop)
     _check_indices(file, names, image, num_entities, {"subject_id": human, "object_id": obj})
 
+    # empty roles keep NaN and -1
     there = obj >= 0
     boxes_o = np.full((len(obj), 4), np.nan)
     objects = np.full(len(obj), -1)
@@ -108,4 +110,5 @@ def _ids(file: AnnotationFile, records: list, names: list[str]) -> list[int]:
         return image_ids(names)
     listed = [[record["img_id"]] for record in records]
     ids = integers_of(file, listed, names, "img_id", 0, LARGEST_ID).tolist()
+    # an image id must be unique; otherwise the file names decide
     return ids if len(set(ids)) == len(ids) else image_ids(names)

@@ -111,5 +111,6 @@ def image_ids(names: list[str]) -> list[int]:
     are the positions in the list.
     """
     found = [re.search(r"([0-9]{1,18})(?:\.[^.]*)?$", name) for name in names]
+    # fewer ids than names, or equal ids, fail the same comparison
     ids = [int(match.group(1)) for match in found if match]
     return ids if len(set(ids)) == len(names) else list(range(len(names)))

@@ -78,6 +78,7 @@ def read_vcoco(
             images, rows = _qpic_rows(file, document)
         else:
             raise file.other_layout(document, "V-COCO")
+        # these layouts hold no image sizes, and all images of their split
         if instances is not None:
             images = _with_sizes(images, read_instances(instances))
         if ids is not None:
@@ -119,6 +120,7 @@ def _qpic_rows(file: AnnotationFile, document: list) -> tuple[ImageList, Rows]:
 
 
 def _with_occurring_hois(vocabulary: Vocabulary, rows: Rows) -> Vocabulary:
+    # appended, so that the indices of the vocabulary's own hois stay
     there = rows.objects >= 0
     pairs = set(zip(rows.verbs[there].tolist(), rows.objects[there].tolist(), strict=True))
     others = sorted(pairs - set(vocabulary.hois))

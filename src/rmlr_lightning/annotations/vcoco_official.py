@@ -82,6 +82,7 @@ def parsed_official(
             "the official layout has no boxes of its own: COCO's instances json is needed too"
         )
 
+    # from the outside in: the actions themselves, then that all they refer to exists
     _check_actions(file, actions)
     if ids is not None:
         image_ids = read_ids(ids)
@@ -115,6 +116,7 @@ def official_rows(file: AnnotationFile, official: VCOCOOfficial) -> tuple[ImageL
         action = official.actions[action_index]
         people = len(action["ann_id"])
         linked = action["role_object_id"][role * people : (role + 1) * people]
+        # one entry per annotated person, whether or not the person performs the action
         columns = (action["image_id"], action["ann_id"], action["label"], linked)
         for image_id, person, label, obj in zip(*columns, strict=True):
             if label and image_id in position:
@@ -179,6 +181,7 @@ def _check_references(
 
     Otherwise a row would pair boxes of different images.
     """
+    # annotations of other images count as absent
     image_of = {
         entity["id"]: entity["image_id"]
         for entity in coco["annotations"]
@@ -187,8 +190,10 @@ def _check_references(
     for action in actions:
         images, people = action["image_id"], len(action["ann_id"])
         for i, entity in enumerate([*action["ann_id"], *action["role_object_id"]]):
-            image = images[i % people]  # every block of people repeats the images
-            is_empty_role = entity == 0 and i >= people  # a person is never empty
+            # ann_id and every role's block list the same people, so images repeat by block
+            image = images[i % people]
+            # 0 is an empty role, but never a person
+            is_empty_role = entity == 0 and i >= people
             if image in image_ids and not is_empty_role and image_of.get(entity) != image:
                 raise file.error(
                     f"action {action['action_name']} refers to annotation {entity} in image "

@@ -54,6 +54,7 @@ def read_upt(file: AnnotationFile, document: dict) -> UPTContent:
 
 def _image_ids(file: AnnotationFile, document: dict, count: int) -> list[int]:
     listed = file.member(document, "images", list)
+    # distinct: metrics look the annotations up by id
     ids = integers_of(file, [listed], ["images"], "id", 0, LARGEST_ID, noun="key").tolist()
     if len(ids) != count or len(set(ids)) < len(ids):
         raise file.error(f"'images' is not a list of {count} different ids, one per annotation")
@@ -70,5 +71,6 @@ def _vocabulary(
     index = integers_of(file, valid, classes, "action_to_object", 0, len(objects), noun="class")
     verbs = np.repeat(np.arange(len(classes)), [len(of_class) for of_class in valid])
     pairs = set(zip(verbs.tolist(), objects[index].tolist(), strict=True))
-    hois = sorted((verb, obj) for verb, obj in pairs if obj >= 0)  # without the background
+    # the background is a valid object in the file, but not a class
+    hois = sorted((verb, obj) for verb, obj in pairs if obj >= 0)
     return Vocabulary(tuple(classes), tuple(hois), rare=frozenset())

@@ -49,4 +49,5 @@ class CocoBoxes(Dataset):
         image = open_image(self.images / target.file_name)
         pixels, (boxes,) = transform(image, [target.boxes], self.resize, self.augment)
         target = target._replace(boxes=boxes)
+        # augmented boxes; the size stays that of the file, which they are relative to
         return Item(target.image_id, target.size, pixels=pixels, boxes=target)

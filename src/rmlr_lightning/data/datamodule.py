@@ -76,6 +76,7 @@ class DataModule(LightningDataModule):
     def wrap_datasets(self, wrap: Wrap | None) -> None:
         """Let `dataset(split)` be `wrap(split, uncached data set)`; None undoes it."""
         self._wrap = wrap
+        # wrapped again at the next use
         self._datasets = {}
 
     @property
@@ -96,6 +97,7 @@ class DataModule(LightningDataModule):
             self.batch_size,
             sampler=sampler,
             shuffle=sampler is None,
+            # a last small batch would weigh its images more; a tiny data set is one batch
             drop_last=len(dataset) >= self.batch_size,
         )
 

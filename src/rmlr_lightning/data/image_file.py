@@ -15,6 +15,7 @@ def open_image(path: Path) -> Image.Image:
     """
     try:
         with Image.open(path) as file:
+            # annotations and detectors use the image as viewers show it
             return ImageOps.exif_transpose(file).convert("RGB")
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such image; check the data set's image folder") from error

@@ -37,6 +37,7 @@ def unseen_hois(
     ]
     if not 0 <= draw <= len(other_verbs):
         raise UserError(f"unseen.draw={draw}: choose 0 to {len(other_verbs)} verbs")
+    # a generator of its own, so that the draw depends on nothing but its seed
     unseen_verbs = {*verbs, *random.Random(seed).sample(other_verbs, draw)}
 
     return frozenset(
