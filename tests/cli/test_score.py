@@ -14,7 +14,7 @@ from rmlr_lightning.cli.score import main
 from rmlr_lightning.scoring.export import write_npz
 from rmlr_lightning.vocabulary import COCO_CATEGORY_IDS, COCO_OBJECTS, hicodet, vcoco_actions
 
-RIDE = 152  # a HICO-DET class; the numbers below ask only for its verb and object
+RIDE = 152  # a HICO-DET class; below, only its verb and object matter
 
 
 @pytest.fixture
@@ -207,7 +207,7 @@ def test_one_line_for_what_is_malformed(capsys, tmp_path, pairs, roles):
     for change, words in (
         ({"scores": np.array([0.5, np.nan])}, ["bad.npz", "scores[1]"]),
         ({"verbs": np.array([0, 117])}, ["verbs[1]", "117"]),
-        ({"file_names": np.array(["a_1.jpg", "no.jpg"])}, ["'no.jpg'", "not in the truth"]),
+        ({"file_names": np.array(["a_1.jpg", "no.jpg"])}, ["'no.jpg'", "not in the ground truth"]),
         ({"boxes_h": np.ones((2, 3))}, ["boxes_h", "(2, 3)"]),
     ):
         write_npz(bad, columns | change)
@@ -235,14 +235,17 @@ def test_one_line_for_what_is_malformed(capsys, tmp_path, pairs, roles):
     assert "cannot be written" in line
 
 
-def test_labels_that_are_missing_are_told(capsys, tmp_path, pairs):
+def test_missing_image_labels_give_a_warning(capsys, tmp_path, pairs):
     truth, columns = pairs
     content = json.loads((tmp_path / "truth.json").read_text())
     del content["image_hois"]
     (tmp_path / "truth.json").write_text(json.dumps(content))
     write_npz(tmp_path / "fewer.npz", {k: v[:1] for k, v in columns.items()})
     printed = output(capsys, "hicodet", *truth, "--detections", tmp_path / "fewer.npz", "--json")
-    assert "boxed ones stand in" in printed.err and "does not list 1 images" in printed.err
+    assert (
+        "uses the labels of the annotated pairs" in printed.err
+        and "does not list 1 images" in printed.err
+    )
     assert json.loads(printed.out)["known_object"]["ap"][RIDE] == 1.0
 
 

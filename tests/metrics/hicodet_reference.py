@@ -1,4 +1,4 @@
-"""HICO-DET's metric spelled out in loops over plain numbers, from the definition alone. Slow on purpose."""
+"""HICO-DET's metric in loops over plain numbers, from the definition. Slow on purpose."""
 
 
 def pixel_overlap(a, b):

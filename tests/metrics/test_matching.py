@@ -28,9 +28,10 @@ def test_the_first_of_equal_overlaps_wins_in_any_chunk(monkeypatch, chunk):
 
 
 def test_the_first_by_score_then_row_keeps_the_annotation():
-    taken = np.array([1, 1, 0, 1, 0])
+    annotations = np.array([1, 1, 0, 1, 0])
     scores = np.array([0.5, 0.9, 0.1, 0.9, 0.1])
-    assert matching.claim(taken, scores).tolist() == [False, True, True, False, False]
+    first = matching.first_to_match(annotations, scores)
+    assert first.tolist() == [False, True, True, False, False]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

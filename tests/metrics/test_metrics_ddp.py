@@ -1,4 +1,4 @@
-"""Both metrics over real processes: nothing twice, nothing lost, a process without images included."""
+"""Both metrics over real processes: each image counts once, a process without images takes part."""
 
 import socket
 
@@ -25,8 +25,8 @@ def vcoco_world():
     """Five images; the persons of the last are not annotated."""
     person = ((0, 0, 6, 6), True, [(True, 0, -1), (True, -1, -1), (True, 1, -1)], 9)
     other = (*person[:1], False, *person[2:])
-    things = [(0, 0, 4, 4), (2, 2, 4, 4), (1, 1, 5, 5)]
-    return [([person] * (i % 3) if i < 4 else [other], things, []) for i in range(5)]
+    others = [(0, 0, 4, 4), (2, 2, 4, 4), (1, 1, 5, 5)]
+    return [([person] * (i % 3) if i < 4 else [other], others, []) for i in range(5)]
 
 
 def vcoco_metric(files, numbers):
@@ -58,7 +58,7 @@ def work(rank, size, port, expected):
         for padded in (False, True):
             metric = hicodet_metric(world, part_of(rank, size, 11, padded))
             roles = vcoco_metric(files, part_of(rank, size, 5, padded))
-            # The first compute gathers; the second, after it, must find each process's own states again.
+            # The first compute gathers; the second must start from each process's own states.
             for _ in range(2):
                 found = {
                     **metric.per_class(),

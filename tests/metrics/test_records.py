@@ -1,4 +1,4 @@
-"""The numbers of record: cases that the authors' own scripts have scored."""
+"""Exactness: cases that were evaluated with the authors' own scripts."""
 
 import gzip
 import json

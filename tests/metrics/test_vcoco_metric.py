@@ -22,7 +22,7 @@ xywh = st.tuples(corner, corner, side, side)
 xyxy = xywh.map(lambda b: (b[0], b[1], b[0] + b[2], b[1] + b[3]))
 empty = st.sampled_from([NAN, (0, 0, 0, 0)])
 score = st.sampled_from([0.0, 0.25, 0.5, 0.5, 0.5, 1.0])
-# A person: box, annotated, and for each action whether it is done and which objects it has (-1 = none).
+# A person: box, annotated, and for each action: is it done, with which objects (-1 = none).
 does = st.lists(
     st.tuples(st.booleans(), st.integers(-1, 2), st.integers(-1, 2)), min_size=3, max_size=3
 )
@@ -34,7 +34,7 @@ worlds = st.lists(image, min_size=1, max_size=5)
 
 
 def official(world):
-    """A world in the official layout. Image ids fall, so that the order of the ids is not their order by size."""
+    """A world in the official layout. Image ids descend: the order of ties is not ascending."""
     ids = [1000 - number for number in range(len(world))]
     entities, actions = (
         [],
@@ -50,9 +50,9 @@ def official(world):
             for name, roles in ACTIONS
         ],
     )
-    for image_id, (people, things, _) in zip(ids, world, strict=True):
+    for image_id, (people, others, _) in zip(ids, world, strict=True):
         first = 10 * image_id
-        for number, box in enumerate(things):
+        for number, box in enumerate(others):
             entities.append(
                 {
                     "id": first + number,
@@ -230,5 +230,5 @@ def test_a_hoi_models_detections_become_roles_and_one_agent_row_a_person_and_act
     ]
     assert rows.scores.tolist() == pytest.approx([0.9, 0.95, 0.4, 0.95, 0.4])
     assert rows.boxes_o[3:].isnan().all()
-    nothing = role_detections(7, Detections(*(column[:0] for column in found)))
-    assert len(nothing.scores) == 0
+    without_rows = role_detections(7, Detections(*(column[:0] for column in found)))
+    assert len(without_rows.scores) == 0

@@ -1,4 +1,4 @@
-"""Small random worlds for the metrics: few coordinates and few scores, so that ties and halves are common."""
+"""Small random worlds: few coordinates and scores, so that ties and IoUs of 0.5 are common."""
 
 import numpy as np
 import torch

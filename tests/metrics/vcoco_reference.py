@@ -1,4 +1,4 @@
-"""V-COCO's metric spelled out in loops over dictionaries, from the definition alone. Slow on purpose."""
+"""V-COCO's metric in loops over dictionaries, from the definition. Slow on purpose."""
 
 import math
 
@@ -25,7 +25,7 @@ def clean_box(entity, image):
 
 
 def persons_of(official, image_id):
-    """The persons of an image: a box, and either None or {action: [object box or None, for each role]}."""
+    """The persons of an image: box, and None or {action: [object box or None per role]}."""
     coco, actions = official["coco"], official["vcoco"]
     image = next(image for image in coco["images"] if image["id"] == image_id)
     boxes = {e["id"]: clean_box(e, image) for e in coco["annotations"] if e["image_id"] == image_id}

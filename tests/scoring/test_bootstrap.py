@@ -12,7 +12,7 @@ from rmlr_lightning.scoring.matched import MatchedDetections, matched_hicodet
 from tests.metrics import tiny_worlds as worlds
 
 
-def scored(world) -> MatchedDetections:
+def matched(world) -> MatchedDetections:
     rows = [(i, row) for i, image in enumerate(world) for row in image[1]]
     truths = [(i, row) for i, image in enumerate(world) for row in image[0]]
     table = worlds.VOCABULARY.hoi_table()
@@ -45,20 +45,20 @@ def scored(world) -> MatchedDetections:
 def test_weights_are_repeated_images(area, world, random):
     weights = [random.randrange(4) for _ in world]
     repeated = [image for image, weight in zip(world, weights, strict=True) for _ in range(weight)]
-    once, many = scored(world), scored(repeated)
+    once, many = matched(world), matched(repeated)
     if area == "all":
         once, many = (s._replace(area=all_points, absent=float("nan")) for s in (once, many))
     means = Weighted(once).means(np.array(weights, dtype=np.float64)[:, None])
     ap, present = many.ap(), many.positives > 0
-    for name, chosen in once.means.items():
-        known = chosen & present
-        share = (chosen & (once.positives > 0)).sum() / chosen.sum() if area == "eleven" else 1.0
+    for name, members in once.means.items():
+        known = members & present
+        share = (members & (once.positives > 0)).sum() / members.sum() if area == "eleven" else 1.0
         expected = ap[known].mean() * share if known.any() else np.nan
         assert means[name][0] == pytest.approx(expected, abs=1e-12, nan_ok=True)
 
 
 def test_intervals_hold_the_value_and_repeat():
-    one = scored(worlds.random_world(1, 40))
+    one = matched(worlds.random_world(1, 40))
     first, again = intervals(one, 200, seed=3), intervals(one, 200, seed=3)
     assert first == again != intervals(one, 200, seed=4)
     assert first["full"].low < first["full"].value < first["full"].high
@@ -67,17 +67,19 @@ def test_intervals_hold_the_value_and_repeat():
 
 def test_a_file_equals_itself_and_a_worse_one_is_told():
     world = worlds.random_world(2, 60)
-    one = scored(world)
+    one = matched(world)
     same = paired(one, one, 100)["full"]
     assert (same.gain, same.low, same.high, same.p) == (0, 0, 0, 1)
     rng = np.random.default_rng(0)
-    worse = scored([(t, [(*r[:4], float(rng.random())) for r in f], w) for t, f, w in world])
-    told = paired(worse, one, 300)["full"]
-    assert told.gain == pytest.approx(told.b - told.a) and told.low > 0 and told.p < 0.05
+    worse = matched([(t, [(*r[:4], float(rng.random())) for r in f], w) for t, f, w in world])
+    forward = paired(worse, one, 300)["full"]
+    assert forward.gain == pytest.approx(forward.b - forward.a)
+    assert forward.low > 0 and forward.p < 0.05
     back = paired(one, worse, 300)["full"]
-    assert back.gain == pytest.approx(-told.gain) and back.p == pytest.approx(told.p)
+    assert back.gain == pytest.approx(-forward.gain) and back.p == pytest.approx(forward.p)
 
 
 def test_no_detections_at_all():
-    nothing = scored([(truths, [], labels) for truths, _, labels in worlds.random_world(3, 5)])
-    assert intervals(nothing, 10)["full"][:3] == (0, 0, 0)
+    world = worlds.random_world(3, 5)
+    without_detections = matched([(truths, [], labels) for truths, _, labels in world])
+    assert intervals(without_detections, 10)["full"][:3] == (0, 0, 0)

@@ -1,4 +1,4 @@
-"""Detection files: what is told about a malformed one, in one line that names the file and the place."""
+"""Detection files: a malformed one gets one line that names the file and the place."""
 
 import gzip
 import io
@@ -79,7 +79,7 @@ def refused(run, path, *words):
         ("objects", np.array([0, 1, 80]), ["objects[2]", "80", "unknown"]),
         ("image", np.array([0, 1, 2]), ["image[2]", "file_names"]),
         ("image", np.array([0, 1, NAN]), ["image[2]", "integer"]),
-        ("file_names", np.array(["a", "z"]), ["'z'", "not in the truth"]),
+        ("file_names", np.array(["a", "z"]), ["'z'", "not in the ground truth"]),
         ("file_names", np.array(["a", "a"]), ["'a'", "twice"]),
         ("file_names", np.array([1, 2]), ["file_names", "names"]),
     ],
@@ -161,7 +161,7 @@ def test_gzip_and_whole_floats_and_other_orders(tmp_path):
         ("roles", np.array([0, 2, 2]), ["row 1", "'hold'", "0..1"]),
         ("boxes_o", np.array([[NAN] * 4, [1, 1, NAN, 1], [0.0] * 4]), ["boxes_o[1]"]),
         ("boxes_h", np.full((3, 4), NAN), ["boxes_h[0]"]),
-        ("image_ids", np.array([3, 4, 5]), ["image 4", "not in the truth"]),
+        ("image_ids", np.array([3, 4, 5]), ["image 4", "not in the ground truth"]),
         ("image_ids", np.array([3, 5]), ["rows"]),
     ],
 )

@@ -16,7 +16,7 @@ from rmlr_lightning.scoring.matched import matched_hicodet
 from tests.metrics import tiny_worlds as worlds
 
 HUMAN, OTHER_HUMAN = (0, 0, 10, 10), (50, 0, 60, 10)
-THING, OTHER_THING = (5, 5, 15, 15), (55, 5, 65, 15)
+OBJECT, OTHER_OBJECT = (5, 5, 15, 15), (55, 5, 65, 15)
 NOWHERE = (200, 200, 210, 210)
 OBJECTS = np.array([obj for _, obj in worlds.VOCABULARY.hois])
 
@@ -35,29 +35,29 @@ def diagnosed(truths, found):
     found = sorted(found, key=lambda row: row[0])
     truth, rows = table(truths), table([row[:4] for row in found])
     scores = np.array([row[4] for row in found], dtype=np.float32)
-    scored = matched_hicodet(truth, rows, scores, 9, worlds.VOCABULARY)["default"]
-    _, taken = match_annotations(truth, rows, scores, 9, 5)
-    return diagnose(scored, truth, rows, taken, OBJECTS)
+    matched = matched_hicodet(truth, rows, scores, 9, worlds.VOCABULARY)["default"]
+    _, annotation = match_annotations(truth, rows, scores, 9, 5)
+    return diagnose(matched, truth, rows, annotation, OBJECTS)
 
 
-FOUND = (8, HUMAN, THING, 0)  # a pair that is always found, at the end of the ranking
+FOUND = (8, HUMAN, OBJECT, 0)  # a pair that is always found, at the end of the ranking
 
 
 @pytest.mark.parametrize(
     "name, truths, found, positives, missed",
     [
-        ("wrong_verb", [(0, HUMAN, THING, 1)], [(0, HUMAN, THING, 0, 0.9)], 1, 1),
+        ("wrong_verb", [(0, HUMAN, OBJECT, 1)], [(0, HUMAN, OBJECT, 0, 0.9)], 1, 1),
         (
             "pairing",
-            [(0, HUMAN, THING, 0), (0, OTHER_HUMAN, OTHER_THING, 0)],
-            [(0, HUMAN, OTHER_THING, 0, 0.9), (0, OTHER_HUMAN, THING, 0, 0.9)],
+            [(0, HUMAN, OBJECT, 0), (0, OTHER_HUMAN, OTHER_OBJECT, 0)],
+            [(0, HUMAN, OTHER_OBJECT, 0, 0.9), (0, OTHER_HUMAN, OBJECT, 0, 0.9)],
             2,
             2,
         ),
-        ("missed_object", [(0, HUMAN, THING, 0)], [(0, HUMAN, NOWHERE, 0, 0.9)], 1, 1),
-        ("missed_human", [(0, HUMAN, THING, 0)], [(0, NOWHERE, THING, 0, 0.9)], 1, 1),
-        ("missed_human", [(0, HUMAN, THING, 0)], [], 0, 1),
-        ("missed_human", [], [(0, HUMAN, THING, 0, 0.9)], 1, 0),
+        ("missed_object", [(0, HUMAN, OBJECT, 0)], [(0, HUMAN, NOWHERE, 0, 0.9)], 1, 1),
+        ("missed_human", [(0, HUMAN, OBJECT, 0)], [(0, NOWHERE, OBJECT, 0, 0.9)], 1, 1),
+        ("missed_human", [(0, HUMAN, OBJECT, 0)], [], 0, 1),
+        ("missed_human", [], [(0, HUMAN, OBJECT, 0, 0.9)], 1, 0),
     ],
 )
 def test_one_error_of_each_type(name, truths, found, positives, missed):
@@ -72,16 +72,16 @@ def test_one_error_of_each_type(name, truths, found, positives, missed):
 
 
 def test_a_duplicate_before_the_next_true_positive_costs():
-    truths = [FOUND, (7, HUMAN, THING, 0)]
-    costs = diagnosed(truths, [(*FOUND, 0.9), (*FOUND, 0.8), (7, HUMAN, THING, 0, 0.7)])
+    truths = [FOUND, (7, HUMAN, OBJECT, 0)]
+    costs = diagnosed(truths, [(*FOUND, 0.9), (*FOUND, 0.8), (7, HUMAN, OBJECT, 0, 0.7)])
     assert costs["duplicate"].false_positives == 1
     ap = (6 * 1 + 5 * 2 / 3) / 11  # recall 0 to .5 at precision 1, above at 2 of 3
     assert costs["duplicate"].cost == pytest.approx((1 - ap) / 5)
 
 
-def test_everything_right_costs_nothing_and_nothing_detected_costs_all():
+def test_correct_detections_cost_0_and_no_detections_cost_all():
     assert all(cost == (0, 0, 0) for cost in diagnosed([FOUND], [(*FOUND, 0.5)]).values())
-    costs = diagnosed([FOUND, (0, HUMAN, THING, 3)], [])
+    costs = diagnosed([FOUND, (0, HUMAN, OBJECT, 3)], [])
     assert costs["missed_human"] == (0, 2, pytest.approx(2 / 5))
 
 
@@ -96,15 +96,15 @@ def test_breakdown_counts_every_annotation_once():
     ]
     found = table([(i, r[2], r[3], worlds.VOCABULARY.hoi_of[r[:2]]) for i, r in rows])
     scores = np.array([r[4] for _, r in rows], dtype=np.float32)
-    scored = matched_hicodet(truth, found, scores, 30, worlds.VOCABULARY)["default"]
-    _, taken = match_annotations(truth, found, scores, 30, 5)
+    matched = matched_hicodet(truth, found, scores, 30, worlds.VOCABULARY)["default"]
+    _, annotation = match_annotations(truth, found, scores, 30, 5)
     total = len(truth.hois)
     for groups in hoi_groups(worlds.VOCABULARY).values():
-        assert sum(line.positives for line in by_groups(scored, groups)) == total
-    parts = [by_pairs_in_image(scored, np.bincount(truth.images, minlength=30))]
+        assert sum(line.positives for line in by_groups(matched, groups)) == total
+    parts = [by_pairs_in_image(matched, np.bincount(truth.images, minlength=30))]
     of_rows = measures(found)
     parts += [
-        by_measure(scored, part, of_rows[name][0], taken, names)
+        by_measure(matched, part, of_rows[name][0], annotation, names)
         for name, (part, names) in measures(truth).items()
     ]
     for lines in parts:
@@ -112,6 +112,6 @@ def test_breakdown_counts_every_annotation_once():
         assert sum(line.detections for line in lines) == len(scores)
         assert all(0 <= line.ap <= 1 or np.isnan(line.ap) for line in lines)
     rare = {
-        line.name: line.ap for line in by_groups(scored, hoi_groups(worlds.VOCABULARY)["rarity"])
+        line.name: line.ap for line in by_groups(matched, hoi_groups(worlds.VOCABULARY)["rarity"])
     }
-    assert rare["rare"] == pytest.approx((scored.ap()[1] + scored.ap()[4]) / 2)
+    assert rare["rare"] == pytest.approx((matched.ap()[1] + matched.ap()[4]) / 2)

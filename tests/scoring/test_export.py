@@ -50,9 +50,16 @@ def vcoco_truth_on(image_ids):
     actions = vcoco_actions()
     none = np.zeros(0, dtype=np.int64)
     return VCOCOTruth(
-        tuple(a.name for a in actions), tuple(a.roles for a in actions), np.array(image_ids), none, np.zeros((0, 4)),
-        none.astype(bool), np.zeros((0, 26), dtype=bool), np.zeros((0, 26, 2), dtype=np.int64), np.zeros((0, 4)),
-    )  # fmt: skip
+        actions=tuple(a.name for a in actions),
+        roles=tuple(a.roles for a in actions),
+        image_ids=np.array(image_ids),
+        images=none,
+        boxes=np.zeros((0, 4)),
+        annotated=none.astype(bool),
+        labels=np.zeros((0, 26), dtype=bool),
+        objects=np.zeros((0, 26, 2), dtype=np.int64),
+        object_boxes=np.zeros((0, 4)),
+    )
 
 
 @pytest.mark.parametrize("write, name", [(write_npz, "d.npz"), (write_json, "d.json")])
@@ -127,17 +134,17 @@ def test_matlab_cells_are_what_ho_rcnn_turns_into_the_definition(tmp_path, pairs
         assert cells.shape == (len(own), 4)
         for line, hoi in enumerate(own):
             for image in range(4):
-                chosen = [
+                expected_rows = [
                     k
                     for k in range(len(pairs["image"]))
                     if pairs["image"][k] == image
                     and index.get((pairs["verbs"][k], pairs["objects"][k])) == hoi
                 ]
                 cell = cells[line, image]
-                assert cell.dtype == np.float64 or not chosen
-                assert len(cell) == len(chosen)
+                assert cell.dtype == np.float64 or not expected_rows
+                assert len(cell) == len(expected_rows)
                 seen += len(cell)
-                for k, row in zip(chosen, cell, strict=True):
+                for k, row in zip(expected_rows, cell, strict=True):
                     for corners, boxes in ((row[:4] + 1, "boxes_h"), (row[4:8] + 1, "boxes_o")):
                         x1, y1, x2, y2 = pairs[boxes][k]
                         assert corners.tolist() == [x1 + 1, y1 + 1, x2, y2]

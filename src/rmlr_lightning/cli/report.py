@@ -78,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
 
 def report(args: argparse.Namespace, argv: Sequence[str]) -> None:
     """Collect, print, write."""
+    # The first metric is required; runs without it are named and left out.
     key = next(iter(args.metrics.values()))
     found = find_runs(args.paths, f"{args.split}/{key}", args.commit)
     left_out = _left_out(found, f"{args.split}/{key}")
@@ -111,6 +112,7 @@ def report(args: argparse.Namespace, argv: Sequence[str]) -> None:
         if lines > MAX_LINES:
             print(f"note: {args.page} has {lines} lines; fewer --rows or --compare shorten it")
 
+    # All content is made before the first file is written.
     for path, content in files.items():
         _make_folder(path.parent)
         write_atomic(path, content)

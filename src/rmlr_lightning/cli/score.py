@@ -1,9 +1,9 @@
-"""rmlr-score: the numbers of record of a file of detections, from any code base."""
+"""rmlr-score: official HICO-DET and V-COCO results of a detection file, from any code base."""
 
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,7 @@ from rmlr_lightning.scoring.inputs import (
     vcoco_detections,
     vcoco_files,
 )
-from rmlr_lightning.scoring.matched import matched_hicodet, matched_vcoco
+from rmlr_lightning.scoring.matched import MatchedDetections, matched_hicodet, matched_vcoco
 from rmlr_lightning.scoring.output import TITLES, as_json, per_class_csv, percent, plot_png, table
 
 MEANS = {
@@ -31,148 +31,72 @@ MEANS = {
 
 
 def hicodet(args: argparse.Namespace) -> None:
-    """Default and Known Object."""
+    """mAP of HICO-DET detections, Default and Known Object."""
     truth = hicodet_truth(args)
     found, scores = hicodet_detections(args.detections, truth)
     images = len(truth.file_names)
     results = score_hicodet(truth.pairs, found, scores, images, truth.vocabulary, truth.image_hois)
     extras = hicodet_extras(args, truth, found, scores)
+
     names = [truth.vocabulary.hoi_name(hoi) for hoi in range(len(truth.vocabulary.hois))]
-    report = {
-        name: {"full": r.full, "rare": r.rare, "non_rare": r.non_rare, "ap": r.ap}
-        for name, r in results.items()
-    }
-    rows = [
-        (TITLES[name], percent(r.full), percent(r.rare), percent(r.non_rare))
-        for name, r in results.items()
-    ]
+    report, rows = {}, []
+    for name, r in results.items():
+        report[name] = {"full": r.full, "rare": r.rare, "non_rare": r.non_rare, "ap": r.ap}
+        rows.append((TITLES[name], percent(r.full), percent(r.rare), percent(r.non_rare)))
     text = table((f"mAP (%), {len(names)} classes", "full", "rare", "non-rare"), rows)
     _write(args, results, dict.fromkeys(results, names), report | extras, text, extras)
 
 
 def vcoco(args: argparse.Namespace) -> None:
-    """Scenario 1 and 2, and agents."""
+    """Role AP (Scenario 1 and 2) and agent AP of V-COCO detections."""
     files = vcoco_files(args)
-    rows = vcoco_detections(args.detections, files)
-    results = score_vcoco(files.truth, rows)
-    extras = vcoco_extras(args, files, rows)
-    report, lines = {}, []
+    detections = vcoco_detections(args.detections, files)
+    results = score_vcoco(files.truth, detections)
+    extras = vcoco_extras(args, files, detections)
+
+    report, rows = {}, []
     for name, result in results.items():
         means = {key: result.mean24 if key == "mean24" else result.mean for key in MEANS[name]}
         report[name] = means | {"ap": dict(zip(result.names, result.ap.tolist(), strict=True))}
-        lines += [
-            (f"{TITLES[name]}, {key[4:]} classes", percent(value)) for key, value in means.items()
-        ]
-    text = table(("mean AP (%)", ""), lines)
-    _write(
-        args, results, {name: r.names for name, r in results.items()}, report | extras, text, extras
-    )
+        for key, value in means.items():
+            rows.append((f"{TITLES[name]}, {key.removeprefix('mean')} classes", percent(value)))
+    text = table(("mean AP (%)", ""), rows)
+    names = {name: result.names for name, result in results.items()}
+    _write(args, results, names, report | extras, text, extras)
 
 
 def compare(args: argparse.Namespace) -> None:
-    """Is B better than A? The paired bootstrap over images."""
-    dataset = args.dataset or dataset_of(args.a)
-    if dataset == "hicodet":
-        truth = hicodet_truth(args)
-        a, b = (
-            matched_hicodet(truth.pairs, *hicodet_detections(path, truth), len(truth.file_names), truth.vocabulary,
-                           truth.image_hois)
-            for path in (args.a, args.b)
-        )  # fmt: skip
-    else:
-        files = vcoco_files(args)
-        a, b = (
-            matched_vcoco(files.truth, vcoco_detections(path, files)) for path in (args.a, args.b)
-        )
+    """Difference between two detection files, by paired bootstrap over images."""
+    a, b = _matched(args)
     report = {name: paired(a[name], b[name], args.bootstrap, args.seed) for name in a}
     if args.json:
         print(as_json(report | {"draws": args.bootstrap, "seed": args.seed}))
         return
-    rows = [
-        (
-            f"{TITLES[setting]} {name}",
-            *(percent(v) for v in (d.a, d.b, d.gain, d.low, d.high)),
-            f"{d.p:.4f}",
-        )
-        for setting, means in report.items()
-        for name, d in means.items()
-    ]
+
+    rows = []
+    for setting, means in report.items():
+        for name, d in means.items():
+            values = (percent(value) for value in (d.a, d.b, d.gain, d.low, d.high))
+            rows.append((f"{TITLES[setting]} {name}", *values, f"{d.p:.4f}"))
     print(table(("mean AP (%)", "A", "B", "B - A", "2.5 %", "97.5 %", "p"), rows))
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    out = argparse.ArgumentParser(prog="rmlr-score", description=__doc__, allow_abbrev=False)
-    commands = out.add_subparsers(dest="command", required=True, metavar="{hicodet,vcoco,compare}")
-    for name, run in (("hicodet", hicodet), ("vcoco", vcoco), ("compare", compare)):
-        command = commands.add_parser(
-            name, help=run.__doc__, description=run.__doc__, allow_abbrev=False
-        )
-        command.set_defaults(run=run)
-        command.add_argument(
-            "--ground-truth", nargs="+", required=True, metavar="FILE",
-            help="HICO-DET: anno_bbox.mat [anno.mat] or UPT's json. V-COCO: one file with coco, vcoco and ids, or "
-            "vcoco_*.json with COCO's instances and the ids",
-        )  # fmt: skip
-        if name == "compare":
-            command.add_argument("a", metavar="A", help="detections")
-            command.add_argument("b", metavar="B", help="detections of the same images")
-            command.add_argument(
-                "--dataset", choices=("hicodet", "vcoco"), help="told by the keys of A if not given"
-            )
-        else:
-            command.add_argument(
-                "--detections", required=True, metavar="FILE", help="npz, json, or V-COCO's pickle"
-            )
-            command.add_argument(
-                "--per-class", metavar="CSV", help="write AP, recall and counts of every class"
-            )
-            command.add_argument("--plot", metavar="PNG", help="draw the AP of every class")
-            command.add_argument(
-                "--breakdown", action="store_true", help="AP by verb, object, crowd, size, distance"
-            )
-        if name == "hicodet":
-            command.add_argument(
-                "--errors", action="store_true", help="types of error and the mAP that each costs"
-            )
-        if name != "vcoco":
-            command.add_argument(
-                "--image-labels", metavar="FILE", help="anno.mat, for Known Object"
-            )
-            command.add_argument(
-                "--split", choices=("train", "test"), default="test", help="of a .mat (test)"
-            )
-        if name != "hicodet":
-            command.add_argument("--instances", metavar="FILE", help="COCO's instances json")
-            command.add_argument("--ids", metavar="FILE", help="ids of the images to score")
-        draws = 1000 if name == "compare" else 0
-        command.add_argument(
-            "--bootstrap",
-            type=partial(_number, least=1),
-            default=draws,
-            metavar="N",
-            help=f"draws of the images, for intervals ({draws})",
-        )
-        command.add_argument("--seed", type=_number, default=0, help="of the draws (0)")
-        command.add_argument(
-            "--json", action="store_true", help="one JSON object on standard output"
+def _matched(args: argparse.Namespace) -> list[dict[str, MatchedDetections]]:
+    """Both files of `compare` after matching."""
+    paths = (args.a, args.b)
+    if (args.dataset or dataset_of(args.a)) == "vcoco":
+        files = vcoco_files(args)
+        return [matched_vcoco(files.truth, vcoco_detections(path, files)) for path in paths]
+
+    truth = hicodet_truth(args)
+    images = len(truth.file_names)
+    out = []
+    for path in paths:
+        found, scores = hicodet_detections(path, truth)
+        out.append(
+            matched_hicodet(truth.pairs, found, scores, images, truth.vocabulary, truth.image_hois)
         )
     return out
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point. Returns 0, or 2 after one line about what the user gave."""
-    args = parser().parse_args(argv)
-    try:
-        args.run(args)
-        sys.stdout.flush()
-    except UserError as error:
-        print(f"rmlr-score: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    return 0
 
 
 def _write(
@@ -195,10 +119,105 @@ def _write(
         print(f"\n{extras_text(extras)}")
 
 
-def _number(text: str, least: int = 0) -> int:
-    if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"expected a whole number from {least}, not {text!r}")
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    out = argparse.ArgumentParser(prog="rmlr-score", description=__doc__, allow_abbrev=False)
+    commands = out.add_subparsers(dest="command", required=True, metavar="{hicodet,vcoco,compare}")
+
+    command = _command(commands, "hicodet", hicodet, draws=0)
+    _add_detections(command)
+    _add_hicodet_files(command)
+    command.add_argument(
+        "--errors", action="store_true", help="types of error and the mAP that each costs"
+    )
+
+    command = _command(commands, "vcoco", vcoco, draws=0)
+    _add_detections(command)
+    _add_vcoco_files(command)
+
+    command = _command(commands, "compare", compare, draws=1000)
+    command.add_argument("a", metavar="A", help="detection file")
+    command.add_argument("b", metavar="B", help="detection file of the same images")
+    command.add_argument(
+        "--dataset", choices=("hicodet", "vcoco"), help="of the files (by the keys of A)"
+    )
+    _add_hicodet_files(command)
+    _add_vcoco_files(command)
+    return out
+
+
+def _command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], None], draws: int
+) -> argparse.ArgumentParser:
+    """A command with the options that all have."""
+    command = commands.add_parser(
+        name, help=run.__doc__, description=run.__doc__, allow_abbrev=False
+    )
+    command.set_defaults(run=run)
+    option = command.add_argument
+    option(
+        "--ground-truth",
+        nargs="+",
+        required=True,
+        metavar="FILE",
+        help="HICO-DET: anno_bbox.mat [anno.mat] or UPT's json. V-COCO: one file with coco, vcoco "
+        "and ids, or vcoco_*.json [COCO's instances [ids]]",
+    )
+    option(
+        "--bootstrap",
+        type=partial(_whole_number, minimum=1),
+        default=draws,
+        metavar="N",
+        help=f"number of bootstrap draws of the images, for intervals ({draws or 'none'})",
+    )
+    option("--seed", type=_whole_number, default=0, help="of the bootstrap (0)")
+    option("--json", action="store_true", help="print one JSON object instead of tables")
+    return command
+
+
+def _add_detections(command: argparse.ArgumentParser) -> None:
+    option = command.add_argument
+    option("--detections", required=True, metavar="FILE", help="npz, json, or V-COCO's pickle")
+    option("--per-class", metavar="CSV", help="write AP, recall and counts of every class")
+    option("--plot", metavar="PNG", help="plot the AP of every class")
+    option(
+        "--breakdown",
+        action="store_true",
+        help="AP by verb, object, pairs in the image, size and distance",
+    )
+
+
+def _add_hicodet_files(command: argparse.ArgumentParser) -> None:
+    option = command.add_argument
+    option("--image-labels", metavar="FILE", help="HICO-DET's anno.mat, for Known Object")
+    option("--split", choices=("train", "test"), default="test", help="of a .mat file (test)")
+
+
+def _add_vcoco_files(command: argparse.ArgumentParser) -> None:
+    option = command.add_argument
+    option("--instances", metavar="FILE", help="COCO's instances json")
+    option("--ids", metavar="FILE", help="ids of the images to score")
+
+
+def _whole_number(text: str, minimum: int = 0) -> int:
+    if not text.isdecimal() or int(text) < minimum:
+        raise argparse.ArgumentTypeError(f"expected a whole number from {minimum}, not {text!r}")
     return int(text)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point. Returns 0, or 2 after one line about a mistake of the user."""
+    args = parser().parse_args(argv)
+    try:
+        args.run(args)
+        sys.stdout.flush()
+    except UserError as error:
+        print(f"rmlr-score: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # a program such as `head` has closed our output
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

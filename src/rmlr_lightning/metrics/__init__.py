@@ -1,7 +1,7 @@
-"""Evaluators of record: HICO-DET (Default, Known Object) and V-COCO (Scenario 1 and 2, agent).
+"""The official evaluations: HICO-DET (Default, Known Object) and V-COCO (Scenario 1, 2 and agent).
 
-Pure functions on arrays, and thin torchmetrics classes. The classes are imported when they are asked for: torchmetrics
-brings half of torch's ecosystem along, 3 seconds that `rmlr-score` does without.
+Pure functions on arrays, and thin torchmetrics classes. The classes are imported on first access:
+importing torchmetrics takes 3 seconds, which `rmlr-score` does without.
 """
 
 from importlib import import_module
@@ -30,7 +30,7 @@ __all__ = [
     "vcoco_truth",
 ]
 
-_LATER = {
+_LAZY = {
     "HICODetMeanAP": "hicodet_metric",
     "RoleDetections": "vcoco_metric",
     "VCOCORoleAP": "vcoco_metric",
@@ -39,6 +39,6 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)

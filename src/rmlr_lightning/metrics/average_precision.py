@@ -1,8 +1,8 @@
 """From true and false positives to average precision, for many classes at once.
 
-A point of a precision-recall curve that follows a false positive has the recall of the true positive before it and a
-lower precision. Both averages look at the best precision from some recall on, so the points at true positives are
-enough, and a detection is sorted only if it may stand before one.
+A point of a precision-recall curve at a false positive has the recall of the true positive before
+it and a lower precision. Both averages use the best precision from some recall on. The points at
+true positives are therefore enough, and only detections that may rank before one are sorted.
 """
 
 from typing import NamedTuple
@@ -34,10 +34,10 @@ def ranking(classes: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """
     single = scores.astype(np.float32, copy=False)
     if len(scores) and (single is scores or np.array_equal(single, scores)):
-        # (class, score, row) in one 64-bit integer where it fits: sorting numbers is much faster than sorting indices.
-        bits = (single + np.float32(0)).view(
-            np.uint32
-        )  # + 0 turns -0.0 into 0.0, which is equal to it
+        # (class, score, row) in one 64-bit integer where it fits: sorting numbers is much faster
+        # than sorting indices. Adding 0 turns -0.0 into 0.0, which must rank as its equal.
+        bits = (single + np.float32(0)).view(np.uint32)
+        # The bits of positive floats sort like the floats, those of negative ones in reverse.
         falling = np.where(bits >> 31, bits, np.uint32(0x7FFFFFFF) - bits)
         falling -= falling.min()
         row_bits = (len(scores) - 1).bit_length()
@@ -76,31 +76,35 @@ def curves(
     keep = may_precede_true(classes, scores, true, num_classes)
     classes, scores, true = classes[keep], scores[keep], true[keep]
     order = ranking(classes, scores)
-    starts = np.cumsum(np.bincount(classes, minlength=num_classes)) - np.bincount(
-        classes, minlength=num_classes
-    )
+    counts = np.bincount(classes, minlength=num_classes)
+    starts = np.cumsum(counts) - counts  # first position of each class in the ranking
+
     hits = np.flatnonzero(true[order])
-    of, hit_scores = classes[order[hits]].astype(np.int64), scores[order[hits]]
-    out = [_curve(of, hits + 1 - starts[of], hit_scores, num_classes)]
+    hit_classes = classes[order[hits]].astype(np.int64)
+    hit_scores = scores[order[hits]]
+    ranked = hits + 1 - starts[hit_classes]
+    out = [_curve(hit_classes, ranked, hit_scores, num_classes)]
+
     if subset is not None:
+        # The same ranking, in which only rows of the subset count.
         inside = subset[keep][order]
         before = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(inside)))
-        chosen = inside[hits]
-        of, hit_scores, hits = of[chosen], hit_scores[chosen], hits[chosen]
-        out.append(_curve(of, before[hits + 1] - before[starts[of]], hit_scores, num_classes))
+        kept = inside[hits]
+        hit_classes, hit_scores, hits = hit_classes[kept], hit_scores[kept], hits[kept]
+        ranked = before[hits + 1] - before[starts[hit_classes]]
+        out.append(_curve(hit_classes, ranked, hit_scores, num_classes))
     return out
 
 
 def may_precede_true(
     classes: np.ndarray, scores: np.ndarray, true: np.ndarray, num_classes: int
 ) -> np.ndarray:
-    """Indices, ascending, of the rows with at least the score of some true positive of their class."""
+    """Ascending indices of the rows that score as high as some true positive of their class."""
     lowest = np.full(num_classes, np.inf, dtype=scores.dtype)
     np.minimum.at(lowest, classes[true], scores[true])
     keep = scores >= lowest[classes]
-    if np.isinf(
-        scores[keep].max(initial=0)
-    ):  # a class without true positives has the bound inf: none of its rows
+    if np.isinf(scores[keep].max(initial=0)):
+        # The bound of a class without true positives is inf, which scores of inf reach.
         keep &= (np.bincount(classes[true], minlength=num_classes) > 0)[classes]
     return np.flatnonzero(keep)
 
@@ -111,7 +115,7 @@ def _curve(classes: np.ndarray, ranked: np.ndarray, scores: np.ndarray, num_clas
 
 
 def eleven_points(recall: np.ndarray, precision: np.ndarray) -> np.ndarray:
-    """Mean over `RECALL_LEVELS` t of the largest precision where recall >= t, 0 where none. HICO-DET's AP.
+    """HICO-DET's AP: mean over `RECALL_LEVELS` of the best precision from there on, 0 if none.
 
     Args:
         recall: (T, ...) ascending along the first axis. Trailing axes are independent curves.
@@ -121,13 +125,14 @@ def eleven_points(recall: np.ndarray, precision: np.ndarray) -> np.ndarray:
         (...) float64.
     """
     envelope = np.maximum.accumulate(precision[::-1], axis=0)[::-1]
+    # Recall levels that are never reached count as precision 0.
     envelope = np.concatenate((envelope, np.zeros((1, *envelope.shape[1:]))))
     reached = np.stack([np.count_nonzero(recall < level, axis=0) for level in RECALL_LEVELS])
     return np.take_along_axis(envelope, reached, axis=0).mean(axis=0)
 
 
 def all_points(recall: np.ndarray, precision: np.ndarray) -> np.ndarray:
-    """Area under the precision envelope. V-COCO's AP; arguments and result as in `eleven_points`."""
+    """V-COCO's AP: area under the precision envelope. Arguments and result as `eleven_points`."""
     envelope = np.maximum.accumulate(precision[::-1], axis=0)[::-1]
     return (np.diff(recall, axis=0, prepend=0.0) * envelope).sum(axis=0)
 
@@ -144,6 +149,7 @@ def per_class(points: Curve, positives: np.ndarray, area) -> np.ndarray:
         (C,) float64.
     """
     ap = np.zeros(len(positives))
+    # The points are sorted by class: each class is a slice.
     bounds = np.searchsorted(points.classes, np.arange(len(positives) + 1))
     for index in np.flatnonzero(np.diff(bounds)):
         part = slice(bounds[index], bounds[index + 1])

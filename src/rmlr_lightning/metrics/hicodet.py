@@ -9,14 +9,14 @@ import numpy as np
 
 from rmlr_lightning.metrics.average_precision import Curve, curves, eleven_points, per_class
 from rmlr_lightning.metrics.boxes import inclusive, pixel_iou
-from rmlr_lightning.metrics.matching import best_match, claim, group, locate
+from rmlr_lightning.metrics.matching import best_match, first_to_match, group, locate
 from rmlr_lightning.vocabulary import COCO_OBJECTS, Vocabulary
 
 MIN_OVERLAP = 0.5
 
 
 class PairTable(NamedTuple):
-    """Human-object pairs of many images, one HOI class a row. Truth and detections alike.
+    """Human-object pairs of many images, annotated or detected; one HOI class per row.
 
     `Target` and `Detections` give the same box coordinates.
     """
@@ -43,10 +43,11 @@ class HICODetResult(NamedTuple):
 def match_annotations(
     truth: PairTable, detections: PairTable, scores: np.ndarray, images: int, classes: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Which detections are true positives.
+    """Decide which detections are true positives.
 
-    Each takes the annotated pair of its class and image with the largest min(IoU_h, IoU_o), the first on ties, and is
-    true if that is at least one half and nobody ranked before it (by score, then by row) took the same pair.
+    A detection is matched to the annotated pair of its class and image with the largest
+    min(IoU_h, IoU_o), the first on ties. It is a true positive if the overlap is at least 0.5 and
+    no detection ranked before it (by score, then by row) is matched to the same pair.
 
     Args:
         truth: annotated pairs.
@@ -56,12 +57,15 @@ def match_annotations(
         classes: number of HOI classes.
 
     Returns:
-        (K,) bool, the true positives; and (K,) int32, the annotation that each takes or would take if it were free, -1
-        where the overlap is below one half.
+        (K,) bool, the true positives; and (K,) int32, the annotation that each is matched to, free
+        or not, -1 where the overlap is below 0.5.
     """
-    true, taken = np.zeros(len(scores), dtype=bool), np.full(len(scores), -1, dtype=np.int32)
+    true = np.zeros(len(scores), dtype=bool)
+    matched = np.full(len(scores), -1, dtype=np.int32)
     if not len(truth.hois) or not len(scores):
-        return true, taken
+        return true, matched
+
+    # One key per image and class. 32 bits where they suffice: half the memory of a large file.
     kind = np.int32 if images * classes < 2**31 else np.int64
     keys = detections.images.astype(kind)
     keys *= kind(classes)
@@ -72,11 +76,12 @@ def match_annotations(
     groups = group(truth.images.astype(np.int64) * classes + truth.hois)
     which = locate(groups, keys, images * classes)
     rows = np.flatnonzero((which >= 0) & known)
+
     true_h, true_o = inclusive(truth.boxes_h), inclusive(truth.boxes_o)
     boxes_h, boxes_o = inclusive(detections.boxes_h[rows]), inclusive(detections.boxes_o[rows])
 
     def overlap(row: np.ndarray, annotation: np.ndarray) -> np.ndarray:
-        # What the human boxes deny no object box can grant, and below one half nobody asks how much it is.
+        # The minimum is at most IoU_h: where that is below 0.5, IoU_o is not needed.
         values = pixel_iou(boxes_h[row], true_h[annotation])
         near = np.flatnonzero(values >= MIN_OVERLAP)
         values[near] = np.minimum(
@@ -87,9 +92,9 @@ def match_annotations(
     annotations, overlaps = best_match(groups, which[rows], overlap)
     enough = overlaps >= MIN_OVERLAP
     rows, annotations = rows[enough], annotations[enough]
-    taken[rows] = annotations
-    true[rows[claim(annotations, scores[rows])]] = True
-    return true, taken
+    matched[rows] = annotations
+    true[rows[first_to_match(annotations, scores[rows])]] = True
+    return true, matched
 
 
 def score_settings(
@@ -100,7 +105,7 @@ def score_settings(
     vocabulary: Vocabulary,
     known_object: np.ndarray | None = None,
 ) -> dict[str, HICODetResult]:
-    """Rank matched detections and average: the Default setting and, if asked for, Known Object.
+    """Rank matched detections and average: the Default setting, and Known Object where wanted.
 
     Args:
         hois: (K,) classes; rows with -1 are left out.
@@ -108,12 +113,14 @@ def score_settings(
         true: (K,) bool from `match_annotations`.
         positives: (C,) number of annotated pairs.
         vocabulary: its hois are the C classes.
-        known_object: (K,) bool, True where the image has a positive image-level label with the object of the row.
+        known_object: (K,) bool, True where the image has a positive image-level label with the
+            object of the row.
 
     Returns:
-        {"default": ..., "known_object": ...}, the second only if asked for.
+        {"default": ..., "known_object": ...}, the second only with `known_object`.
     """
     classes = len(positives)
+    # -1: verb and object form no HOI of the vocabulary.
     valid = hois >= 0
     if not valid.all():
         hois, scores, true = hois[valid], scores[valid], true[valid]
@@ -121,7 +128,7 @@ def score_settings(
     counts = {"default": np.bincount(hois, minlength=classes)}
     if known_object is not None:
         counts["known_object"] = np.bincount(hois[known_object], minlength=classes)
-    # Matching stays within an image, so the true positives of the images that Known Object keeps are the same.
+    # Matching stays within an image: the images that Known Object keeps keep their matches.
     points = curves(hois, scores, true, classes, known_object)
     return {
         name: _result(p, positives, counts[name], vocabulary)
@@ -158,11 +165,11 @@ def score_hicodet(
     vocabulary: Vocabulary,
     image_hois: list | None = None,
 ) -> dict[str, HICODetResult]:
-    """All of it: match, rank, average.
+    """Match, rank and average.
 
     Args:
         truth: annotated pairs, without the invisible ones.
-        detections: K scored pairs in any order of images; the rows of one image in the order of ties.
+        detections: K scored pairs, images in any order; the rows of an image in the order of ties.
         scores: (K,), without NaN.
         images: number of images, those without pairs or detections included.
         vocabulary: of the HOIs.
@@ -171,9 +178,11 @@ def score_hicodet(
     Returns:
         As `score_settings`.
     """
+    # Ties are ranked by image, then by row of the image.
     if len(scores) and (np.diff(detections.images) < 0).any():
         order = np.argsort(detections.images, kind="stable")
         detections, scores = PairTable(*(column[order] for column in detections)), scores[order]
+
     classes = len(vocabulary.hois)
     true, _ = match_annotations(truth, detections, scores, images, classes)
     positives = np.bincount(truth.hois, minlength=classes)
@@ -191,6 +200,7 @@ def _result(
 ) -> HICODetResult:
     classes = len(positives)
     ap = per_class(points, positives, eleven_points)
+    # The curve has one point per true positive.
     recall = np.bincount(points.classes, minlength=classes) / np.maximum(positives, 1)
     rare = np.zeros(classes, dtype=bool)
     rare[list(vocabulary.rare)] = True

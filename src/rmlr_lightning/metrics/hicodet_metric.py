@@ -109,6 +109,7 @@ class HICODetMeanAP(PerImageMetric):
                 detections.images, objects, labels, self.vocabulary
             ) * np.int32(2)
 
+        # Only HOIs are kept; matching has left out the others already.
         is_hoi = detections.hois >= 0
         ranked = np.bincount(detections.images[is_hoi], minlength=len(targets))
         annotated = np.bincount(truth.images, minlength=len(targets))

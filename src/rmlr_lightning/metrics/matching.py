@@ -1,16 +1,16 @@
-"""Which annotation a detection takes, and which detection keeps it. Shared by HICO-DET and V-COCO."""
+"""Matching of detections to annotations, shared by HICO-DET and V-COCO."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-# Overlaps computed at once: few enough to stay in the processor's cache, however many annotations an image has.
+# Overlaps computed at once: few enough for the processor's cache, whatever an image holds.
 CHUNK = 1 << 17
 
 
 class Groups(NamedTuple):
-    """Annotations by key, where a key says what may be matched: an image, or an image and a class.
+    """Annotations by key. A key stands for what may be matched: an image, or an image and a class.
 
     Within a group annotations keep their order: the first wins a tie of overlap.
     """
@@ -38,6 +38,7 @@ def locate(groups: Groups, keys: np.ndarray, size: int) -> np.ndarray:
     Returns:
         (K,) int.
     """
+    # A table is faster than a search, but must not be much larger than the input.
     if size <= 4 * len(keys) + (1 << 20):
         table = np.full(size, -1, dtype=np.int32)
         table[groups.keys] = np.arange(len(groups.keys), dtype=np.int32)
@@ -66,6 +67,7 @@ def best_match(
     for begin, end, rows, candidates, first in joined(groups, which):
         values = overlap(rows, candidates)
         top = np.maximum.reduceat(values, first)
+        # Of several annotations with the largest overlap, the first of each row.
         winners = np.flatnonzero(values == top[rows - begin])
         winners = winners[np.diff(rows[winners], prepend=-1) != 0]
         best[begin:end] = candidates[winners]
@@ -83,8 +85,8 @@ def joined(
         which: (R,) the group of each row, all >= 0.
 
     Yields:
-        The rows [begin, end) of the chunk; for each combination its row and its annotation; and where in these the
-        combinations of each row start.
+        The rows [begin, end) of the chunk; for each combination its row and its annotation; and
+        the position of the first combination of each row.
     """
     counts = groups.starts[which + 1] - groups.starts[which]
     for begin, end in _chunks(counts):
@@ -95,8 +97,8 @@ def joined(
         yield begin, end, rows, groups.members[groups.starts[which[rows]] + offset], first
 
 
-def claim(annotations: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """True where a row is the first, by score and then by row, to take its annotation.
+def first_to_match(annotations: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """True where a row is the first, by score and then by row, with its annotation.
 
     Args:
         annotations: (R,) integers; rows with equal numbers compete.
@@ -105,6 +107,7 @@ def claim(annotations: np.ndarray, scores: np.ndarray) -> np.ndarray:
     Returns:
         (R,) bool.
     """
+    # Sorted by annotation, then by score; `lexsort` is stable, so that ties keep their order.
     order = np.lexsort((-scores, annotations))
     won = np.zeros(len(annotations), dtype=bool)
     won[order[np.diff(annotations[order], prepend=-1) != 0]] = True
@@ -116,6 +119,7 @@ def _chunks(counts: np.ndarray) -> Iterator[tuple[int, int]]:
     begin = 0
     while begin < len(counts):
         done = ends[begin - 1] if begin else 0
+        # At least one row per chunk, even if it alone exceeds the size.
         end = max(begin + 1, int(np.searchsorted(ends, done + CHUNK, side="right")))
         yield begin, end
         begin = end

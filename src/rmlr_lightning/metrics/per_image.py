@@ -1,4 +1,4 @@
-"""What both metric classes keep between `update` and `compute`, and how processes bring it together."""
+"""States of a metric per image: kept between `update` and `compute`, gathered over processes."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,14 +10,15 @@ from torchmetrics.utilities import dim_zero_cat
 
 
 class PerImageMetric(Metric):
-    """Rows of numbers, image by image, as one-dimensional states.
+    """Rows of numbers per image, as one-dimensional states.
 
-    An image has an id and may come in any batch, order or process. `gather` returns the rows of every image once, in
-    the order of the images: what a padding sampler repeats is dropped, the first appearance stays.
+    An image has an id and may come in any batch, order or process. `gather` returns the rows of
+    every image once, in the order of the images: of an image that a padding sampler repeats, the
+    first appearance stays.
 
     Args:
         rows: for each state its dtype, and the number of its column of counts.
-        image_order: ids of the images in the order of ties; ascending ids if None. Those not listed come last.
+        image_order: image ids in the order of ties; ascending ids if None. Others come last.
     """
 
     is_differentiable = False
@@ -32,9 +33,8 @@ class PerImageMetric(Metric):
     ) -> None:
         super().__init__(**kwargs)
         self._rows = rows
-        self._columns = 2 + max(
-            column for _, column in rows.values()
-        )  # the image's id, then the counts
+        # Of `images`: the id, then the counts.
+        self._columns = 2 + max(column for _, column in rows.values())
         self._dtypes = {name: dtype for name, (dtype, _) in rows.items()} | {"images": torch.int64}
         self._place = (
             None
@@ -51,7 +51,7 @@ class PerImageMetric(Metric):
         self.images.append(self.tensor(np.stack((image_ids, *counts), axis=1).ravel(), torch.int64))
 
     def gather(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """The ids and counts of the distinct images, (I, 1 + columns of counts), and the rows of each state."""
+        """Ids and counts of the distinct images, (I, 1 + columns of counts), and their rows."""
         images = self._array("images").reshape(-1, self._columns)
         rows = {name: self._array(name) for name in self._rows}
         keys = images[:, 0]
@@ -61,12 +61,12 @@ class PerImageMetric(Metric):
                 dtype=np.int64,
             )
         if (np.diff(keys) <= 0).any():
-            _, chosen = np.unique(keys, return_index=True)
-            rows = {
-                name: rows[name][_spans(images[:, 1 + self._rows[name][1]], chosen)]
-                for name in rows
-            }
-            images = images[chosen]
+            # Not in order, or repeated: take the first appearance of each image, sorted by key.
+            _, first = np.unique(keys, return_index=True)
+            for name, (_, column_of_counts) in self._rows.items():
+                counts = images[:, 1 + column_of_counts]
+                rows[name] = rows[name][_spans(counts, first)]
+            images = images[first]
         return images, rows
 
     def tensor(self, values: np.ndarray, dtype: torch.dtype | None = None) -> Tensor:
@@ -79,12 +79,12 @@ class PerImageMetric(Metric):
     def merge_state(self, incoming_state: "dict | Metric") -> None:
         """Add the images of another metric, or of another process."""
         super().merge_state(incoming_state)
-        self._computed = None  # what was computed before is of fewer images
+        self._computed = None  # the cached result covers fewer images
 
     def _apply(
         self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = ""
     ) -> "PerImageMetric":
-        # A module that is cast to bfloat16 takes its metrics along; scores and ids must stay what they are.
+        # Casting a module to bfloat16 also casts its metrics; scores and ids must stay exact.
         def move(tensor: Tensor) -> Tensor:
             moved = fn(tensor)
             return moved if moved.dtype == tensor.dtype else tensor.to(moved.device)
@@ -98,22 +98,22 @@ class PerImageMetric(Metric):
         return dim_zero_cat(value).numpy(force=True)
 
     def _sync_dist(self, *args, **kwargs) -> None:
-        # A process without images takes part in every gather with an empty tensor of the right kind.
+        # A process without images takes part in every gather, with an empty tensor of the dtype.
         for name, dtype in self._dtypes.items():
             if isinstance(getattr(self, name), list) and not getattr(self, name):
                 setattr(self, name, [self.tensor(np.zeros(0), dtype)])
         super()._sync_dist(*args, **kwargs)
 
 
-def column(items: list, name: str) -> np.ndarray:
-    """A field of every item, one after the other. numpy knows no bfloat16, which float32 holds exactly."""
+def column(items: Sequence, name: str) -> np.ndarray:
+    """A field of all items, concatenated. bfloat16 becomes float32, which numpy lacks."""
     tensors = [torch.as_tensor(getattr(item, name)) for item in items]
     tensor = tensors[0] if len(tensors) == 1 else torch.cat(tensors)
     return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy(force=True)
 
 
-def _spans(counts: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    # Indices of the rows of the chosen images, in that order; image i has counts[i] rows, one after the other.
-    sizes = counts[chosen]
+def _spans(counts: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """Indices of the rows of some images, in their order; image i has counts[i] adjacent rows."""
+    sizes = counts[images]
     offset = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return np.repeat(np.cumsum(counts)[chosen] - sizes, sizes) + offset
+    return np.repeat(np.cumsum(counts)[images] - sizes, sizes) + offset

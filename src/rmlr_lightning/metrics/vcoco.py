@@ -1,7 +1,7 @@
 """V-COCO's evaluation by the definition of the authors' script, as pure functions on arrays.
 
-Source: github.com/s-gupta/v-coco, `vsrl_eval.py`; where it crashes (images without persons, actions without positives
-or detections) docs/EVALUATION.md says what is done instead.
+Source: github.com/s-gupta/v-coco, `vsrl_eval.py`. It crashes on images without persons and on
+actions without positives or detections; docs/EVALUATION.md defines the result there.
 """
 
 from typing import NamedTuple
@@ -10,15 +10,15 @@ import numpy as np
 
 from rmlr_lightning.metrics.average_precision import Curve, all_points, curves, per_class
 from rmlr_lightning.metrics.boxes import pixel_iou
-from rmlr_lightning.metrics.matching import best_match, claim, group, locate
+from rmlr_lightning.metrics.matching import best_match, first_to_match, group, locate
 from rmlr_lightning.metrics.vcoco_truth import VCOCOTruth
 
 MIN_OVERLAP = 0.5
-NOT_REPORTED = "point-instr"  # what papers leave out of the mean: 24 action-roles of 25
+NOT_REPORTED = "point-instr"  # papers leave it out of the mean: 24 of 25 action-roles
 
 
 class RoleTable(NamedTuple):
-    """Detections of many images: one action and role a row."""
+    """Detections of many images: one action and role per row."""
 
     images: np.ndarray  # (K,) integers in [0, I), the order of ties
     boxes_h: np.ndarray  # (K, 4) xyxy in pixels
@@ -37,7 +37,7 @@ class RoleMatches(NamedTuple):
 
 
 class VCOCOResult(NamedTuple):
-    """Per-class numbers of one of the three evaluations. AP in [0, 1], NaN for a class without positives."""
+    """Results per class of one evaluation. AP in [0, 1], NaN for a class without positives."""
 
     names: list[str]
     ap: np.ndarray  # (C,) float64
@@ -52,9 +52,10 @@ class VCOCOResult(NamedTuple):
 def match_roles(truth: VCOCOTruth, rows: RoleTable) -> RoleMatches:
     """Decide which detections are true positives.
 
-    Each is matched to the person of its image with the largest IoU, the first on ties. It is dropped if that person
-    has no annotations, and true if that person does the action, IoU >= 0.5, the role is right, and nobody ranked before
-    it (by score, then by row) took the same person for the same action and role.
+    A detection is matched to the person of its image with the largest IoU, the first on ties. It is
+    dropped if that person has no annotations. It is a true positive if that person does the action,
+    IoU >= 0.5, the role is correct, and no detection ranked before it (by score, then by row) is
+    matched to the same person with the same action and role.
 
     Args:
         truth: every person of the images.
@@ -65,23 +66,25 @@ def match_roles(truth: VCOCOTruth, rows: RoleTable) -> RoleMatches:
     met = person >= 0
     counted = np.ones(total, dtype=bool)
     counted[met] = truth.annotated[person[met]]
-    true_1, true_2 = np.zeros(total, dtype=bool), np.zeros(total, dtype=bool)
+
+    # Rows whose person is found and does the action.
     near = np.flatnonzero(met & (overlap >= MIN_OVERLAP))
     near = near[truth.labels[person[near], rows.actions[near]]]
-    who, action, role = (
-        person[near],
-        rows.actions[near].astype(np.int64),
-        rows.roles[near].astype(np.int64),
-    )
-    right_1, right_2 = _right_role(truth, who, action, role, rows.boxes_o[near])
-    who_does_what = (who * len(truth.actions) + action) * (truth.objects.shape[2] + 1) + role
-    for right, true in ((right_1, true_1), (right_2, true_2)):
-        true[near[right]] = claim(who_does_what[right], rows.scores[near[right]])
+    near_person = person[near]
+    action = rows.actions[near].astype(np.int64)
+    role = rows.roles[near].astype(np.int64)
+    correct_1, correct_2 = _correct_role(truth, near_person, action, role, rows.boxes_o[near])
+
+    # Of the rows with the same person, action and role, the first in the ranking is true.
+    true_1, true_2 = np.zeros(total, dtype=bool), np.zeros(total, dtype=bool)
+    key = (near_person * len(truth.actions) + action) * (truth.objects.shape[2] + 1) + role
+    for correct, true in ((correct_1, true_1), (correct_2, true_2)):
+        true[near[correct]] = first_to_match(key[correct], rows.scores[near[correct]])
     return RoleMatches(counted, true_1, true_2)
 
 
 def class_table(truth: VCOCOTruth) -> np.ndarray:
-    """(A, 1 + R) int64: the class of an action and role, the object roles first and then the agents; -1 for none."""
+    """Class of each action and role, (A, 1 + R): object roles first, then agents; -1: none."""
     table = np.full((len(truth.actions), truth.objects.shape[2] + 1), -1, dtype=np.int64)
     for index, (action, role) in enumerate(truth.role_classes):
         table[action, role] = index
@@ -96,36 +99,38 @@ def score_roles(
 
     Args:
         truth: for the positives.
-        classes: (K,) index into the role classes, or for agents that and the number of role classes more.
+        classes: (K,) from `class_table`.
         scores: (K,); ties keep the order of the rows.
         true: (K,) bool.
 
     Returns:
-        Numbers of role classes and agents together; `part` cuts them apart.
+        Results of role classes and agents together; `part` separates them.
     """
-    does = truth.labels.sum(axis=0)
-    positives = np.concatenate((does[[a for a, _ in truth.role_classes]], does)).astype(np.int64)
+    of_action = truth.labels.sum(axis=0)
+    of_role = of_action[[action for action, _ in truth.role_classes]]
+    positives = np.concatenate((of_role, of_action)).astype(np.int64)
     names = truth.role_names + list(truth.actions)
     (points,) = curves(classes, scores, true, len(names))
+    # The script divides by the number of positives: no positives, no AP.
     ap = np.where(positives > 0, per_class(points, positives, all_points), np.nan)
     recall = np.bincount(points.classes, minlength=len(names)) / np.maximum(positives, 1)
     counts = np.bincount(classes, minlength=len(names))
     return VCOCOResult(names, ap, recall, positives, counts, points, *_means(names, ap))
 
 
-def part(result: VCOCOResult, chosen: slice) -> VCOCOResult:
-    """The result of some classes alone, with its own means."""
-    first, stop, _ = chosen.indices(len(result.names))
+def part(result: VCOCOResult, classes: slice) -> VCOCOResult:
+    """The result of some classes only, with their own means."""
+    first, stop, _ = classes.indices(len(result.names))
     inside = (result.curve.classes >= first) & (result.curve.classes < stop)
     points = Curve(*(values[inside] for values in result.curve))
     points = points._replace(classes=points.classes - first)
-    names, ap = result.names[chosen], result.ap[chosen]
-    numbers = (result.recall[chosen], result.positives[chosen], result.detections[chosen])
+    names, ap = result.names[classes], result.ap[classes]
+    numbers = (result.recall[classes], result.positives[classes], result.detections[classes])
     return VCOCOResult(names, ap, *numbers, points, *_means(names, ap))
 
 
 def score_vcoco(truth: VCOCOTruth, rows: RoleTable) -> dict[str, VCOCOResult]:
-    """All of it: {"scenario_1": 25 classes, "scenario_2": 25 classes, "agent": 26 classes}.
+    """Match, rank and average: "scenario_1" and "scenario_2" (25 classes), "agent" (26 classes).
 
     Args:
         truth: every person of the images.
@@ -149,7 +154,7 @@ def score_evaluations(
     true_1: np.ndarray,
     true_2: np.ndarray,
 ) -> dict[str, VCOCOResult]:
-    """`score_vcoco` of detections that are matched, in the order of images, without the dropped ones."""
+    """As `score_vcoco`, of matched detections in the order of images, without the dropped ones."""
     roles = len(truth.role_classes)
     first = score_roles(truth, classes, scores, true_1)
     second = score_roles(truth, classes, scores, true_2)
@@ -161,10 +166,12 @@ def score_evaluations(
 
 
 def _persons(truth: VCOCOTruth, rows: RoleTable) -> tuple[np.ndarray, np.ndarray]:
-    # A person's actions and roles come one after the other with the same box: match that box once.
+    """The person that each row is matched to, -1 for none, and the IoU."""
     total = len(rows.scores)
     if not total or not len(truth.images):
         return np.full(total, -1, dtype=np.int64), np.zeros(total)
+
+    # A person's actions and roles are adjacent rows with the same box: match that box once.
     changes = np.ones(total, dtype=bool)
     changes[1:] = (np.diff(rows.images) != 0) | (rows.boxes_h[1:] != rows.boxes_h[:-1]).any(axis=1)
     first = np.flatnonzero(changes)
@@ -178,13 +185,18 @@ def _persons(truth: VCOCOTruth, rows: RoleTable) -> tuple[np.ndarray, np.ndarray
         which[met],
         lambda row, annotation: pixel_iou(boxes[met[row]], truth.boxes[annotation]),
     )
+    # Back from distinct boxes to rows.
     run = np.cumsum(changes) - 1
     return person[run], overlap[run]
 
 
-def _right_role(
+def _correct_role(
     truth: VCOCOTruth, person: np.ndarray, action: np.ndarray, role: np.ndarray, boxes_o: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Whether the role is correct in Scenario 1 and in Scenario 2.
+
+    Where the person has no such object, Scenario 1 requires an empty role, Scenario 2 accepts any.
+    """
     agent = role == 0
     obj = np.full(len(person), -1, dtype=np.int64)
     obj[~agent] = truth.objects[person[~agent], action[~agent], role[~agent] - 1]
@@ -193,6 +205,7 @@ def _right_role(
     hit[there] = (
         pixel_iou(boxes_o[there].astype(np.float64), truth.object_boxes[obj[there]]) >= MIN_OVERLAP
     )
+    # The script takes NaN and all zeros for an empty role.
     empty = np.isnan(boxes_o).all(axis=1) | (boxes_o == 0).all(axis=1)
     return agent | hit | (~there & empty), agent | hit | ~there
 

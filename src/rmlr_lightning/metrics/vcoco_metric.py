@@ -135,6 +135,7 @@ class VCOCORoleAP(PerImageMetric):
         rows = self._role_table(detections)
         matches = match_roles(self.truth, rows)
 
+        # Rows matched to persons without annotations are dropped, as in the script.
         classes = self._class_of[rows.actions, rows.roles]
         codes = 4 * classes + 2 * matches.true_2 + matches.true_1
         number = np.repeat(np.arange(len(first)), [len(item.scores) for item in detections])

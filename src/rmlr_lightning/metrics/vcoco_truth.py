@@ -14,8 +14,8 @@ PERSON = 1  # COCO category id
 class VCOCOTruth(NamedTuple):
     """Every person of the images to score, annotated with actions or not.
 
-    Letters in shapes: I images, P persons (in the order of the COCO file within an image), A actions, R object roles,
-    E boxes of objects.
+    Letters in shapes: I images, P persons (within an image in the order of the COCO file), A
+    actions, R object roles, E boxes of objects.
     """
 
     actions: tuple[str, ...]
@@ -25,9 +25,7 @@ class VCOCOTruth(NamedTuple):
     boxes: np.ndarray  # (P, 4) float64 xyxy, both corners inclusive
     annotated: np.ndarray  # (P,) bool; detections of the others are dropped
     labels: np.ndarray  # (P, A) bool
-    objects: (
-        np.ndarray
-    )  # (P, A, R) int64 index into object_boxes, -1 = the person has no such object
+    objects: np.ndarray  # (P, A, R) int64 index into object_boxes, -1 = no such object
     object_boxes: np.ndarray  # (E, 4) float64
 
     @property
@@ -44,12 +42,13 @@ class VCOCOTruth(NamedTuple):
 def vcoco_truth(
     coco: dict[str, Any], actions: Sequence[dict[str, Any]], ids: Sequence[int]
 ) -> VCOCOTruth:
-    """From the official files.
+    """Make the arrays from the content of the official files.
 
     Args:
         coco: COCO instances ("images", "annotations").
-        actions: `vcoco_*.json`: for each action action_name, role_name, image_id, ann_id, label, role_object_id.
-        ids: the images to score, in the order of ties; images of `coco` and rows of `actions` beyond them are left out.
+        actions: `vcoco_*.json`: for each action `action_name`, `role_name`, `image_id`, `ann_id`,
+            `label` and `role_object_id`.
+        ids: the images to score, in the order of ties; other images are left out.
 
     Raises:
         KeyError: an id that `coco` has no image of.
@@ -68,6 +67,7 @@ def vcoco_truth(
     area = np.array(
         [entity.get("area", entity["bbox"][2] * entity["bbox"][3]) for entity in entities]
     )
+    # The script ignores boxes without area and boxes that are one pixel wide or high.
     valid = (area > 0) & (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
     box_of = {entities[row]["id"]: row for row in np.flatnonzero(valid).tolist()}
 
@@ -75,6 +75,7 @@ def vcoco_truth(
         np.array([entity["category_id"] for entity in entities], dtype=np.int64) == PERSON
     )
     rows = np.flatnonzero(person)
+    # Sorted by image; within an image the order of the COCO file decides ties of IoU.
     rows = rows[np.argsort(image[rows], kind="stable")]
     person_of = {entities[row]["id"]: index for index, row in enumerate(rows.tolist())}
     annotated = np.zeros(len(rows), dtype=bool)
@@ -87,15 +88,18 @@ def vcoco_truth(
         dtype=np.int64,
     )
     for a, action in enumerate(actions):
+        # Annotations of other images and boxes without area are not in `person_of`.
         found = np.array([person_of.get(entity, -1) for entity in action["ann_id"]], dtype=np.int64)
+        # Every action lists the same persons: the annotated ones.
         if a == 0:
             annotated[found[found >= 0]] = True
-        does = (found >= 0) & (np.array(action["label"], dtype=np.int64).reshape(-1) == 1)
-        labels[found[does], a] = True
+        done = (found >= 0) & (np.array(action["label"], dtype=np.int64).reshape(-1) == 1)
+        labels[found[done], a] = True
+        # One block of annotation ids per role, one after the other.
         linked = np.array(action["role_object_id"], dtype=np.int64).reshape(len(roles[a]), -1)
         for r in range(1, len(roles[a])):
-            objects[found[does], a, r - 1] = [
-                box_of.get(entity, -1) for entity in linked[r, does].tolist()
+            objects[found[done], a, r - 1] = [
+                box_of.get(entity, -1) for entity in linked[r, done].tolist()
             ]
     image_ids = np.array(list(place), dtype=np.int64)
     return VCOCOTruth(
@@ -104,6 +108,7 @@ def vcoco_truth(
 
 
 def _clipped(xywh: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Inclusive corners inside the image, as COCO's API and the authors' script compute them."""
     x1, y1, width, height = xywh.T
     corners = np.stack(
         (x1, y1, x1 + np.maximum(0.0, width - 1.0), y1 + np.maximum(0.0, height - 1.0)), axis=1

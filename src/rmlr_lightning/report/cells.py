@@ -41,6 +41,7 @@ def row_heads(report: Report) -> list[str]:
 
 def row_cells(report: Report, row: Row, bold: str) -> list[str]:
     """A line of the table of rows."""
+    # The gain over the baseline, with its interval, for the main metric only.
     gain = [] if report.baseline is None else [difference(row.gains.get(report.main), bold)]
     return [
         report.labels[row.name],

@@ -72,6 +72,7 @@ def page(
         # Sentences for what was asked; without --compare, for all rows against the baseline.
         for comparison in report.comparisons or comparisons:
             lines += _wrapped(f"- {verdict(report, comparison)}", indent="  ")
+        # The table has all metrics, the sentences the main one.
         rows = [comparison_cells(report, comparison, "**") for comparison in comparisons]
         lines += ["", *_table(comparison_heads(report), rows), ""]
 
@@ -92,6 +93,7 @@ def _command(argv: Sequence[str]) -> list[str]:
     """An indented block that a shell can run."""
     lines = ["    rmlr-report"]
     for word in map(shlex.quote, argv):
+        # Continue on a new line where the word and the backslash do not fit.
         if len(lines[-1]) + len(word) + 3 > WIDTH:
             lines[-1] += " \\"
             lines.append(f"        {word}")

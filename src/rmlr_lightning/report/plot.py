@@ -18,6 +18,7 @@ def report_png(report: Report, split: str) -> bytes:
     """Draw the main metric; with a baseline also the paired differences."""
     import matplotlib
 
+    # Importing matplotlib takes a second, and a server may have no display.
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
@@ -48,6 +49,7 @@ def report_png(report: Report, split: str) -> bytes:
         _draw_row(axes[0, 0], y, row.metrics[main], points, colour)
         if main in row.gains:
             base = by_seed.get((report.baseline or "", row.train), {})
+            # One point per seed that both rows have.
             paired = {
                 seed: points[seed] - base[seed] for seed in row.gains[main].seeds if seed in base
             }

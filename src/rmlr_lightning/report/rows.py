@@ -98,6 +98,7 @@ def make_report(
     _check_names([*names, *([baseline] if baseline else []), *sum(pairs, ())], known)
 
     keys = {title: f"{split}/{key}" for title, key in metrics.items()}
+    # Without --rows the baseline comes first; `sorted` keeps the order of the others.
     shown = list(names) or sorted(known, key=lambda name: name != baseline)
     rows = []
     for size in _sizes(size for _, size in groups):
@@ -106,6 +107,7 @@ def make_report(
                 base = groups.get((baseline or "", size), []) if name != baseline else []
                 rows.append(_row(groups[name, size], base, keys))
 
+    # A comparison is made at every size that both rows have.
     comparisons = []
     for a, b in pairs:
         for size in _sizes(size for _, size in groups):

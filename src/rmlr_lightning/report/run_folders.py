@@ -42,6 +42,7 @@ def run_folders(parent: Path) -> Iterator[RunFolder]:
             f"{parent}: no such folder; give one that rmlr-train wrote to, such as "
             "multirun/ablation, or a runs.csv"
         )
+    # Hydra writes .hydra/config.yaml first, rmlr-train config.yaml when the training starts.
     homes = {
         file.parent.parent if file.parent.name == ".hydra" else file.parent
         for file in parent.rglob("config.yaml")

@@ -32,6 +32,7 @@ def find_runs(paths: Sequence[Path], required: str, commit: str | None = None) -
             size and seed and different metrics.
     """
     runs: list[Run] = []
+    # By resolved path: a folder that is reached from two PATHs counts once.
     folders: dict[Path, tuple[RunFolder, str | None]] = {}
     for path in paths:
         if path.suffix == ".csv":
@@ -68,6 +69,7 @@ def find_runs(paths: Sequence[Path], required: str, commit: str | None = None) -
 
 def _named(folders: Sequence[tuple[RunFolder, str | None]]) -> list[Run]:
     """Rows are called by the run's name and the overrides in which runs of that name differ."""
+    # An override that all runs of a name share does not distinguish them.
     common: dict[str, set[str]] = {}
     for folder, _ in folders:
         overrides = set(folder.overrides)

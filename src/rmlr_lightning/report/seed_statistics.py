@@ -44,6 +44,7 @@ def spread(values: Mapping[int, float]) -> Spread:
         return Spread(tuple(known), mean, nan, nan, nan)
 
     sd = float(x.std(ddof=1))
+    # Half the width of the interval: t quantile times the standard error.
     half = float(stats.t.ppf((1 + LEVEL) / 2, len(x) - 1)) * sd / len(x) ** 0.5
     return Spread(tuple(known), mean, sd, mean - half, mean + half)
 

@@ -19,6 +19,7 @@ def rows_csv(report: Report) -> bytes:
     for row in report.rows:
         seeds = " ".join(str(run.seed) for run in row.runs)
         line = [row.name, report.labels[row.name], row.train, seeds, report.baseline]
+        # Four columns per metric for the value, then four per metric for the gain.
         for name in report.metrics:
             value = row.metrics.get(name)
             line += [None] * 4 if value is None else [value.mean, value.sd, value.low, value.high]

@@ -1,8 +1,8 @@
-"""How sure is a mean AP? The bootstrap over images, and the paired test between two files of detections.
+"""Bootstrap over images: intervals of a mean AP, and the paired test between two detection files.
 
-Images are drawn with replacement; an image drawn twice counts twice, with its detections and its annotations. A class
-that no drawn image has annotations of is left out of that draw's mean. Matching is done once: a draw only changes
-weights.
+Images are drawn with replacement. An image drawn twice counts twice, with its detections and
+annotations. A class without annotations in the drawn images is left out of that draw's mean.
+Matching is done once: a draw only changes the weights of images.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ LEVEL = 0.95
 
 
 class Interval(NamedTuple):
-    """A mean AP with the middle 95 % of its draws. All in [0, 1]."""
+    """A mean AP with the central 95 % of its draws. All in [0, 1]."""
 
     value: float
     low: float
@@ -35,97 +35,110 @@ class Difference(NamedTuple):
     gain: float
     low: float
     high: float
-    p: float  # two-sided: how often a draw's gain has the other sign, doubled
+    p: float  # two-sided: twice the share of draws in which the gain has the other sign
 
 
 class Weighted:
     """AP of weighted images: the ranking is sorted once and condensed to its true positives.
 
-    Between one true positive of a class and the next only the number of detections from each image matters.
+    Between two true positives of a class only the number of detections per image matters.
+
+    Args:
+        matched: matched detections.
     """
 
-    def __init__(self, scored: MatchedDetections) -> None:
-        self.scored = scored
-        classes = len(scored.names)
-        keep = may_precede_true(scored.classes, scored.scores, scored.true, classes)
-        keep = keep[ranking(scored.classes[keep], scored.scores[keep])]
-        hits = np.flatnonzero(scored.true[keep])
-        self.hit_images = scored.images[keep[hits]]
-        self.bounds = np.searchsorted(scored.classes[keep[hits]], np.arange(classes + 1))
-        # A detection stands before the next true positive; after the last one of its class it does not matter.
+    def __init__(self, matched: MatchedDetections) -> None:
+        self.matched = matched
+        classes = len(matched.names)
+        # Rows that cannot rank before a true positive do not change any AP.
+        keep = may_precede_true(matched.classes, matched.scores, matched.true, classes)
+        keep = keep[ranking(matched.classes[keep], matched.scores[keep])]
+        hits = np.flatnonzero(matched.true[keep])
+        self.hit_images = matched.images[keep[hits]]
+        self.bounds = np.searchsorted(matched.classes[keep[hits]], np.arange(classes + 1))
+
+        # Count each detection at the next true positive of its class. Behind the last one it does
+        # not matter.
         following = np.searchsorted(hits, np.arange(len(keep)))
-        some = following < len(hits)
-        some[some] = scored.classes[keep[hits[following[some]]]] == scored.classes[keep[some]]
-        shape = (len(hits), scored.num_images)
-        self.ranked = _counts(following[some], scored.images[keep[some]], shape)
+        counts = following < len(hits)
+        counts[counts] = (
+            matched.classes[keep[hits[following[counts]]]] == matched.classes[keep[counts]]
+        )
+        shape = (len(hits), matched.num_images)
+        self.ranked = _counts(following[counts], matched.images[keep[counts]], shape)
         self.positives = _counts(
-            scored.truth_classes, scored.truth_images, (classes, scored.num_images)
+            matched.truth_classes, matched.truth_images, (classes, matched.num_images)
         )
 
     def means(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        """Each mean AP, (R,), of R weightings of the images, (I, R)."""
+        """Each mean AP, (R,), for R weightings of the images, (I, R)."""
+        ap, known = self._ap(weights)
+        out = {}
+        for name, members in self.matched.means.items():
+            present = members & (self.matched.positives > 0)
+            number = known[present].sum(axis=0)
+            mean = np.where(number > 0, ap[present].sum(axis=0) / np.maximum(number, 1), np.nan)
+            if not np.isnan(self.matched.absent):
+                # Classes without any annotations count as 0, and do so in every draw.
+                mean = mean * (present.sum() / max(members.sum(), 1))
+            out[name] = mean
+        return out
+
+    def _ap(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """AP of each class, (C, R), and where the class has annotations, (C, R)."""
+        # Both products are sums over images: (C, R), and (true positives, R).
         positives = self.positives @ weights
         ranked, true = self.ranked @ weights, weights[self.hit_images]
         known = positives > 0
         ap = np.zeros(known.shape)
         for index in np.flatnonzero(np.diff(self.bounds)):
             rows = slice(self.bounds[index], self.bounds[index + 1])
-            there = known[index]
-            found, seen = (
-                np.cumsum(true[rows][:, there], axis=0),
-                np.cumsum(ranked[rows][:, there], axis=0),
+            draws = known[index]
+            hits = np.cumsum(true[rows][:, draws], axis=0)
+            total = np.cumsum(ranked[rows][:, draws], axis=0)
+            ap[index, draws] = self.matched.area(
+                hits / positives[index, draws], hits / np.maximum(total, 1.0)
             )
-            ap[index, there] = self.scored.area(
-                found / positives[index, there], found / np.maximum(seen, 1.0)
-            )
-        out = {}
-        for name, chosen in self.scored.means.items():
-            present = chosen & (self.scored.positives > 0)
-            number = known[present].sum(axis=0)
-            mean = np.where(number > 0, ap[present].sum(axis=0) / np.maximum(number, 1), np.nan)
-            # Where classes without any annotations count as 0, they do so in every draw.
-            out[name] = (
-                mean
-                if np.isnan(self.scored.absent)
-                else mean * (present.sum() / max(chosen.sum(), 1))
-            )
-        return out
+        return ap, known
 
 
-def intervals(scored: MatchedDetections, draws: int, seed: int = 0) -> dict[str, Interval]:
+def intervals(matched: MatchedDetections, draws: int, seed: int = 0) -> dict[str, Interval]:
     """The mean APs with their bootstrap intervals.
 
     Args:
-        scored: matched detections.
-        draws: how many times to draw the images.
-        seed: the same seed draws the same images.
+        matched: matched detections.
+        draws: number of draws of the images.
+        seed: of the draws.
     """
-    weighted = Weighted(scored)
-    parts = [weighted.means(weights) for weights in _draws(scored.num_images, draws, seed)]
-    ap = scored.ap()
+    weighted = Weighted(matched)
+    parts = [weighted.means(weights) for weights in _draws(matched.num_images, draws, seed)]
+    ap = matched.ap()
     out = {}
-    for name, chosen in scored.means.items():
+    for name, members in matched.means.items():
         values = np.concatenate([part[name] for part in parts])
-        out[name] = Interval(mean_of(ap[chosen]), *_middle(values), _deviation(values))
+        out[name] = Interval(mean_of(ap[members]), *_middle(values), _deviation(values))
     return out
 
 
 def paired(
     a: MatchedDetections, b: MatchedDetections, draws: int, seed: int = 0
 ) -> dict[str, Difference]:
-    """Is B better than A, or did it meet easier luck? Both are scored on the same draws of images.
+    """The difference B - A of each mean AP. Both are evaluated on the same draws of images.
 
-    Images are not swapped between the files, as a permutation test would: their scores need not be on one scale.
+    This is not a permutation test: images cannot be swapped between the files, because their scores
+    need not have the same scale.
     """
     first, second = Weighted(a), Weighted(b)
+    # The same weights for both files: what makes the test paired.
     parts = [(first.means(w), second.means(w)) for w in _draws(a.num_images, draws, seed)]
     ap_a, ap_b = a.ap(), b.ap()
     out = {}
-    for name, chosen in a.means.items():
+    for name, members in a.means.items():
         gains = np.concatenate([y[name] - x[name] for x, y in parts])
+        # A draw without annotations of any class has no mean.
         gains = gains[~np.isnan(gains)]
-        value_a, value_b = mean_of(ap_a[chosen]), mean_of(ap_b[chosen])
-        # One more than counted, so that no p is smaller than the draws can tell.
+        value_a, value_b = mean_of(ap_a[members]), mean_of(ap_b[members])
+        # Counts plus one, so that p is never smaller than the number of draws supports.
         sides = ((gains <= 0).sum() + 1, (gains >= 0).sum() + 1)
         p = min(1.0, 2 * min(sides) / (len(gains) + 1)) if len(gains) else float("nan")
         out[name] = Difference(value_a, value_b, value_b - value_a, *_middle(gains), p)
@@ -133,15 +146,14 @@ def paired(
 
 
 def _draws(images: int, draws: int, seed: int) -> Iterator[np.ndarray]:
+    """Weights of the images, (I, R), some draws at a time."""
     rng = np.random.default_rng(seed)
     for first in range(0, draws, DRAWS_AT_ONCE):
         number = min(DRAWS_AT_ONCE, draws - first)
-        chosen = rng.integers(0, images, (number, images)) + np.arange(number)[:, None] * images
-        yield (
-            np.bincount(chosen.ravel(), minlength=number * images)
-            .reshape(number, images)
-            .T.astype(np.float64)
-        )
+        # Each draw gets a range of numbers of its own, so that one bincount counts all draws.
+        drawn = rng.integers(0, images, (number, images)) + np.arange(number)[:, None] * images
+        counts = np.bincount(drawn.ravel(), minlength=number * images)
+        yield counts.reshape(number, images).T.astype(np.float64)
 
 
 def _counts(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> sparse.csr_array:

@@ -1,4 +1,4 @@
-"""Where does the AP come from? By class, by crowd in the image, by size and distance of the annotated pair."""
+"""AP by class, by number of pairs in the image, by size and distance of the annotated pair."""
 
 from typing import NamedTuple
 
@@ -23,19 +23,19 @@ class Slice(NamedTuple):
     detections: int
 
 
-def by_groups(scored: MatchedDetections, groups: dict[str, np.ndarray]) -> list[Slice]:
+def by_groups(matched: MatchedDetections, groups: dict[str, np.ndarray]) -> list[Slice]:
     """Means over groups of classes, {name: (C,) bool}, for example the HOIs of a verb."""
-    ap, positives = scored.ap(), scored.positives
-    found = np.bincount(scored.classes, minlength=len(ap))
+    ap, positives = matched.ap(), matched.positives
+    detections = np.bincount(matched.classes, minlength=len(ap))
     return [
         Slice(
             name,
-            mean_of(ap[chosen]),
-            int(chosen.sum()),
-            int(positives[chosen].sum()),
-            int(found[chosen].sum()),
+            mean_of(ap[members]),
+            int(members.sum()),
+            int(positives[members].sum()),
+            int(detections[members].sum()),
         )
-        for name, chosen in groups.items()
+        for name, members in groups.items()
     ]
 
 
@@ -45,76 +45,74 @@ def hoi_groups(vocabulary: Vocabulary) -> dict[str, dict[str, np.ndarray]]:
     objects = np.array([obj for _, obj in vocabulary.hois])
     rare = np.isin(np.arange(len(verbs)), sorted(vocabulary.rare))
     return {
-        "verb": {
-            name: verbs == index
-            for index, name in enumerate(vocabulary.verbs)
-            if (verbs == index).any()
-        },
-        "object": {
-            name: objects == index
-            for index, name in enumerate(COCO_OBJECTS)
-            if (objects == index).any()
-        },
+        "verb": _groups_of(verbs, vocabulary.verbs),
+        "object": _groups_of(objects, COCO_OBJECTS),
         "rarity": {"rare": rare, "non_rare": ~rare},
     }
 
 
-def by_pairs_in_image(scored: MatchedDetections, pairs: np.ndarray) -> list[Slice]:
-    """On the images with so many annotated pairs alone.
+def by_pairs_in_image(matched: MatchedDetections, pairs: np.ndarray) -> list[Slice]:
+    """Over the images with a certain number of annotated pairs.
 
     Args:
-        scored: matched detections.
-        pairs: (I,) number of annotated pairs (V-COCO: persons with annotations) of each image.
+        matched: matched detections.
+        pairs: (I,) annotated pairs of each image (V-COCO: persons with annotations).
     """
     part = np.digitize(pairs, PAIRS)
     names = ("0", "1", "2-3", "4-7", "8+")
     return [
-        _slice(name, scored.on(part[scored.images] == i, part[scored.truth_images] == i))
+        _slice(name, matched.subset(part[matched.images] == i, part[matched.truth_images] == i))
         for i, name in enumerate(names)
     ]
 
 
 def by_measure(
-    scored: MatchedDetections,
+    matched: MatchedDetections,
     truth_part: np.ndarray,
     row_part: np.ndarray,
-    taken: np.ndarray,
+    annotation: np.ndarray,
     names: list[str],
 ) -> list[Slice]:
     """By a measure of the pair itself, such as its size, as COCO does it.
 
-    A slice has the annotations of that measure. A detection goes with the annotation it takes, or else with its own
-    boxes.
+    A slice has the annotations of that measure. A detection belongs to the slice of its matched
+    annotation, or else to that of its own boxes.
 
     Args:
-        scored: matched detections.
+        matched: matched detections.
         truth_part: (G,) the slice of each annotation.
         row_part: (K,) the slice of each detection by its own boxes.
-        taken: (K,) the annotation that each detection takes, -1 for none.
+        annotation: (K,) the annotation that each detection is matched to, -1 for none.
         names: of the slices.
     """
     part = row_part.copy()
-    part[taken >= 0] = truth_part[taken[taken >= 0]]
-    return [_slice(name, scored.on(part == i, truth_part == i)) for i, name in enumerate(names)]
+    has_match = annotation >= 0
+    part[has_match] = truth_part[annotation[has_match]]
+    return [
+        _slice(name, matched.subset(part == i, truth_part == i)) for i, name in enumerate(names)
+    ]
 
 
 def measures(table: PairTable) -> dict[str, tuple[np.ndarray, list[str]]]:
     """For each measure the slice of every pair, (N,), and the names of the slices."""
-    with np.errstate(invalid="ignore"):  # an empty role has no object
-        sides = {"human_size": _side(table.boxes_h), "object_size": _side(table.boxes_o)}
-        out = {
-            name: (np.digitize(side, SIDES), ["small", "medium", "large"])
-            for name, side in sides.items()
-        }
-        centres = (
-            table.boxes_h.reshape(-1, 2, 2).mean(axis=1),
-            table.boxes_o.reshape(-1, 2, 2).mean(axis=1),
-        )
+    out = {}
+    with np.errstate(invalid="ignore"):  # an empty role has NaN boxes
+        for name, boxes in (("human_size", table.boxes_h), ("object_size", table.boxes_o)):
+            out[name] = (np.digitize(_side(boxes), SIDES), ["small", "medium", "large"])
+
+        centre_h = table.boxes_h.reshape(-1, 2, 2).mean(axis=1)
+        centre_o = table.boxes_o.reshape(-1, 2, 2).mean(axis=1)
         diagonal = np.hypot(*(table.boxes_h[:, 2:] - table.boxes_h[:, :2]).T)
-        distance = np.hypot(*(centres[0] - centres[1]).T) / np.maximum(diagonal, 1.0)
+        distance = np.hypot(*(centre_h - centre_o).T) / np.maximum(diagonal, 1.0)
         names = ["below 0.25", "0.25 to 0.5", "0.5 to 1", "above 1"]
         out["distance"] = (np.digitize(distance, DISTANCES), names)
     return out
+
+
+def _groups_of(values: np.ndarray, names: tuple[str, ...] | list[str]) -> dict[str, np.ndarray]:
+    """The classes of each name, without empty groups."""
+    groups = {name: values == index for index, name in enumerate(names)}
+    return {name: members for name, members in groups.items() if members.any()}
 
 
 def _side(boxes: np.ndarray) -> np.ndarray:
@@ -122,13 +120,11 @@ def _side(boxes: np.ndarray) -> np.ndarray:
     return np.sqrt(width.astype(np.float64) * height)
 
 
-def _slice(name: str, scored: MatchedDetections) -> Slice:
-    # A class without annotations in the slice says nothing about it, whatever the data set's rule.
-    ap = np.where(scored.positives > 0, scored.ap(), np.nan)
+def _slice(name: str, matched: MatchedDetections) -> Slice:
+    # A class without annotations in the slice is left out of its mean, also in HICO-DET, where it
+    # counts as 0 in the overall mean.
+    present = matched.positives > 0
+    ap = np.where(present, matched.ap(), np.nan)
     return Slice(
-        name,
-        mean_of(ap),
-        int((scored.positives > 0).sum()),
-        len(scored.truth_classes),
-        len(scored.classes),
+        name, mean_of(ap), int(present.sum()), len(matched.truth_classes), len(matched.classes)
     )

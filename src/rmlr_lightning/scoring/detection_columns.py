@@ -1,4 +1,7 @@
-"""Opening a detection file: columns of an npz or a json, plain or gzip, with messages that name file, key and row."""
+"""Reading a detection file: columns of an npz or json, plain or gzip.
+
+Messages name the file, the key and the row.
+"""
 
 import gzip
 import io
@@ -14,42 +17,46 @@ from rmlr_lightning.errors import UserError
 
 
 def read_content(path: Path) -> Any:
-    """What a file holds: {key: array} of an npz, what a json says, or the bytes of anything else.
+    """The content of a file: {key: array} of an npz, the value of a json, or bytes.
 
     Raises:
-        UserError: missing, empty, broken or cut off.
+        UserError: missing, empty, damaged or truncated.
     """
     try:
         with path.open("rb") as file:
             start = file.read(2)
+            # An npz is read in place: only its arrays need memory.
             content = b"" if start == b"PK" else start + file.read()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
+    # The first two bytes tell the format: gzip, zip (npz), or neither.
     if start == b"\x1f\x8b":
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
             raise UserError(
-                f"{path}: broken or truncated gzip archive ({error}); write or copy it again"
+                f"{path}: damaged or truncated gzip archive ({error}); write or copy it again"
             ) from None
         start = content[:2]
     if start == b"PK":
-        with io.BytesIO(content) if content else path.open("rb") as source:
-            return _arrays(path, source)
+        with io.BytesIO(content) if content else path.open("rb") as file:
+            return _arrays(path, file)
     if not content.strip():
-        raise UserError(f"{path}: the file is empty; no detections at all are columns without rows")
+        raise UserError(
+            f"{path}: the file is empty; a file without detections has columns without rows"
+        )
     if content.lstrip()[:1] in (b"{", b"["):
         try:
             return json.loads(content)
         except (ValueError, RecursionError) as error:
             raise UserError(
-                f"{path}: broken or truncated JSON ({error}); write or copy it again"
+                f"{path}: damaged or truncated JSON ({error}); write or copy it again"
             ) from None
     return content
 
 
 class Columns:
-    """The columns of a table of detections, taken out and checked one by one.
+    """The columns of a table of detections, each checked when it is read.
 
     Args:
         path: for messages.
@@ -67,6 +74,7 @@ class Columns:
         return UserError(f"{self.path}: {' '.join(problem.split())}")
 
     def raw(self, key: str) -> Any:
+        """The unchecked value of a key."""
         if key not in self.content:
             found = ", ".join(str(k) for k in list(self.content)[:8]) or "nothing"
             raise self.error(f"has no key {key!r}; found {found}")
@@ -78,23 +86,21 @@ class Columns:
         if not isinstance(values, np.ndarray):
             if not isinstance(values, list):
                 raise self.error(f"{key!r} is not {_shape(width)} of numbers")
-            empty = [None] * (width or 0) if width is None else [None] * width
-            values = (
-                [empty if missing and value is None else value for value in values]
-                if missing
-                else values
-            )
+            if missing:  # null stands for a row without numbers
+                empty = [None] * (width or 0)
+                values = [empty if value is None else value for value in values]
             try:
                 values = np.array(values, dtype=np.float64)
             except (ValueError, TypeError, OverflowError):
                 raise self.error(f"{key!r} is not {_shape(width)} of numbers") from None
         if values.dtype.kind not in "fiu":
             raise self.error(f"{key!r} has the type {values.dtype}, not numbers")
+        # float32 stays as it is; integers and other types become floats that hold them.
         if values.dtype == np.float16 or values.dtype.kind != "f":
             values = values.astype(np.float32 if values.dtype == np.float16 else np.float64)
         values = self._shaped(key, values, width)
         if not missing:
-            # A sum is finite unless a number is not (or it overflows): most files need no second look.
+            # If the sum is finite, all numbers are: one fast check is enough for most files.
             with np.errstate(over="ignore", invalid="ignore"):
                 suspicious = not np.isfinite(values.sum(dtype=np.float64))
             if suspicious:
@@ -116,6 +122,7 @@ class Columns:
         if not len(values):
             return np.zeros(0, dtype=np.int64)
         if values.dtype.kind == "f":
+            # MATLAB and JSON write integers as floats. From 2 ** 53 on floats skip integers.
             with np.errstate(invalid="ignore"):
                 whole = (values == np.floor(values)) & (np.abs(values) < 2**53)
             self._refuse(key, values, ~whole, "must be an integer")
@@ -132,7 +139,7 @@ class Columns:
         return values
 
     def names(self, key: str) -> list[str]:
-        """A list of different names; not a column of the table."""
+        """A list of distinct names; not a column of the table."""
         values = self.raw(key)
         if isinstance(values, np.ndarray):
             if values.dtype.kind == "S":
@@ -150,12 +157,14 @@ class Columns:
         return values
 
     def _shaped(self, key: str, values: np.ndarray, width: int | None) -> np.ndarray:
+        # Without rows, the shape of an empty list does not tell the width.
         if values.size == 0 and values.ndim <= 2 and len(np.atleast_1d(values)) == 0:
             values = values.reshape((0,) if width is None else (0, width))
         if values.ndim != (1 if width is None else 2) or (
             width is not None and values.shape[1] != width
         ):
             raise self.error(f"{key!r} has the shape {values.shape}, not {_shape(width)}")
+        # The first column that is read sets the number of rows.
         if self.rows is None:
             self.rows, self._first = len(values), key
         if len(values) != self.rows:
@@ -168,9 +177,9 @@ class Columns:
             raise self.error(f"{key}[{row}] = {np.asarray(values[row]).tolist()} {reason}")
 
 
-def _arrays(path: Path, source: BinaryIO) -> dict[str, np.ndarray]:
+def _arrays(path: Path, file: BinaryIO) -> dict[str, np.ndarray]:
     try:
-        with np.load(source, allow_pickle=False) as archive:
+        with np.load(file, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
     except (
         zipfile.BadZipFile,
@@ -187,7 +196,7 @@ def _arrays(path: Path, source: BinaryIO) -> dict[str, np.ndarray]:
             ) from None
         problem = " ".join(str(error).split())[:120]
         raise UserError(
-            f"{path}: broken or truncated npz archive ({problem}); write or copy it again"
+            f"{path}: damaged or truncated npz archive ({problem}); write or copy it again"
         ) from None
 
 

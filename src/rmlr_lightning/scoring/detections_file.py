@@ -1,9 +1,10 @@
-"""Detections of a whole test set in a file: the public npz formats, the same keys in json, and V-COCO's pickle.
+"""Detections of a whole test set in a file: npz, json with the same keys, or V-COCO's pickle.
 
-- HICO-DET: file_names (I,), image (K,) index into file_names, boxes_h and boxes_o (K, 4) xyxy in continuous 0-based
-  pixels, objects (K,) COCO index, verbs (K,), scores (K,).
-- V-COCO: image_ids (K,) COCO ids, boxes_h, boxes_o (K, 4; NaN or all zero = empty role), actions (K,), roles (K,; 0 =
-  agent), scores (K,). Or the official list of one dictionary a person, as pickle or json.
+- HICO-DET: file_names (I,), image (K,) index into file_names, boxes_h and boxes_o (K, 4) xyxy in
+  continuous 0-based pixels, objects (K,) COCO index, verbs (K,), scores (K,).
+- V-COCO: image_ids (K,) COCO ids, boxes_h, boxes_o (K, 4; NaN or all zero = empty role), actions
+  (K,), roles (K,; 0 = agent), scores (K,). Or the official list of one dictionary per person, as
+  pickle or json.
 
 The order of the rows of an image is the order of ties.
 """
@@ -36,11 +37,11 @@ class RoleRows(NamedTuple):
     """A V-COCO detection file, on the images of the truth."""
 
     rows: RoleTable
-    left_out: int  # rows on images that the COCO file knows but that are not to be scored
+    left_out: int  # rows on images of the COCO file that are not to be scored
 
 
 def dataset_of(path: str | PathLike[str]) -> str:
-    """ "hicodet" or "vcoco", told by the keys of a detection file.
+    """ "hicodet" or "vcoco", by the keys of a detection file.
 
     Raises:
         UserError: neither.
@@ -66,13 +67,15 @@ def read_pair_detections(
         vocabulary: of the truth.
 
     Raises:
-        UserError: broken, of other shapes, NaN, an unknown verb or object, or an image that is not in the truth.
+        UserError: damaged, wrong shapes, NaN, an unknown verb or object, or an image that is not in
+            the ground truth.
     """
     path = Path(path)
     content = read_content(path)
     if not isinstance(content, dict):
         raise UserError(
-            f"{path}: not HICO-DET detections: expected an npz or json with file_names, image, boxes_h, ..."
+            f"{path}: not HICO-DET detections: expected an npz or json with file_names, image, "
+            "boxes_h, ..."
         )
     columns = Columns(path, content)
     names = columns.names("file_names")
@@ -80,21 +83,22 @@ def read_pair_detections(
     unknown = [name for name in names if name not in place]
     if unknown:
         raise columns.error(
-            f"file_names lists {unknown[0]!r} ({len(unknown)} such), which is not in the truth; score the same split"
+            f"file_names lists {unknown[0]!r} ({len(unknown)} such), which is not in the ground "
+            "truth; score the same split"
         )
+
     image = columns.integers("image", len(names), "the images of file_names")
     boxes_h, boxes_o = columns.numbers("boxes_h", 4), columns.numbers("boxes_o", 4)
     objects = columns.integers("objects", len(COCO_OBJECTS), "COCO's objects")
     verbs = columns.integers("verbs", len(vocabulary.verbs), "the verbs of the truth")
     scores = columns.numbers("scores")
+
+    # The file may list the images in an order of its own.
     places = np.array([place[name] for name in names], dtype=np.int32)
     if not np.array_equal(places, np.arange(len(places))):
         image = places[image]
-    return PairDetections(
-        PairTable(image, boxes_h, boxes_o, vocabulary.hoi_table()[objects, verbs].astype(np.int32)),
-        scores,
-        len(names),
-    )
+    hois = vocabulary.hoi_table()[objects, verbs].astype(np.int32)
+    return PairDetections(PairTable(image, boxes_h, boxes_o, hois), scores, len(names))
 
 
 def read_role_detections(
@@ -103,16 +107,18 @@ def read_role_detections(
     """Read V-COCO detections.
 
     Args:
-        path: npz, json or the official pickle; plain or gzip. A pickle is read without executing it.
+        path: npz, json or the official pickle; plain or gzip. A pickle is not executed.
         truth: of the images to score.
-        also_known: ids of images that exist but are not to be scored; their rows are left out, as the official script
-            does.
+        also_known: ids of images that exist but are not to be scored; their rows are left out, as
+            the official script does.
 
     Raises:
-        UserError: broken, of other shapes, NaN scores, an unknown action or role, or an image that is not in the truth.
+        UserError: damaged, wrong shapes, NaN scores, an unknown action or role, or an image that is
+            not in the ground truth.
     """
     path = Path(path)
     content = read_content(path)
+    # Anything that is neither npz nor json is taken for a pickle.
     if isinstance(content, bytes):
         content = unpickle(content, str(path))
     columns = Columns(path, content if isinstance(content, dict) else {})
@@ -134,13 +140,16 @@ def read_role_detections(
                 f"person_box of person {rows.images[np.flatnonzero(bad)[0]]} must be four numbers"
             )
     _check_roles(columns, rows, truth)
+
+    # Map COCO ids to the index in the ground truth, once per image.
     known, where = np.unique(image_ids, return_inverse=True)
     place = {image_id: index for index, image_id in enumerate(truth.image_ids.tolist())}
     places = np.array([place.get(image_id, -1) for image_id in known.tolist()], dtype=np.int64)
     elsewhere = set(known[places < 0].tolist()) - set(also_known)
     if elsewhere:
         raise columns.error(
-            f"image {min(elsewhere)} ({len(elsewhere)} such) is not in the truth; score the same split"
+            f"image {min(elsewhere)} ({len(elsewhere)} such) is not in the ground truth; score the "
+            "same split"
         )
     images = places[where.reshape(-1)]
     keep = images >= 0
@@ -151,19 +160,20 @@ def read_role_detections(
 
 
 def _check_roles(columns: Columns, rows: RoleTable, truth: VCOCOTruth) -> None:
+    # Actions have 1 to 3 roles: a role can be in range and still not belong to its action.
     roles = np.array([len(roles) for roles in truth.roles], dtype=np.int64)
     wrong = np.flatnonzero(rows.roles >= roles[rows.actions])
     if len(wrong):
         row = wrong[0]
-        name = truth.actions[rows.actions[row]]
+        action = rows.actions[row]
         raise columns.error(
-            f"row {row} has role {rows.roles[row]} of {name!r}, whose roles are 0..{roles[rows.actions[row]] - 1}"
+            f"row {row} has role {rows.roles[row]} of {truth.actions[action]!r}, whose roles are "
+            f"0..{roles[action] - 1}"
         )
-    given = np.isfinite(rows.boxes_o)
-    halves = np.flatnonzero(
-        (rows.roles > 0) & ~given.all(axis=1) & ~np.isnan(rows.boxes_o).all(axis=1)
-    )
-    if len(halves):
+    is_box = np.isfinite(rows.boxes_o).all(axis=1)
+    is_empty = np.isnan(rows.boxes_o).all(axis=1)
+    partial = np.flatnonzero((rows.roles > 0) & ~is_box & ~is_empty)
+    if len(partial):
         raise columns.error(
-            f"boxes_o[{halves[0]}] must be four numbers, or four NaN or zeros for an empty role"
+            f"boxes_o[{partial[0]}] must be four numbers, or four NaN or zeros for an empty role"
         )

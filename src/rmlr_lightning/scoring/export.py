@@ -1,6 +1,6 @@
 """Detections in the formats that the authors' own scripts, and `rmlr-score`, read.
 
-A table of detections is the dictionary of columns that `detections_file` describes: it is what an npz holds.
+A table of detections is a dictionary of columns: the keys of an npz, see `detections_file`.
 """
 
 import io
@@ -26,7 +26,7 @@ Columns = Mapping[str, np.ndarray]
 def pair_columns(
     file_names: Sequence[str], detections: Sequence[Detections]
 ) -> dict[str, np.ndarray]:
-    """HICO-DET detections of a test set, one item an image, as a table."""
+    """HICO-DET detections of a test set, one item per image, as a table."""
     items = [*detections] or [Detections(*(np.zeros(shape) for shape in ((0, 4), (0, 4), 0, 0, 0)))]
     return {
         "file_names": np.array(list(file_names), dtype=np.str_),
@@ -42,10 +42,11 @@ def pair_columns(
 
 
 def role_columns(detections: Sequence[RoleDetections]) -> dict[str, np.ndarray]:
-    """V-COCO detections of a test set, one item an image, as a table."""
+    """V-COCO detections of a test set, one item per image, as a table."""
     items = [*detections] or [
         RoleDetections(0, *(np.zeros(shape) for shape in ((0, 4), (0, 4), 0, 0, 0)))
     ]
+    # `image_id` is one number per image; the table has one per row.
     ids = np.array([item.image_id for item in detections], dtype=np.int64)
     return {
         "image_ids": np.repeat(ids, [len(item.scores) for item in detections]),
@@ -75,13 +76,15 @@ def write_json(path: str | PathLike[str], columns: Columns) -> None:
 def write_hicodet_matlab(
     folder: str | PathLike[str], columns: Columns, vocabulary: Vocabulary
 ) -> list[Path]:
-    """Files for ho-rcnn's `evaluation/eval_one.m` with format = 'obj': detections_01.mat to detections_80.mat.
+    """detections_01.mat to detections_80.mat for ho-rcnn's `eval_one.m` with format = 'obj'.
 
-    `all_boxes` of an object is a cell array (its HOIs, images) of rows [human box, object box, score], doubles. The
-    script adds 1 to all corners, so they are 0-based inclusive: (x1, y1, x2 - 1, y2 - 1).
+    `all_boxes` of an object is a cell array (its HOIs, images) of rows [human box, object box,
+    score], doubles. The script adds 1 to all corners, so they are 0-based inclusive:
+    (x1, y1, x2 - 1, y2 - 1).
 
     Args:
-        folder: made if it is not there; the script looks in output/EXPERIMENT/hico_det_test2015/PREFIX_iter_N.
+        folder: made if it does not exist; the script reads
+            output/EXPERIMENT/hico_det_test2015/PREFIX_iter_N.
         columns: of HICO-DET; the images in the order of the official list of the test split.
         vocabulary: of the verbs and HOIs.
 
@@ -93,6 +96,7 @@ def write_hicodet_matlab(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder}: cannot be made ({error.strerror or error})") from None
+
     images = len(columns["file_names"])
     shift = np.array([0.0, 0.0, -1.0, -1.0])
     rows = np.concatenate(
@@ -103,13 +107,18 @@ def write_hicodet_matlab(
         ),
         axis=1,
     )
+
+    # Sorted by HOI and then image, each cell of the array is a run of adjacent rows. The sort is
+    # stable: the rows of an image keep their order.
     hois = vocabulary.hoi_table()[columns["objects"], columns["verbs"]]
-    order = np.lexsort((columns["image"], hois))  # stable: rows of an image keep their order
+    order = np.lexsort((columns["image"], hois))
     keys = hois[order].astype(np.int64) * images + columns["image"][order]
+
     files = []
     for obj in range(len(COCO_OBJECTS)):
         own = [hoi for hoi, (_, other) in enumerate(vocabulary.hois) if other == obj]
         cells = np.empty((len(own), images), dtype=object)
+        # MATLAB needs an empty matrix in cells without detections.
         cells.fill(np.zeros((0, 0)))
         for line, hoi in enumerate(own):
             first, stop = np.searchsorted(keys, (hoi * images, (hoi + 1) * images))
@@ -126,15 +135,16 @@ def write_hicodet_matlab(
 def write_vcoco_pickle(path: str | PathLike[str], columns: Columns) -> None:
     """The list of per-person dictionaries that V-COCO's `vsrl_eval.py` loads, for Python 2 and 3.
 
-    A person has every key; what was not detected is NaN, which the script leaves out. A second object for the same
-    action and role goes into a second dictionary with the same person box.
+    A person has every key; what was not detected is NaN, which the script leaves out. A second
+    object for the same action and role goes into a second dictionary with the same person box.
     """
     actions = vcoco_actions()
     names = {
         (a, r): f"{x.name}_{role}" for a, x in enumerate(actions) for r, role in enumerate(x.roles)
     }
-    nothing = float("nan")
-    blank = {name: nothing if role == 0 else [nothing] * 5 for (_, role), name in names.items()}
+    nan = float("nan")
+    blank = {name: nan if role == 0 else [nan] * 5 for (_, role), name in names.items()}
+
     persons: dict[tuple, list[dict]] = {}
     used: dict[tuple, int] = {}
     lists = (
@@ -146,6 +156,7 @@ def write_vcoco_pickle(path: str | PathLike[str], columns: Columns) -> None:
         number = used.get((person, action, role), 0)
         used[person, action, role] = number + 1
         own = persons.setdefault(person, [])
+        # All dictionaries of this person have the key already.
         if number == len(own):
             own.append({"image_id": image_id, "person_box": human} | blank)
         own[number][names[action, role]] = score if role == 0 else [*obj, score]

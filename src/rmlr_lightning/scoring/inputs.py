@@ -1,4 +1,4 @@
-"""From the files of rmlr-score to the arrays of the metrics."""
+"""From the files that rmlr-score is called with to the arrays of the metrics."""
 
 import sys
 from argparse import Namespace
@@ -27,21 +27,22 @@ class HICODetTruth(NamedTuple):
 
 
 class VCOCOFiles(NamedTuple):
-    """V-COCO's truth, and the images that exist besides those to score."""
+    """V-COCO's ground truth, and the ids of all images that exist."""
 
     truth: VCOCOTruth
     also_known: list[int]
 
 
 def note(message: str) -> None:
-    """To standard error, so that standard output stays what was asked for."""
+    """Print to standard error: standard output has the results only."""
     print(message, file=sys.stderr)
 
 
 def hicodet_truth(args: Namespace) -> HICODetTruth:
-    """`--ground-truth` anno_bbox.mat [anno.mat], or a json."""
+    """`--ground-truth`: anno_bbox.mat [anno.mat], or a json."""
     path, labels = _files(args.ground_truth, ("the annotations", "anno.mat"))
     labels = args.image_labels or labels
+    # The official archive has anno.mat beside anno_bbox.mat.
     beside = Path(path).with_name("anno.mat")
     if labels is None and Path(path).suffix == ".mat" and beside.is_file():
         note(f"note: image-level labels for Known Object from {beside}")
@@ -56,11 +57,11 @@ def hicodet_truth(args: Namespace) -> HICODetTruth:
         np.concatenate([target.boxes_o.numpy() for target in targets]),
         np.concatenate([target.hois.numpy() for target in targets]),
     )
-    image_hois = read.image_hois
-    if image_hois is None:
+    image_hois = [target.image_hois for target in targets]
+    if None in image_hois:
         note(
-            f"warning: {path} has no image-level labels, the boxed ones stand in for Known Object; "
-            "give anno.mat with --image-labels for the official numbers"
+            f"warning: {path} has no image-level labels; Known Object uses the labels of the "
+            "annotated pairs. For the official numbers add anno.mat with --image-labels"
         )
         image_hois = [frozenset(target.hois.tolist()) for target in targets]
     return HICODetTruth(
@@ -74,13 +75,14 @@ def hicodet_detections(path: str, truth: HICODetTruth) -> tuple[PairTable, np.nd
     if found.listed < len(truth.file_names):
         missing = len(truth.file_names) - found.listed
         note(
-            f"warning: {path} does not list {missing} images of the truth; they count as images without detections"
+            f"warning: {path} does not list {missing} images of the ground truth; they count as "
+            "images without detections"
         )
     return found.pairs, found.scores
 
 
 def vcoco_files(args: Namespace) -> VCOCOFiles:
-    """`--ground-truth` one file with all, or vcoco_*.json, COCO's instances and the ids."""
+    """`--ground-truth`: one file with all, or vcoco_*.json, COCO's instances and the ids."""
     path, instances, ids = _files(args.ground_truth, ("the actions", "COCO's instances", "the ids"))
     official = read_vcoco_official(path, args.instances or instances, args.ids or ids)
     truth = vcoco_truth(official.coco, official.actions, official.ids)
@@ -92,14 +94,17 @@ def vcoco_detections(path: str, files: VCOCOFiles) -> RoleTable:
     found = read_role_detections(path, files.truth, files.also_known)
     if found.left_out:
         note(
-            f"warning: {path} has {found.left_out} rows on images that are not to be scored; they are left out"
+            f"warning: {path} has {found.left_out} rows on images that are not to be scored; they "
+            "are left out"
         )
     return found.rows
 
 
-def _files(given: list[str], what: tuple[str, ...]) -> list[str | None]:
-    if len(given) > len(what):
+def _files(paths: list[str], kinds: tuple[str, ...]) -> list[str | None]:
+    """One path of each kind, None where there are fewer."""
+    if len(paths) > len(kinds):
         raise UserError(
-            f"--ground-truth takes at most {len(what)} files here: {', '.join(what)}; got {len(given)}"
+            f"--ground-truth takes at most {len(kinds)} files here ({', '.join(kinds)}), not "
+            f"{len(paths)}"
         )
-    return [*given, *[None] * (len(what) - len(given))]
+    return [*paths, *[None] * (len(kinds) - len(paths))]

@@ -1,6 +1,6 @@
-"""Matched detections of any data set in one shape: what bootstrap, comparison and breakdown work on.
+"""Matched detections of any data set in one form, for bootstrap, comparison and breakdown.
 
-Matching stays within an image, so leaving out images, or counting some twice, needs no new matching.
+Matching stays within an image: leaving out images, or counting some twice, needs no new matching.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from rmlr_lightning.vocabulary import Vocabulary
 
 
 class MatchedDetections(NamedTuple):
-    """Detections with their verdicts, and the annotations they were judged by, as rows of classes and images."""
+    """Detections with their verdicts, and all annotations, as rows of classes and images."""
 
     classes: np.ndarray  # (K,) integers in [0, C)
     images: np.ndarray  # (K,) integers, ascending: the order of ties
@@ -28,9 +28,7 @@ class MatchedDetections(NamedTuple):
     names: list[str]  # C of them
     means: dict[str, np.ndarray]  # name of a mean -> (C,) bool, the classes it is over
     area: Callable[[np.ndarray, np.ndarray], np.ndarray]  # `eleven_points` or `all_points`
-    absent: (
-        float  # AP of a class without annotations: 0 in HICO-DET, NaN (not in the mean) in V-COCO
-    )
+    absent: float  # AP of a class without annotations: 0 (HICO-DET) or NaN, not averaged (V-COCO)
 
     @property
     def positives(self) -> np.ndarray:
@@ -40,12 +38,11 @@ class MatchedDetections(NamedTuple):
     def ap(self) -> np.ndarray:
         """(C,) AP of each class."""
         (points,) = curves(self.classes, self.scores, self.true, len(self.names))
-        return np.where(
-            self.positives > 0, per_class(points, self.positives, self.area), self.absent
-        )
+        ap = per_class(points, self.positives, self.area)
+        return np.where(self.positives > 0, ap, self.absent)
 
-    def on(self, rows: np.ndarray, annotations: np.ndarray) -> "MatchedDetections":
-        """The same with some detections and annotations only, given as (K,) and (G,) bool."""
+    def subset(self, rows: np.ndarray, annotations: np.ndarray) -> "MatchedDetections":
+        """Some of the detections and annotations only, by (K,) and (G,) bool."""
         return self._replace(
             classes=self.classes[rows],
             images=self.images[rows],
@@ -57,13 +54,13 @@ class MatchedDetections(NamedTuple):
 
 
 def mean_of(ap: np.ndarray) -> float:
-    """Mean without NaN; NaN of nothing."""
+    """Mean without NaN; NaN if no value is left."""
     known = ap[~np.isnan(ap)]
     return float(known.mean()) if len(known) else float("nan")
 
 
 def in_order(detections: PairTable, scores: np.ndarray) -> tuple[PairTable, np.ndarray]:
-    """The detections that are HOIs of the vocabulary, image after image."""
+    """The detections that are HOIs of the vocabulary, sorted by image."""
     order = np.argsort(detections.images, kind="stable")
     order = order[detections.hois[order] >= 0]
     return PairTable(*(column[order] for column in detections)), scores[order]
@@ -77,66 +74,87 @@ def matched_hicodet(
     vocabulary: Vocabulary,
     image_hois: list | None = None,
 ) -> dict[str, MatchedDetections]:
-    """Arguments of `score_hicodet`; {"default": ..., "known_object": ...}, the second where labels are given."""
+    """HICO-DET detections after matching; arguments as `score_hicodet`.
+
+    Returns:
+        "default", and with `image_hois` also "known_object".
+    """
     detections, scores = in_order(detections, scores)
     classes = len(vocabulary.hois)
     true, _ = match_annotations(truth, detections, scores, images, classes)
     rare = np.zeros(classes, dtype=bool)
     rare[list(vocabulary.rare)] = True
-    means = {"full": np.ones(classes, dtype=bool), "rare": rare, "non_rare": ~rare}
-    names = [vocabulary.hoi_name(hoi) for hoi in range(classes)]
     default = MatchedDetections(
-        detections.hois, detections.images, scores, true, truth.hois, truth.images, images, names, means,
-        eleven_points, 0.0,
-    )  # fmt: skip
+        classes=detections.hois,
+        images=detections.images,
+        scores=scores,
+        true=true,
+        truth_classes=truth.hois,
+        truth_images=truth.images,
+        num_images=images,
+        names=[vocabulary.hoi_name(hoi) for hoi in range(classes)],
+        means={"full": np.ones(classes, dtype=bool), "rare": rare, "non_rare": ~rare},
+        area=eleven_points,
+        absent=0.0,
+    )
     out = {"default": default}
     if image_hois is not None:
         objects = np.array([obj for _, obj in vocabulary.hois], dtype=np.int64)
+        # The annotations are the same in both settings: an image with an annotated pair also has
+        # the label of its object.
         inside = known_object_rows(
             detections.images, objects[detections.hois], image_hois, vocabulary
         )
-        out["known_object"] = default.on(inside, np.ones(len(truth.hois), dtype=bool))
+        out["known_object"] = default.subset(inside, np.ones(len(truth.hois), dtype=bool))
     return out
 
 
 def matched_vcoco(truth: VCOCOTruth, rows: RoleTable) -> dict[str, MatchedDetections]:
-    """Arguments of `score_vcoco`; {"scenario_1": ..., "scenario_2": ..., "agent": ...}."""
+    """V-COCO detections after matching: "scenario_1", "scenario_2" and "agent".
+
+    Arguments as `score_vcoco`.
+    """
     order = np.argsort(rows.images, kind="stable")
     rows = RoleTable(*(column[order] for column in rows))
     matches = match_roles(truth, rows)
     classes = class_table(truth)[rows.actions, rows.roles]
+    is_agent = rows.roles == 0
     roles = truth.role_classes
+
+    # Annotations: a person that does an action is one for the agent and one for each role.
     person, action = np.nonzero(truth.labels)
-    of_role = [(person[action == a], index) for index, (a, _) in enumerate(roles)]
-    role_persons = np.concatenate(
-        [np.zeros(0, dtype=np.int64)] + [persons for persons, _ in of_role]
-    )
-    role_classes = np.repeat(np.arange(len(roles)), [len(persons) for persons, _ in of_role])
-    reported = np.array([name != NOT_REPORTED for name in truth.role_names], dtype=bool)
-    role_means = {"mean24": reported, "mean25": np.ones(len(roles), dtype=bool)}
-    agent_means = {"mean26": np.ones(len(truth.actions), dtype=bool)}
+    role_persons = [person[action == a] for a, _ in roles]
+    role_classes = np.repeat(np.arange(len(roles)), [len(persons) for persons in role_persons])
+    role_images = truth.images[np.concatenate([np.zeros(0, dtype=np.int64), *role_persons])]
 
-    def scored(
-        kind: np.ndarray,
-        shift: int,
-        true: np.ndarray,
-        annotations: tuple,
-        names: list[str],
-        means: dict,
-    ):
-        keep = matches.counted & kind
-        people, of = annotations
+    def matched(kept: np.ndarray, first: int, true: np.ndarray, **of_evaluation):
+        kept = matches.counted & kept
         return MatchedDetections(
-            classes[keep] - shift, rows.images[keep], rows.scores[keep], true[keep], of, truth.images[people],
-            len(truth.image_ids), names, means, all_points, float("nan"),
-        )  # fmt: skip
+            classes=classes[kept] - first,
+            images=rows.images[kept],
+            scores=rows.scores[kept],
+            true=true[kept],
+            num_images=len(truth.image_ids),
+            area=all_points,
+            absent=float("nan"),
+            **of_evaluation,
+        )
 
-    agent = rows.roles == 0
-    in_roles, in_actions = (role_persons, role_classes), (person, action)
+    reported = np.array([name != NOT_REPORTED for name in truth.role_names], dtype=bool)
+    of_roles = {
+        "truth_classes": role_classes,
+        "truth_images": role_images,
+        "names": truth.role_names,
+        "means": {"mean24": reported, "mean25": np.ones(len(roles), dtype=bool)},
+    }
+    of_agents = {
+        "truth_classes": action,
+        "truth_images": truth.images[person],
+        "names": list(truth.actions),
+        "means": {"mean26": np.ones(len(truth.actions), dtype=bool)},
+    }
     return {
-        "scenario_1": scored(~agent, 0, matches.true_1, in_roles, truth.role_names, role_means),
-        "scenario_2": scored(~agent, 0, matches.true_2, in_roles, truth.role_names, role_means),
-        "agent": scored(
-            agent, len(roles), matches.true_1, in_actions, list(truth.actions), agent_means
-        ),
+        "scenario_1": matched(~is_agent, 0, matches.true_1, **of_roles),
+        "scenario_2": matched(~is_agent, 0, matches.true_2, **of_roles),
+        "agent": matched(is_agent, len(roles), matches.true_1, **of_agents),
     }

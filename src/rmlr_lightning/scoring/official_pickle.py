@@ -1,7 +1,7 @@
-"""The official V-COCO pickle, read without executing what it holds.
+"""The official V-COCO pickle, read without executing it.
 
-A pickle is a program. This reader lets it make numbers, strings, containers and numpy arrays, and stops at anything
-else before it runs.
+A pickle is a program. This reader accepts the operations that make numbers, strings, containers and
+numpy arrays, and refuses all others before they run.
 """
 
 import io
@@ -29,6 +29,7 @@ _PLAIN = {
     "bool",
 }
 _PLAIN |= {"object"}
+# (module, name) that may be loaded. Arrays name numpy.core (numpy 1) or numpy._core (numpy 2).
 _ALLOWED = {("_codecs", "encode"), ("collections", "OrderedDict")}
 _ALLOWED |= {("numpy", "ndarray"), ("numpy", "dtype")}
 for _core in ("numpy.core", "numpy._core"):
@@ -56,17 +57,17 @@ def unpickle(content: bytes, path: str) -> Any:
         path: for messages.
 
     Raises:
-        UserError: it asks for anything else, or is broken or cut off.
+        UserError: it holds anything else, or is damaged or truncated.
     """
     try:
         return _Reader(io.BytesIO(content), encoding="latin1").load()
     except _Refused as refused:
         name = str(refused)[:80]
         raise UserError(
-            f"{path}: the pickle asks for {name}, which is not read for safety; "
+            f"{path}: the pickle uses {name}, which is not read for safety; "
             "write plain lists, dictionaries, numbers and numpy arrays"
         ) from None
-    # A broken pickle can fail in any way.
+    # A damaged pickle can fail in any way.
     except Exception as error:
         problem = " ".join(str(error).split())[:80]
         raise UserError(
@@ -77,10 +78,13 @@ def unpickle(content: bytes, path: str) -> Any:
 def roles_of_persons(
     persons: Any, actions: Sequence[str], roles: Sequence[Sequence[str]], path: str
 ) -> tuple[np.ndarray, RoleTable]:
-    """Per-person dictionaries of the official format as rows: an agent or role each, NaN scores left out.
+    """Per-person dictionaries of the official format as rows of one agent or role each.
+
+    Rows with NaN scores are left out.
 
     Args:
-        persons: list of {"image_id", "person_box", "hold_agent": score, "hold_obj": [x1, y1, x2, y2, score], ...}.
+        persons: list of {"image_id", "person_box", "hold_agent": score,
+            "hold_obj": [x1, y1, x2, y2, score], ...}.
         actions: names of the actions.
         roles: of each action, "agent" first.
         path: for messages.
@@ -95,7 +99,8 @@ def roles_of_persons(
         isinstance(person, dict) for person in persons
     ):
         raise UserError(
-            f"{path}: expected a list of one dictionary a person, as V-COCO's official script reads"
+            f"{path}: expected a list of one dictionary per person, as V-COCO's official script "
+            "reads it"
         )
     names = [
         (a, r, f"{action}_{role}")
@@ -106,19 +111,24 @@ def roles_of_persons(
     for key in {key for person in persons for key in person} - known:
         if isinstance(key, str) and key.rsplit("_", 1)[-1] in ("agent", "obj", "instr"):
             raise UserError(
-                f"{path}: key {key!r} is no action and role of V-COCO; the first ones are hold_agent, hold_obj"
+                f"{path}: key {key!r} is no action and role of V-COCO; the first ones are "
+                "hold_agent, hold_obj"
             )
     if persons and not any(name in person for person in persons[:1000] for name in known):
         raise UserError(f"{path}: no key such as hold_agent or hold_obj; use the official names")
+
+    # All columns are read as floats; ids must be whole numbers.
     image_ids = _column(persons, "image_id", (), path)
     boxes = _column(persons, "person_box", (4,), path)
     if (image_ids != np.floor(image_ids)).any() or not np.isfinite(image_ids).all():
         raise UserError(f"{path}: image_id holds numbers that are no integers")
+
     parts = []
     for action, role, name in names:
         having = np.array([i for i, person in enumerate(persons) if name in person], dtype=np.int64)
         values = _column([persons[i] for i in having], name, () if role == 0 else (5,), path)
         values = values.reshape(len(having), 5 if role else 1)
+        # The last number is the score; NaN stands for a role that was not detected.
         keep = ~np.isnan(values[:, -1])
         having, values = having[keep], values[keep]
         box = values[:, :4] if role else np.full((len(having), 4), np.nan)
@@ -128,24 +138,26 @@ def roles_of_persons(
     person, boxes_o, action, role, scores = (
         np.concatenate(values) for values in zip(*parts, strict=True)
     )
-    # A person's rows one after the other, so that its box is matched once.
+
+    # The rows of a person become adjacent, so that its box is matched once.
     order = np.argsort(person, kind="stable")
-    person, boxes_o, action, role, scores = (
-        v[order] for v in (person, boxes_o, action, role, scores)
+    person = person[order]
+    rows = RoleTable(
+        person, boxes[person], boxes_o[order], action[order], role[order], scores[order]
     )
-    return image_ids.astype(np.int64)[person], RoleTable(
-        person, boxes[person], boxes_o, action, role, scores
-    )
+    return image_ids.astype(np.int64)[person], rows
 
 
 def _column(persons: list[dict], key: str, shape: tuple[int, ...], path: str) -> np.ndarray:
+    """The values of a key, (persons, *shape) float64."""
     try:
         values = np.array([person[key] for person in persons], dtype=np.float64)
         if values.shape[1:] == shape or not persons:
             return values.reshape(len(persons), *shape)
     except (ValueError, TypeError, KeyError, OverflowError):
         pass
-    for number, person in enumerate(persons):  # only to name the culprit
+    # One of them is wrong: find the first for the message.
+    for number, person in enumerate(persons):
         try:
             if np.array(person[key], dtype=np.float64).shape == shape:
                 continue

@@ -1,4 +1,4 @@
-"""What rmlr-score writes: the JSON object, tables for people, a CSV, a plot."""
+"""The outputs of rmlr-score: a JSON object, text tables, a CSV, a plot."""
 
 import csv
 import io
@@ -22,20 +22,19 @@ def as_json(value: Any) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Columns of text; numbers in [0, 1] as they come, already formatted."""
+    """Columns of text; the cells are already formatted."""
     lines = [[str(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    return "\n".join(
-        "  ".join(
-            [line[0].ljust(widths[0])]
-            + [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
-        ).rstrip()
-        for line in lines
-    )
+    out = []
+    for line in lines:
+        cells = [line[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
+        out.append("  ".join(cells).rstrip())
+    return "\n".join(out)
 
 
 def percent(value: float) -> str:
-    """Two decimals of a hundred, as papers print; "-" for what is not defined."""
+    """In percent with two decimals, as papers print; "-" for NaN."""
     return "-" if math.isnan(value) else f"{100 * value:.2f}"
 
 
@@ -48,23 +47,15 @@ def per_class_csv(
     writer.writerow(("evaluation", "index", "class", "ap", "recall", "positives", "detections"))
     for evaluation, result in results.items():
         for index, name in enumerate(names[evaluation]):
-            ap = float(result.ap[index])
-            cells = ("" if math.isnan(ap) else repr(ap), repr(float(result.recall[index])))
-            writer.writerow(
-                (
-                    evaluation,
-                    index,
-                    name,
-                    *cells,
-                    int(result.positives[index]),
-                    int(result.detections[index]),
-                )
-            )
+            ap, recall = float(result.ap[index]), float(result.recall[index])
+            values = ("" if math.isnan(ap) else repr(ap), repr(recall))
+            counts = (int(result.positives[index]), int(result.detections[index]))
+            writer.writerow((evaluation, index, name, *values, *counts))
     return text.getvalue().encode()
 
 
 def plot_png(results: Mapping[str, Any], names: Mapping[str, Sequence[str]]) -> bytes:
-    """A panel for each evaluation: the AP of every class with annotations, in falling order."""
+    """A panel for each evaluation: the AP of every class with annotations, in descending order."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -74,17 +65,19 @@ def plot_png(results: Mapping[str, Any], names: Mapping[str, Sequence[str]]) -> 
         1, len(results), figsize=(5.5 * len(results), 4), squeeze=False, layout="constrained"
     )
     for axis, (evaluation, result) in zip(axes[0], results.items(), strict=True):
-        order = sorted(
+        known = [
             (float(ap), name)
             for ap, name in zip(result.ap, names[evaluation], strict=True)
-            if ap == ap
-        )[::-1]
+            if not math.isnan(ap)
+        ]
+        order = sorted(known, reverse=True)
         values = [100 * ap for ap, _ in order]
         axis.bar(range(len(values)), values, width=1.0 if len(values) > 60 else 0.8)
         if values:
             mean = sum(values) / len(values)
             axis.axhline(mean, color="black", linewidth=1, linestyle="--", label=f"mean {mean:.2f}")
             axis.legend(loc="upper right")
+        # Names of more classes would not be readable.
         if len(values) <= 60:
             axis.set_xticks(
                 range(len(values)), [name for _, name in order], rotation=90, fontsize=7
@@ -103,6 +96,7 @@ def plot_png(results: Mapping[str, Any], names: Mapping[str, Sequence[str]]) -> 
 
 
 def _plain(value: Any) -> Any:
+    """NamedTuples and arrays as dictionaries and lists; numbers that are not finite as None."""
     if hasattr(value, "_asdict"):
         value = value._asdict()
     if isinstance(value, Mapping):
