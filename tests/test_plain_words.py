@@ -136,7 +136,7 @@ TERMS = [
     ),
     Term(r"\bby the true pose\b", "given the true pose", "told by the true pose"),
     Term(
-        r"(?<!at\x20)\b(least|most)\s*[=:](?!=)|\bselection\.(least|most)\b",
+        r"\b(least|most)(=(?!=)|: (int|float)\b)|\bselection\.(least|most)\b",
         "min_*, max_*",
         "Selection(least=3)",
     ),
