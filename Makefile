@@ -77,6 +77,16 @@ detector: setup ## train the detector of the synthetic benchmark; rerun the comm
 test: setup ## all tests; ARGS="-m 'not slow'" for the fast ones
 	$(BIN)/python -m pytest $(ARGS)
 
+# The lower bounds of pyproject.toml, in an environment of their own (several GB).
+OLDEST := .venv-oldest
+
+.PHONY: test-oldest
+test-oldest: ## run the fast tests with the oldest allowed versions; PYTHON=python3.11
+	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -c constraints/oldest.txt -e ".[dev,text]"
+	$(OLDEST)/bin/python -m pytest -m "not slow" $(ARGS)
+
 .PHONY: lint
 lint: setup ## check with ruff
 	$(BIN)/ruff check .
@@ -89,4 +99,4 @@ format: setup ## apply the fixes of ruff
 
 .PHONY: clean
 clean: ## remove runs, data and environment
-	rm -rf outputs multirun data $(VENV)
+	rm -rf outputs multirun data $(VENV) $(OLDEST)
