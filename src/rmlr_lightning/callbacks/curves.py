@@ -36,5 +36,6 @@ class Curves(Callback):
             if any(fnmatchcase(name, pattern) for pattern in self.metrics):
                 self.history.setdefault(name, []).append((epoch, float(value)))
 
+        # Every process keeps the history, which checkpoints store; one draws it.
         if trainer.is_global_zero and self.history:
             draw_curves(self.history, self.path)

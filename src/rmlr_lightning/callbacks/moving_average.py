@@ -25,6 +25,7 @@ class MovingAverage(WeightAveraging):
         self._trained: set[int] = set()  # addresses of the averaged weights that are not frozen
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        # By address, because `_average` is called with weights and without names.
         super().setup(trainer, pl_module, stage)
         if self._average_model is not None:
             weights = self._average_model.parameters()

@@ -54,6 +54,7 @@ class PredictionPanel(Callback):
     ) -> None:
         if not trainer.is_global_zero:
             return
+        # Batches of cached features hold no pixels: image and annotations come from the data set.
         dataset = trainer.datamodule.dataset(split)
         predictions = task.detect(task(batch.inputs))
 

@@ -54,6 +54,7 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
     vocabulary = datamodule.uncached_dataset(cfg.split).vocabulary
     data_name = f"the {cfg.split} split's data"
     check_vocabulary(vocabulary, task.vocabulary, data_name, str(cfg.checkpoint))
+    # Features are read as in training, from the same cache, unless this run chooses otherwise.
     features = merged_features(cfg.get("features"), trained.get("features"))
     open_features(features, datamodule, task.model, [cfg.split])
 
@@ -64,11 +65,13 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
         enable_checkpointing=False,
         enable_model_summary=False,
     )
+    # Detections are kept in memory only if they will be exported.
     task.kept = [] if cfg.export else None
     run = trainer.test if cfg.split == "test" else trainer.validate
     run(task, datamodule, verbose=False)
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
 
+    # All processes must take part in the exchange; the first one writes.
     if cfg.export:
         results = _gather(task.kept, trainer)
         if trainer.is_global_zero:
@@ -99,6 +102,7 @@ def export_detections(path: Path, results: Results, vocabulary: Vocabulary) -> N
     `.npz` and `.json` are read by `rmlr-score`, `.pkl` by V-COCO's own script. A path without an
     ending becomes a folder for HICO-DET's own MATLAB script.
     """
+    # V-COCO scores roles of agents, HICO-DET triplets: their formats have other columns.
     if _has_roles(vocabulary):
         columns = role_columns([role_detections(t.image_id, found) for t, found in results])
     else:

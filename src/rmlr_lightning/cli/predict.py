@@ -47,6 +47,7 @@ def find_images(paths: Sequence[Path]) -> list[Path]:
         else:
             raise UserError(f"{path}: no such image or folder")
 
+    # Results are named by the stem: a.jpg and a.png would both write a.json.
     stems: set[str] = set()
     for path in found:
         if path.stem in stems:
@@ -78,6 +79,7 @@ def predict_image(
         external=None if external is None else collate_entities([external]),
     )
     inputs = task.transfer_batch_to_device(inputs, task.device, 0)
+    # One image per batch: without padding the results do not depend on the other images.
     with torch.inference_mode():
         prediction = task(inputs)
         (found,) = task.detect(prediction, max_triplets)
@@ -126,12 +128,14 @@ def predict(args: argparse.Namespace) -> None:
             name = option.replace("_", "-")
             raise UserError(f"--{name} {value}: expected a whole number from 0")
 
+    # Metrics would need the training data, which a user who predicts may not have.
     task, cfg = load_task(args.checkpoint, metrics=False)
     task = task.to(device_of(args.device, "--device"))
     resize = instantiate(cfg.data.test.resize)
     paths = find_images(args.images)
     external = read_external_detections(args.boxes, paths) if args.boxes else None
 
+    # The progress bar goes to standard error; standard output lists the files.
     console = Console(stderr=True)
     for path in track(paths, "predicting", console=console, transient=True):
         image = open_image(path)

@@ -68,6 +68,7 @@ def draw_synthetic(args: argparse.Namespace) -> None:
         width, height = (int(side) for side in args.size.lower().split("x"))
     except ValueError:
         raise UserError(f"--size {args.size}: expected WIDTHxHEIGHT, such as 448x320") from None
+    # Checked before minutes of drawing.
     sheet = args.contact_sheet
     if sheet is not None and sheet.suffix.lower() not in IMAGE_SUFFIXES:
         raise UserError(f"--contact-sheet {sheet}: expected an image file, such as sheet.png")

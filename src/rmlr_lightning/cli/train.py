@@ -34,12 +34,14 @@ def train(cfg: DictConfig) -> dict[str, float]:
     """
     _check_numbers(cfg)
     seed_everything(cfg.seed, workers=True, verbose=False)
-    torch.set_float32_matmul_precision("high")
+    torch.set_float32_matmul_precision("high")  # TF32 on GPUs that have it
     _note_slow_precision(cfg)
 
     datamodule = instantiate(cfg.data)
+    # Runs of a sweep that start together must not draw the same images at the same time.
     with preparation_lock(Path(cfg.paths.data)):
         datamodule.prepare_data()
+    # Mistakes are reported here, before the minutes that a feature cache may take.
     checkpoint = resume_path(cfg)
     splits = ["train", "val", "test"] if cfg.test else ["train", "val"]
     _check_vocabularies(datamodule, splits)
@@ -51,8 +53,10 @@ def train(cfg: DictConfig) -> dict[str, float]:
             "experiment=detector"
         )
     open_features(cfg.get("features"), datamodule, getattr(task, "model", None), splits)
+    # Unresolved: folders of this machine are resolved anew where the checkpoint is used.
     task.run_config = OmegaConf.to_container(cfg, resolve=False)
 
+    # A group of null makes False: with None, Lightning would add a logger of its own.
     cost = Cost()
     trainer: Trainer = instantiate(
         cfg.trainer,
@@ -88,6 +92,7 @@ def _note_slow_precision(cfg: DictConfig) -> None:
     if "bf16" not in str(cfg.trainer.precision):
         return
     accelerator = cfg.trainer.accelerator
+    # On a GPU, and on a CPU with the instruction, bf16 is fast: only emulation deserves a note.
     on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.cuda.is_available())
     if on_cpu and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         print(
@@ -117,6 +122,7 @@ def _parts(group: DictConfig | None) -> list:
 
 def _start_output(cfg: DictConfig, trainer: Trainer) -> None:
     """Write the configuration, and remove the metrics of an earlier run in this folder."""
+    # Only a finished run has metrics.json; that of an earlier run would be taken for this one's.
     if trainer.is_global_zero:
         Path(cfg.paths.output, "metrics.json").unlink(missing_ok=True)
         OmegaConf.save(cfg, Path(cfg.paths.output, "config.yaml"), resolve=True)
@@ -132,6 +138,7 @@ def _fit(
     """Train from a checkpoint, or from the beginning."""
     if checkpoint is not None:
         warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
+    # weights_only: `load_checkpoint` has read the file without running code from it.
     trainer.fit(task, datamodule, ckpt_path=checkpoint, weights_only=False)
 
     # A run that had finished training before its test failed logs nothing when it resumes.

@@ -14,6 +14,7 @@ def draw_curves(history: Mapping[str, Sequence[tuple[float, float]]], path: Path
         history: (epoch, value) points by name; names with "loss" in them are losses.
         path: the PNG; its folder is made.
     """
+    # A bare Figure needs no display and leaves no global state, unlike pyplot.
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     losses, metrics = figure.subplots(1, 2)
     for name, points in sorted(history.items()):
@@ -30,6 +31,7 @@ def draw_curves(history: Mapping[str, Sequence[tuple[float, float]]], path: Path
 
 
 def _decorate(axes: Axes) -> None:
+    # epochs are whole numbers
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)

@@ -49,12 +49,14 @@ def place_label(
 
 def add_caption(image: Image.Image, caption: str, font) -> Image.Image:
     """The image with a strip below it that holds the caption in one line."""
+    # A caption that is too wide gets a smaller font, down to 9 pixels, and is cut beyond that.
     left, top, right, bottom = font.getbbox(caption)
     if right - left > image.width - 12:
         smaller = int(font.size * (image.width - 12) / (right - left))
         font = font.font_variant(size=max(9, smaller))
         left, top, right, bottom = font.getbbox(caption)
 
+    # `getbbox` starts at the font's origin: subtract left and top to place the ink itself.
     strip = bottom - top + 14
     captioned = Image.new("RGB", (image.width, image.height + strip), BACKGROUND)
     captioned.paste(image, (0, 0))

@@ -43,6 +43,7 @@ def group_by_pair(
         detections.scores.tolist(),
         strict=True,
     )
+    # Detections have one row per verb; rows with equal boxes and object are one pair.
     verbs_of_pair: dict[tuple[Box, Box, int], list[tuple[int, float]]] = {}
     for box_h, box_o, object_index, verb, score in rows:
         if score >= score_threshold:
@@ -83,6 +84,7 @@ def draw_triplets(
         width: a narrower image is enlarged to this width first.
         entities: (box, COCO index) of detected humans and objects, drawn thin below the pairs.
     """
+    # Labels have a size in pixels: on a small image they would cover everything.
     scale = max(1.0, width / image.width)
     size = (round(image.width * scale), round(image.height * scale))
     canvas = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
@@ -94,6 +96,7 @@ def draw_triplets(
     if len(pairs) < min_pairs:
         pairs = group_by_pair(detections, 0.0, max_verbs)[:min_pairs]
 
+    # Thin boxes of entities first, so that pairs are drawn over them.
     for box, label in entities:
         _draw_entity(draw, font, _scaled(box, scale), label)
     for rank, pair in enumerate(pairs):

@@ -51,6 +51,7 @@ def acquire_run(cfg: DictConfig) -> Iterator[bool]:
         yield not is_finished(cfg)
         return
 
+    # thread_local=False: the lock belongs to the process, whichever thread releases it.
     folder = Path(cfg.paths.output)
     lock = FileLock(folder / ".lock", thread_local=False)
     try:
@@ -60,6 +61,7 @@ def acquire_run(cfg: DictConfig) -> Iterator[bool]:
         yield False
         return
 
+    # The folder is examined under the lock only: before, another process may still write to it.
     try:
         finished = is_finished(cfg)
         if finished:
@@ -104,6 +106,7 @@ def read_metrics(cfg: DictConfig) -> dict[str, float]:
 
 def has_same_config(cfg: DictConfig) -> bool:
     """Whether config.yaml in the output folder gives the same result as this configuration."""
+    # An unreadable file counts as another configuration: the run then starts anew.
     path = Path(cfg.paths.output, "config.yaml")
     try:
         earlier = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -120,6 +123,7 @@ def _relevant(config: dict[str, Any]) -> dict[str, Any]:
     places = dict(sorted(places.items(), key=lambda item: -len(item[0])))
     config = _without_places(config, places)
 
+    # Options that only some configurations have may be missing.
     for key in IRRELEVANT_KEYS:
         *parents, name = key.split(".")
         group: Any = config

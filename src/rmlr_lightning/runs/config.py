@@ -46,5 +46,6 @@ RESOLVERS = {
     "short_name": short_name,
     "wandb_offline": _wandb_offline,
 }
+# Importing this file again, as notebooks do, must not fail: hence `replace`.
 for resolver_name, resolver in RESOLVERS.items():
     OmegaConf.register_new_resolver(resolver_name, resolver, replace=True)

@@ -14,6 +14,7 @@ def device_of(name: str, option: str) -> torch.device:
     Raises:
         UserError: there is no such device, or this machine lacks it.
     """
+    # torch accepts the name of a device that is not there: only its use fails.
     try:
         device = torch.device(name)
         torch.zeros(1, device=device)

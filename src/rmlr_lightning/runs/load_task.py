@@ -45,6 +45,7 @@ def load_task(path: str | Path, metrics: bool = True, **changes: Any) -> tuple[H
     """
     checkpoint = read_checkpoint(path)
     cfg = OmegaConf.merge(checkpoint["config"], changes)
+    # A loss would make the text embeddings, and so need the language model.
     cfg.task.module.losses = {}
     cfg.task.module.text = None
     if not metrics:

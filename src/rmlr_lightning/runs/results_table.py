@@ -21,6 +21,7 @@ def results_table(metrics: Mapping[str, float], rows: Sequence[TableRow], title:
     """
     cells = [(row.title, _cells(metrics, row)) for row in rows]
     cells = [(row_title, values) for row_title, values in cells if values]
+    # Rows of different metrics share columns of the same title; a dict keeps their order.
     columns = list(dict.fromkeys(name for _, values in cells for name in values))
 
     table = Table(title=title, title_justify="left")

@@ -27,6 +27,7 @@ def resume_path(cfg: DictConfig) -> str | None:
         raise UserError(
             f"resume={cfg.resume}: {path} is no checkpoint; leave `resume` out to start a new run"
         )
+    # Lightning would start such a run from epoch 0 with new optimiser states.
     checkpoint = load_checkpoint(path)
     if not {"optimizer_states", "loops"} <= checkpoint.keys():
         raise UserError(

@@ -11,6 +11,7 @@ from torchvision.ops import box_convert
 
 from rmlr_lightning.detectors.transformers import TransformersDetector
 from rmlr_lightning.detectors.weights import save_network
+from rmlr_lightning.models.checkpoint import CHECKPOINT_FORMAT
 from rmlr_lightning.ops.boxes import to_pixels
 from rmlr_lightning.ops.roi import to_canvas
 from rmlr_lightning.tasks.optim import ScheduledAdamW
@@ -139,6 +140,7 @@ class DetectionTask(LightningModule):
         return self.optim(self, int(self.trainer.estimated_stepping_batches))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["format"] = CHECKPOINT_FORMAT
         checkpoint["config"] = self.run_config
 
     def export(self, path: Path, metadata: dict[str, Any]) -> None:
