@@ -1,4 +1,4 @@
-"""The MATLAB file of the embedded world against scipy's, byte for byte."""
+"""The MATLAB file of the world against scipy's, byte for byte."""
 
 import io
 
@@ -19,14 +19,14 @@ def as_scipy(value):
     return out.T if value.column else out
 
 
-def test_bytes_are_scipys():
+def test_bytes_equal_scipys():
     boxes = Structs(("x1", "x2"), [(1.0, 2.5), (3.0, 448.0)])
-    nothing = Structs(("x1", "x2"), [])
+    empty = Structs(("x1", "x2"), [])
     links = np.array([[1.0, 2.0], [2.0, 1.0], [3.0, 3.0]])
     variables = {
         "bbox": Structs(
             ("filename", "size", "hoi", "links"),
-            [("a.jpg", 320, boxes, links), ("eat", 1, nothing, links[:1])],
+            [("a.jpg", 320, boxes, links), ("eat", 1, empty, links[:1])],
         ),
         "one": Structs(("n", "number"), [("cat", 1), ("horse", 1.0)], column=True),
     }
