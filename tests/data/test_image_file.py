@@ -1,0 +1,30 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from rmlr_lightning.data.image_file import open_image
+from rmlr_lightning.errors import UserError
+
+
+def test_images_are_rgb_and_rotated_to_their_exif_orientation(tmp_path):
+    grey = Image.new("L", (30, 20))
+    grey.putpixel((0, 0), 255)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be shown rotated by 90 degrees, clockwise
+    grey.save(tmp_path / "a.png", exif=exif)
+
+    image = open_image(tmp_path / "a.png")
+    assert image.mode == "RGB" and image.size == (20, 30)
+    assert np.argwhere(np.asarray(image)[..., 0] == 255).tolist() == [[0, 19]]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "no such image"), (b"text", "not a readable image")]
+)
+def test_errors_name_the_file(tmp_path, content, message):
+    path = tmp_path / "a.jpg"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=message) as caught:
+        open_image(path)
+    assert str(caught.value).startswith(f"{path}: ")
