@@ -108,6 +108,7 @@ def _release(lock: FileLock, path: Path) -> None:
 
 
 def _write_and_rename(partial: Path, path: Path, content: bytes) -> None:
+    # Without fsync a crash of the machine can leave an empty file under the final name.
     try:
         with open(partial, "wb") as file:
             file.write(content)

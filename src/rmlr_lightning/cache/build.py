@@ -46,6 +46,7 @@ def store_jobs(
     Raises:
         UserError: a split without interactions, or an image that cannot be read.
     """
+    # Once for all splits, because it hashes all weights.
     detector_facts = detector.fingerprint()
     jobs = []
     for split in splits:
@@ -78,6 +79,7 @@ def missing_bytes(jobs: Sequence[StoreJob], detector: nn.Module, options: CacheO
             for index in store.images(number):
                 size = data.targets[index].size.tolist()
                 canvas = resize.canvas(*(size if all(size) else COMMON_SIZE))
+                # Convolutions round the number of cells up.
                 height, width = (-(-side // detector.stride) for side in canvas)
                 total += stored_bytes(
                     options,
@@ -108,6 +110,7 @@ def write_stores(jobs: Sequence[StoreJob], detector: nn.Module, options: CacheOp
     """
     _check_space(Path(options.path), missing_bytes(jobs, detector, options))
     device = options.device or _local_device()
+    # With several processes only the first one shows a bar.
     with (
         _moved(detector, device),
         Progress(*BAR, console=Console(stderr=True), disable=process_rank() > 0) as bar,
@@ -135,11 +138,13 @@ def _write_store(
     def on_shard(number: int) -> None:
         bar.advance(task, len(store.images(number)))
 
+    # Each process goes through all shards; the rank only determines where it starts.
     world = int(os.environ.get("WORLD_SIZE", 1))
     store.write(make_scenes, process_rank(), world, on_shard)
 
 
 def _check_space(folder: Path, needed: int) -> None:
+    # A folder that does not exist yet will lie on the disk of its nearest existing parent.
     existing = folder
     while not existing.exists():
         existing = existing.parent
@@ -155,6 +160,7 @@ def _check_space(folder: Path, needed: int) -> None:
 @contextmanager
 def _moved(detector: nn.Module, device: torch.device) -> Iterator[None]:
     """The detector on a device, in evaluation mode; it goes back to its own device."""
+    # The detector is part of a model that Lightning moves later, as a whole.
     parameter = next(detector.parameters(), None)
     before = device if parameter is None else parameter.device
     try:

@@ -43,6 +43,7 @@ def detect(
         detector: on `device`, in evaluation mode.
         pool: threads that read image files.
     """
+
     def load(index: int) -> Loaded:
         return Loaded(index, *data.pixels(index, view))
 
@@ -50,10 +51,12 @@ def detect(
     for batch in _batches(_load_ahead(load, images, pool, 2 * options.batch_size), options):
         inputs = collate_images([item.pixels for item in batch], [item.size for item in batch])
         inputs = Images(*(field.to(device) for field in inputs))
+        # Always float32: bfloat16 would leave boxes three digits.
         with torch.inference_mode(), torch.autocast(device.type, enabled=False):
             batched = detector(inputs)
             for item, single in zip(batch, single_scenes(batched), strict=True):
                 scenes[item.index] = _without_batch(pack(single, options))
+    # Batches finish in another order than the images have.
     return [scenes[index] for index in images]
 
 
@@ -61,6 +64,7 @@ def _load_ahead(
     load: Callable[[int], Loaded], images: range, pool: ThreadPoolExecutor, waiting_max: int
 ) -> Iterator[Loaded]:
     """Read images in threads; yields them in order. At most `waiting_max` wait in memory."""
+    # The limit bounds the memory: images are read faster than a detector on a CPU takes them.
     waiting: deque[Future] = deque()
     for index in images:
         waiting.append(pool.submit(load, index))

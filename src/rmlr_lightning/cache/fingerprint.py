@@ -29,6 +29,7 @@ def fingerprint(images: Path, names: Sequence[str], notes: Path | None = None) -
         known = _read_note(note)
         if known is not None:
             return known
+        # Hashing releases Python's lock, and network disks answer several requests at once.
         with ThreadPoolExecutor(THREADS) as pool:
             contents = list(pool.map(lambda name: sha256_file(images / name), names))
     except FileNotFoundError as error:

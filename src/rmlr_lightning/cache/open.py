@@ -60,6 +60,7 @@ def open_or_build(
     if missing:
         write_stores(missing, detector, options)
 
+    # The DataModule makes its data sets when they are first read, so it gets a function.
     stores = {split: [job.store for job in jobs if job.split == split] for split in splits}
 
     def wrap(split: str, data: Dataset) -> Dataset:
@@ -81,6 +82,7 @@ def build(
         UserError: it cannot be made.
     """
     jobs = store_jobs(datamodule, detector, options, splits)
+    # Complete stores are not written again, so their leftovers are removed here.
     for job in jobs:
         remove_leftovers(job.store.path)
     missing = [job for job in jobs if job.store.missing()]

@@ -46,6 +46,7 @@ class SceneStore:
             "view": view._asdict(),
             "images_per_shard": options.shard,
         }
+        # 128 bits: short enough for a folder name, too many for two stores to share one.
         self.key = hashlib.sha256(json.dumps(self.facts, sort_keys=True).encode()).hexdigest()[:32]
         self.path = Path(options.path) / self.key
         self.num_shards = -(-len(self.names) // options.shard)
@@ -94,6 +95,7 @@ class SceneStore:
         manifest = json.dumps({"about": ABOUT, **self.facts}, indent=1) + "\n"
         write_once(self.path / "manifest.json", manifest.encode, way_out=WAY_OUT)
 
+        # Two rounds: first the shards that nobody writes, then those that were locked.
         numbers = sorted(self.missing(), key=lambda number: ((number - rank) % world, number))
         for wait in (False, True):
             locked = []

@@ -49,6 +49,7 @@ def extract(cfg: DictConfig) -> None:
         return
     damages = verify(datamodule, detector, options, cfg.splits)
     if damages:
+        # The first line is the error message; it comes last, as a terminal shows it.
         for line in damages[1:]:
             print(line, file=sys.stderr)
         raise UserError(damages[0])

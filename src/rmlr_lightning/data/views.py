@@ -30,6 +30,7 @@ class View(NamedTuple):
             return ResizeShortest(
                 round(unscaled.shortest * self.scale), round(unscaled.longest * self.scale)
             )
+        # RT-DETR and D-FINE work without a padding mask: their canvas must divide by all strides.
         return ResizeExact(self._rounded(unscaled.height), self._rounded(unscaled.width))
 
     def boxes(self, boxes: Float[Tensor, "G 4"], size: Tensor) -> Float[Tensor, "G 4"]:

@@ -34,6 +34,7 @@ def open_features(
     """
     if cfg is None or cfg.mode == "online":
         return
+    # features=auto is the default of every task, so it must not stop the training of a detector.
     if model is None:
         if cfg.mode == "cached":
             raise UserError("features=cached: this task has no frozen detector; leave it out")
@@ -103,6 +104,7 @@ def typed_values(group: str) -> DictConfig:
 def rebuild_command() -> str:
     """The rmlr-extract that makes the cache which this run of rmlr-train or rmlr-eval reads."""
     overrides = _typed_overrides(*CACHE_GROUPS)
+    # rmlr-extract has a default of its own for the group, and refuses features=online.
     overrides = [override for override in overrides if not override.startswith("features=")]
     return shlex.join(["rmlr-extract", *overrides])
 
