@@ -10,7 +10,7 @@ from rmlr_lightning.tasks.optim import ScheduledAdamW, constant, cosine, step
 class Two(nn.Module):
     def __init__(self):
         super().__init__()
-        self.trunk, self.head, self.frozen = (
+        self.backbone, self.head, self.frozen = (
             nn.Linear(3, 4),
             nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4)),
             nn.Linear(2, 2),
@@ -20,10 +20,11 @@ class Two(nn.Module):
 
 def test_every_trainable_parameter_is_in_one_group_with_its_rate_and_decay():
     module = Two()
-    groups = ScheduledAdamW(lr=1e-3, weight_decay=0.1, lr_overrides={"trunk.": 1e-5}).groups(module)
+    optim = ScheduledAdamW(lr=1e-3, weight_decay=0.1, lr_overrides={"backbone.": 1e-5})
+    groups = optim.groups(module)
     found = {id(p): group for group in groups for p in group["params"]}
     assert sum(len(group["params"]) for group in groups) == len(found) == 6
-    assert found[id(module.trunk.weight)]["lr"] == 1e-5
+    assert found[id(module.backbone.weight)]["lr"] == 1e-5
     assert found[id(module.head[0].weight)]["lr"] == 1e-3
     assert found[id(module.head[0].weight)]["weight_decay"] == 0.1
     assert (

@@ -1,4 +1,4 @@
-"""What the package asks of a detector. A detector that is not in transformers implements this."""
+"""The interface of a detector. One that is not in transformers implements it, too."""
 
 from typing import Any, Protocol, runtime_checkable
 

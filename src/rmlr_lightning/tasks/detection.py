@@ -147,7 +147,7 @@ class DetectionTask(LightningModule):
         """Write the detector as one self-contained safetensors file.
 
         Args:
-            metadata: facts about the training to keep in the file; plain JSON values.
+            metadata: how it was trained, to keep in the file; plain JSON values.
 
         Raises:
             UserError: the file cannot be written.
