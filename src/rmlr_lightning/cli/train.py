@@ -56,11 +56,10 @@ def train(cfg: DictConfig) -> dict[str, float]:
     # Unresolved: folders of this machine are resolved anew where the checkpoint is used.
     task.run_config = OmegaConf.to_container(cfg, resolve=False)
 
-    # A group of null makes False: with None, Lightning would add a logger of its own.
     cost = Cost()
     trainer: Trainer = instantiate(
         cfg.trainer,
-        logger=_parts(cfg.get("logger")) or False,
+        logger=_parts(cfg.get("logger")),
         callbacks=[*_parts(cfg.get("callbacks")), cost],
     )
     _start_output(cfg, trainer)
