@@ -28,6 +28,10 @@ MEANS = {
     "scenario_2": ("mean24", "mean25"),
     "agent": ("mean26",),
 }
+HICODET_TRUTH = "HICO-DET: anno_bbox.mat [anno.mat], or UPT's json"
+VCOCO_TRUTH = (
+    "V-COCO: vcoco_*.json COCO_INSTANCES [IDS], or one file with the keys coco, vcoco and ids"
+)
 
 
 def hicodet(args: argparse.Namespace) -> None:
@@ -124,18 +128,18 @@ def parser() -> argparse.ArgumentParser:
     out = argparse.ArgumentParser(prog="rmlr-score", description=__doc__, allow_abbrev=False)
     commands = out.add_subparsers(dest="command", required=True, metavar="{hicodet,vcoco,compare}")
 
-    command = _command(commands, "hicodet", hicodet, draws=0)
+    command = _command(commands, "hicodet", hicodet, HICODET_TRUTH, draws=0)
     _add_detections(command)
     _add_hicodet_files(command)
     command.add_argument(
         "--errors", action="store_true", help="types of error and the mAP that each costs"
     )
 
-    command = _command(commands, "vcoco", vcoco, draws=0)
+    command = _command(commands, "vcoco", vcoco, VCOCO_TRUTH, draws=0)
     _add_detections(command)
     _add_vcoco_files(command)
 
-    command = _command(commands, "compare", compare, draws=1000)
+    command = _command(commands, "compare", compare, f"{HICODET_TRUTH}; {VCOCO_TRUTH}", draws=1000)
     command.add_argument("a", metavar="A", help="detection file")
     command.add_argument("b", metavar="B", help="detection file of the same images")
     command.add_argument(
@@ -147,7 +151,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _command(
-    commands: Any, name: str, run: Callable[[argparse.Namespace], None], draws: int
+    commands: Any,
+    name: str,
+    run: Callable[[argparse.Namespace], None],
+    truth: str,
+    draws: int,
 ) -> argparse.ArgumentParser:
     """A command with the options that all have."""
     command = commands.add_parser(
@@ -160,8 +168,7 @@ def _command(
         nargs="+",
         required=True,
         metavar="FILE",
-        help="HICO-DET: anno_bbox.mat [anno.mat] or UPT's json. V-COCO: one file with coco, vcoco "
-        "and ids, or vcoco_*.json [COCO's instances [ids]]",
+        help=truth,
     )
     option(
         "--bootstrap",
