@@ -67,6 +67,7 @@ def write_once(
         except Timeout:
             return False
 
+    # With the lock held; content is made here, so that only one process does the work.
     try:
         if not path.exists():  # else another process made it while this one waited
             content = make_content()

@@ -40,6 +40,7 @@ def fingerprint(images: Path, names: Sequence[str], notes: Path | None = None) -
         reason = error.strerror or error
         raise UserError(f"{error.filename or images}: cannot be read ({reason})") from error
 
+    # Contents and names, but not the folder: the cache of a data set that was moved stays valid.
     result = _json_hash(list(zip(names, contents, strict=True)))
     if note is not None:
         write_once(note, result.encode, way_out="choose another folder with features.path=FOLDER")

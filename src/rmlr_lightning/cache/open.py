@@ -69,6 +69,7 @@ def open_or_build(
         return CachedHOIDataset(data, stores[split], pixels)
 
     datamodule.wrap_datasets(wrap)
+    # Once per run, not once per process.
     if process_rank() == 0:
         _print_state(datamodule, splits)
 

@@ -53,6 +53,7 @@ class CacheOptions:
                 f"features.memory={value}: choose full, none, or height and width in cells, "
                 "such as [3,4]"
             )
+        # None stores all entities.
         if self.entities is not None:
             self._check_number("entities", 1)
         self._check_number("views", 1)

@@ -40,6 +40,7 @@ def keep_entities(entities: Entities, options: CacheOptions) -> Entities:
     one of higher score, the entities of highest score are all kept, and the others survived NMS
     among all.
     """
+    # -1 marks padding, which has the last ranks.
     score = torch.where(entities.mask, entities.scores.float(), -1.0)
     rank = score.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
     keep = rank < options.entities
@@ -60,6 +61,7 @@ def pool_memory(
     memory: Float[Tensor, "B C h w"], mask: Bool[Tensor, "B h w"], cells: tuple[int, int]
 ) -> tuple[Float[Tensor, "B C _ _"], Bool[Tensor, "B _ _"]]:
     """Memory averaged to so many cells, over its real part, and a mask of cells with any."""
+    # A mean over real cells only: padding must not pull the values towards zero.
     weight = adaptive_avg_pool2d(mask[:, None].float(), cells)
     total = adaptive_avg_pool2d(memory.float() * mask[:, None], cells)
     mean = torch.where(weight > 0, total / weight.clamp_min(1e-12), 0.0)

@@ -41,6 +41,7 @@ def encode(scenes: Sequence[Scene], names: Sequence[str]) -> bytes:
         "memory": [scene.memory.flatten() for scene in scenes],
         "memory_mask": [scene.memory_mask.flatten() for scene in scenes],
     }
+    # Images have different numbers of entities and cells; their ends tell them apart again.
     counts = [
         [len(scene.entities.scores), scene.memory_mask.numel()]  # entities, memory cells
         for scene in scenes
@@ -84,6 +85,7 @@ class Shard:
             raise UserError(f"{path}: missing; run rmlr-extract again") from None
         except OSError as error:
             raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
+        # A flipped byte in the header can raise any of these.
         except (
             SafetensorError,
             KeyError,
@@ -93,6 +95,7 @@ class Shard:
             RuntimeError,
         ) as error:
             raise self._damaged("its index") from error
+        # Views of the mapped file: the operating system reads them when they are used.
         self.columns = columns
         self._checked = [False] * len(self.names)
 
@@ -107,6 +110,7 @@ class Shard:
 
     def _read_index(self, columns: dict[str, Tensor]) -> None:
         """Set the positions of each image, and check that the columns have as many rows."""
+        # A zero in front makes pairs of neighbours the spans of the images.
         ends = np.vstack([np.zeros((1, 2), np.int64), columns["ends"].numpy()])
         self.entity_spans = list(pairwise(ends[:, 0].tolist()))
         self.cell_spans = list(pairwise(ends[:, 1].tolist()))
@@ -135,6 +139,7 @@ class Shard:
         memory = self.columns["memory"][start * self.channels : end * self.channels]
         memory_mask = self.columns["memory_mask"][start:end]
 
+        # Once per process: later epochs do not pay for it again.
         if not self._checked[row]:
             if _crc([boxes, scores, labels, tokens, memory, memory_mask]) != self.checksums[row]:
                 raise self._damaged(f"the scene of {self.names[row]}")

@@ -48,6 +48,7 @@ class SceneStore:
         }
         # 128 bits: short enough for a folder name, too many for two stores to share one.
         self.key = hashlib.sha256(json.dumps(self.facts, sort_keys=True).encode()).hexdigest()[:32]
+        # Stores of other data, detectors or options lie beside this one and are left alone.
         self.path = Path(options.path) / self.key
         self.num_shards = -(-len(self.names) // options.shard)
         self._open_shards: dict[int, Shard] = {}
@@ -67,6 +68,7 @@ class SceneStore:
 
     def missing(self) -> list[int]:
         """Numbers of the shards that do not exist."""
+        # One listing, because thousands of single look-ups are slow on network disks.
         existing = {path.name for path in self.path.glob("*.safetensors")}
         return [
             number for number in range(self.num_shards) if self.file(number).name not in existing

@@ -39,6 +39,7 @@ def extract(cfg: DictConfig) -> None:
     cfg = of_checkpoint(cfg)
     _check(cfg)
     torch.set_float32_matmul_precision("high")
+    # Before the data are prepared, which may take minutes: a wrong option is refused at once.
     options = cache_options(cfg.features, instantiate(cfg.model.selection))
     datamodule = instantiate(cfg.data)
     datamodule.prepare_data()

@@ -88,6 +88,8 @@ def merged_features(current: DictConfig | None, trained: DictConfig | None) -> D
     """
     if current is None:
         return trained
+    # A group of this run, such as features=online, brings defaults for all its keys. Only the mode
+    # of it counts, because the other keys must be those of the training to find its cache.
     typed = typed_values("features").get("features", {})
     current = current.copy()  # keeps its parent, which interpolations need
     OmegaConf.set_struct(current, False)
@@ -115,6 +117,7 @@ def _typed_overrides(*groups: str) -> list[str]:
         return []
     typed = []
     for override in HydraConfig.get().overrides.task:
+        # "+data.prepare.x=1" and "model/remine=neck" belong to the groups data and model.
         key = override.lstrip("+~").partition("=")[0]
         if key.replace("/", ".").split(".")[0] in groups:
             typed.append(override)
