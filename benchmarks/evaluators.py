@@ -1,10 +1,11 @@
-"""CPU seconds and memory of the evaluators at the size of the test sets, against references in plain loops.
+"""CPU time and memory of the evaluators at the size of the test sets, and of plain loops.
 
     python benchmarks/evaluators.py            # about a minute, 3 GB
     python benchmarks/evaluators.py --quick    # a tenth of the size
 
-Prints a table on standard error and one JSON object on standard output. For comparison: UPT's meter takes 33.5 CPU-s
-and 1.86 GB for the same number of rows, V-COCO's official script extrapolates to 26 CPU-minutes.
+Prints a table on standard error and one JSON object on standard output. For comparison: UPT's
+meter takes 33.5 CPU-s and 1.86 GB for the same number of rows; V-COCO's official script
+extrapolates to 26 CPU-minutes.
 """
 
 import argparse
@@ -29,7 +30,7 @@ from rmlr_lightning.metrics import (
 from rmlr_lightning.types import Detections, Target
 from rmlr_lightning.vocabulary import hicodet, vcoco_actions
 
-# The slow references belong to the tests.
+# the slow references are those of the tests
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "metrics"))
 import hicodet_reference
 import vcoco_reference
@@ -38,14 +39,14 @@ BATCH = 16
 
 
 def memory(field: str) -> float:
-    """A line of this process's status in MB: VmRSS now, VmHWM the peak since `measured` began."""
+    """Memory of this process in MB: VmRSS is the current value, VmHWM the peak of `measured`."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
 
 
 def measured(run: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
-    """The result, and process CPU seconds of all threads, wall seconds, and peak memory beyond what was there."""
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forget the peak so far
+    """The result; CPU seconds of all threads, wall seconds, and peak memory above the start."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets the peak
     before, wall, cpu = memory("VmRSS"), time.perf_counter(), time.process_time()
     result = run()
     spent = {"cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - wall}
@@ -66,7 +67,11 @@ def some_boxes(rng: np.random.Generator, number: int) -> np.ndarray:
 def hicodet_data(
     images: int, rows: int, seed: int = 0
 ) -> tuple[PairTable, PairTable, np.ndarray, list[frozenset]]:
-    """One object class an image, 3.5 annotated pairs; detections are all HOIs of pairs, half of them of that class."""
+    """Annotated pairs, detections, scores and image-level labels.
+
+    Each image has one object class and 3.5 annotated pairs. Each detected pair has a row for every
+    HOI of its object class; half of the pairs are of the class of the image.
+    """
     rng = np.random.default_rng(seed)
     hois = np.array(hicodet().hois)
     own = [np.flatnonzero(hois[:, 1] == obj) for obj in range(80)]
@@ -76,7 +81,7 @@ def hicodet_data(
     image = np.repeat(np.arange(images, dtype=np.int32), pairs)
     of = start[obj[image]] + (rng.random(len(image)) * size[obj[image]]).astype(np.int64)
     truth = PairTable(image, some_boxes(rng, len(image)), some_boxes(rng, len(image)), of)
-    # A detected pair is near an annotated one; each gets a row for every HOI of its object.
+    # a detected pair is near an annotated one and has a row for every HOI of its object
     guesses = int(2 * rows / size.mean() / 1.6)
     where = np.sort(rng.integers(0, images, guesses)).astype(np.int32)
     guessed = np.where(rng.random(guesses) < 0.5, obj[where], rng.integers(0, 80, guesses))
@@ -155,13 +160,13 @@ def hicodet_reference_run(images: int = 300, rows: int = 100_000) -> dict[str, f
 
 
 def vcoco_data(images: int, rows: int, seed: int = 0) -> tuple[VCOCOTruth, RoleTable]:
-    """Six persons an image, four of them annotated; rows are actions and roles of boxes near them."""
+    """Six persons per image, four of them annotated, and detected roles near their boxes."""
     rng = np.random.default_rng(seed)
     actions = vcoco_actions()
     image = np.repeat(np.arange(images), 6)
     persons = len(image)
     boxes = some_boxes(rng, persons).astype(np.float64)
-    things = some_boxes(rng, persons).astype(np.float64)
+    object_boxes = some_boxes(rng, persons).astype(np.float64)
     annotated = np.tile(np.arange(6) < 4, images)
     labels = (rng.random((persons, len(actions))) < 0.1) & annotated[:, None]
     objects = np.where(
@@ -169,17 +174,28 @@ def vcoco_data(images: int, rows: int, seed: int = 0) -> tuple[VCOCOTruth, RoleT
     )
     roles = tuple(action.roles for action in actions)
     truth = VCOCOTruth(
-        tuple(action.name for action in actions), roles, np.arange(images), image, boxes, annotated, labels,
-        np.where(labels[:, :, None], objects, -1), things,
-    )  # fmt: skip
+        tuple(action.name for action in actions),
+        roles,
+        np.arange(images),
+        image,
+        boxes,
+        annotated,
+        labels,
+        np.where(labels[:, :, None], objects, -1),
+        object_boxes,
+    )
     pairs = np.array([(a, r) for a, names in enumerate(roles) for r in range(len(names))])
     where = np.sort(rng.integers(0, images, rows))
     source = where * 6 + rng.integers(0, 6, rows)
     action, role = pairs[rng.integers(0, len(pairs), rows)].T
     guess = RoleTable(
-        where, near(rng, boxes[source], 12), near(rng, things[source], 12), action, role,
+        where,
+        near(rng, boxes[source], 12),
+        near(rng, object_boxes[source], 12),
+        action,
+        role,
         rng.random(rows, dtype=np.float32),
-    )  # fmt: skip
+    )
     guess.boxes_o[rng.random(rows) < 0.2] = np.nan
     return truth, guess
 
@@ -258,7 +274,7 @@ def main() -> None:
     report = {
         "vcoco": vcoco_run(
             4946 // scale, 494_600 // scale
-        ),  # first: memory that is free again would hide its peak
+        ),  # first: memory freed by the other one would hide its peak
         "hicodet": hicodet_run(9546 // scale, 8_100_000 // scale),
     }
     for name, numbers in report.items():
@@ -266,13 +282,14 @@ def main() -> None:
         for what, spent in numbers.items():
             if isinstance(spent, dict) and "peak_mb" in spent:
                 print(
-                    f"  {what:<24} {spent['cpu_s']:6.2f} CPU-s  {spent['peak_mb']:6.0f} MB beyond the input",
+                    f"  {what:<24} {spent['cpu_s']:6.2f} CPU-s  "
+                    f"{spent['peak_mb']:6.0f} MB more than the input",
                     file=sys.stderr,
                 )
         small = numbers["reference"]
         print(
-            f"  loops, {small['rows']:,} rows: {small['reference_cpu_s']:.2f} CPU-s, ours {small['ours_cpu_s']:.3f}: "
-            f"{small['ratio']:.0f} times faster",
+            f"  loops, {small['rows']:,} rows: {small['reference_cpu_s']:.2f} CPU-s, "
+            f"ours {small['ours_cpu_s']:.3f}: {small['ratio']:.0f} times faster",
             file=sys.stderr,
         )
     print(json.dumps(report))

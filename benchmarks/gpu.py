@@ -1,15 +1,17 @@
-"""What a GPU makes of RmLR: images/s, memory and use, bf16-mixed and float32, compiled and not.
+"""RmLR on a GPU: images/s, memory and utilisation; bf16-mixed and float32, compiled and not.
 
     python benchmarks/gpu.py
     python benchmarks/gpu.py --rows rmlr upt --batch 128 --steps 50
-    python benchmarks/gpu.py --device cpu --quick       # to see that it runs
+    python benchmarks/gpu.py --device cpu --quick       # as a test
 
-From Scenes that are there (a cache) on: selection, pairing, re-mining, IRE, IRM, losses, backward, clipping, AdamW, at
-DETR R50's sizes and HICO-DET's vocabulary. Each batch has another number of people and things (2 to 15 each), as data
-has; so compiled rows run with `model.bucket=16`, which leaves few sizes. What compiling takes comes in the first round,
-which is timed apart. `use` is counted operations a second over those of a large product of the same precision.
+From cached Scenes on: selection, pairing, re-mining, IRE, IRM, losses, backward, clipping and
+AdamW, with DETR R50's sizes and HICO-DET's vocabulary. The numbers of people and objects (2 to 15
+each) differ from batch to batch, as in real data; compiled rows use `model.bucket=16`, so that
+there are few sizes. The first round includes compilation and is reported separately. `use` is the
+rate of the counted operations over that of a large product of the same precision.
 
-Prints a table on standard error and a line of JSON on standard output. Without a GPU it says so and ends well.
+Prints a table on standard error and a line of JSON on standard output. Without a GPU it prints a
+message and exits with status 0.
 """
 
 import random
@@ -21,13 +23,21 @@ from functools import partial
 import torch
 from rich.console import Console
 from rich.table import Table
-from setting import HEADS, head, machine, operations, parser, report, scenes, truth
+from setting import (
+    HEADS,
+    machine,
+    make_task,
+    operations,
+    parser,
+    random_scenes,
+    report,
+    true_pairs,
+)
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from torch.utils._pytree import tree_map
 
-from rmlr_lightning.ops.matching import match_pairs
-from rmlr_lightning.ops.prior import verb_scores
+from rmlr_lightning.ops.prior import log_prior, verb_scores
 from rmlr_lightning.tasks.hoi import HOITask
 from rmlr_lightning.types import Batch, Inputs
 
@@ -36,13 +46,14 @@ COMPILED = ["model.compiled=true", "model.bucket=16"]
 
 
 def batches(number: int, size: int, device: str, task: HOITask) -> list[Batch]:
-    """Batches of Scenes whose numbers of people and things differ."""
-    lots = random.Random(0)
+    """Batches of Scenes with different numbers of people and objects."""
+    generator = random.Random(0)
     found = []
     for _ in range(number):
-        people, things = lots.randint(2, 15), lots.randint(2, 15)
-        scene = scenes(size, people, things)
-        batch = Batch(Inputs(None, scene), truth(scene, people, task.vocabulary))
+        humans, objects = generator.randint(2, 15), generator.randint(2, 15)
+        scene = random_scenes(size, humans, objects)
+        truth = true_pairs(scene, humans, task.vocabulary)
+        batch = Batch(Inputs(None, scene), truth, list(range(size)))
         found.append(
             tree_map(lambda part: part.to(device) if isinstance(part, Tensor) else part, batch)
         )
@@ -53,7 +64,7 @@ class Run:
     """A task on a device in one precision."""
 
     def __init__(self, row: str, precision: str, compiled: bool, device: str) -> None:
-        self.task = head(row, COMPILED if compiled else []).to(device)
+        self.task = make_task(row, COMPILED if compiled else []).to(device)
         self.device, self.dtype = device, PRECISIONS[precision]
         self.optimizer = self.task.optim(self.task, 1000)["optimizer"]
 
@@ -61,12 +72,8 @@ class Run:
         task = self.task
         with torch.autocast(self.device, self.dtype, enabled=self.dtype is not None):
             prediction = task.model(batch.inputs)
-            verbs = len(task.vocabulary.verbs)
-            labels = match_pairs(prediction.scene.entities, prediction.pairs, batch.targets, verbs)
-            prior = task.model.prior(prediction)
-            return torch.stack(
-                [loss(prediction, labels, prior) for loss in task.losses.values()]
-            ).sum()
+            labels = task.label(prediction, batch.truth)
+            return torch.stack([loss(prediction, labels) for loss in task.losses.values()]).sum()
 
     def training(self, batch: Batch) -> None:
         self.loss(batch).backward()
@@ -79,12 +86,14 @@ class Run:
             torch.inference_mode(),
             torch.autocast(self.device, self.dtype, enabled=self.dtype is not None),
         ):
-            prediction = self.task.model(batch.inputs)
-            verb_scores(prediction.logits, self.task.model.prior(prediction))
+            model = self.task.model
+            scene, pairs, _, _, logits = model(batch.inputs)
+            prior = log_prior(scene.entities, pairs, model.valid_pairs, model.power)
+            verb_scores(logits, prior)
 
 
 def seconds(run: Callable[[], object], device: str) -> float:
-    """Wall seconds until the device has done it."""
+    """Wall seconds until the device has finished."""
     _wait(device)
     start = time.perf_counter()
     run()
@@ -104,7 +113,7 @@ def peak_rate(precision: str, device: str, size: int) -> float:
     return 2 * size**3 / min(seconds(lambda: a @ b, device) for _ in range(5))
 
 
-def once(step: Callable[[Batch], object], data: list[Batch]) -> None:
+def run_all(step: Callable[[Batch], object], data: list[Batch]) -> None:
     """All batches, one after the other."""
     for batch in data:
         step(batch)
@@ -113,21 +122,21 @@ def once(step: Callable[[Batch], object], data: list[Batch]) -> None:
 def measured(
     row: str, precision: str, compiled: bool, data: list[Batch], device: str, rate: float
 ) -> dict:
-    """Images a second over all batches, seconds of the first round, memory, and the share of the device's rate."""
+    """Images per second, seconds of the first round, memory, and utilisation, for one row."""
     run = Run(row, precision, compiled, device)
-    images = sum(len(batch.targets) for batch in data)
+    images = sum(len(batch.image_ids) for batch in data)
     found: dict = {"row": row, "precision": precision, "compiled": compiled}
     for what in ("training", "inference"):
         run.task.train(what == "training")
         step = getattr(run, what)
         if device == "cuda":
             torch.cuda.reset_peak_memory_stats()
-        first = seconds(partial(once, step, data), device)
-        wall = min(seconds(partial(once, step, data), device) for _ in range(3))
+        first = seconds(partial(run_all, step, data), device)
+        wall = min(seconds(partial(run_all, step, data), device) for _ in range(3))
         found[what] = {"images_per_s": images / wall, "first_round_s": first}
         if device == "cuda":
             found[what]["peak_mb"] = torch.cuda.max_memory_allocated() / 2**20
-        if not compiled:  # what is compiled cannot be counted, and is the same
+        if not compiled:  # compiled code cannot be counted; it does the same operations
             counted = sum(operations(partial(step, batch)) for batch in data)
             found[what]["use"] = counted / wall / rate
     return found
@@ -135,8 +144,10 @@ def measured(
 
 def show(rows: list[dict], rates: dict[str, float], device: str) -> None:
     name = torch.cuda.get_device_name() if device == "cuda" else machine()
-    said = ", ".join(f"{precision} {rate / 1e12:.2f} TFLOP/s" for precision, rate in rates.items())
-    table = Table(title=f"images/s; {name}; {said}")
+    speeds = ", ".join(
+        f"{precision} {rate / 1e12:.2f} TFLOP/s" for precision, rate in rates.items()
+    )
+    table = Table(title=f"images/s; {name}; {speeds}")
     for column in (
         "row",
         "precision",
@@ -176,7 +187,7 @@ def main() -> None:
     args = options.parse_args()
     if args.device == "cuda" and not torch.cuda.is_available():
         print(
-            "no GPU here; nothing to measure (--device cpu --quick shows that it runs)",
+            "no GPU; nothing is measured (--device cpu --quick is a test)",
             file=sys.stderr,
         )
         report({"device": None}, args.json_out)
@@ -195,7 +206,7 @@ def main() -> None:
     rates = {
         p: peak_rate(p, args.device, 8192 if args.device == "cuda" else 512) for p in precisions
     }
-    data = batches(args.steps, args.batch, args.device, head("visual"))
+    data = batches(args.steps, args.batch, args.device, make_task("visual"))
     rows = [
         measured(row, precision, with_compiler, data, args.device, rates[precision])
         for row in args.rows

@@ -1,15 +1,15 @@
-"""What the head takes in memory, and what a cached image takes on disk.
+"""Memory of the head, and size of a cached image on disk.
 
     python benchmarks/memory.py                         # about 6 minutes, up to 10 GB
     python benchmarks/memory.py --sizes 8x10 --batches 16 --rows rmlr
     python benchmarks/memory.py --quick
 
-Each figure comes from a process of its own that makes the head (benchmarks/head.py), notes its memory, and then runs
-two steps of training, or two forward passes in inference:
+Each value comes from a process of its own that makes the head (benchmarks/head.py), reads its own
+memory, and runs two training steps or two forward passes:
 
-    peak      of the whole process: torch, weights, Scenes and all (ru_maxrss)
-    beyond    the peak less what was there before the first step
-    kept      in training, bytes of the different tensors that autograd keeps for the backward pass
+    peak      of the whole process, torch and weights included (ru_maxrss)
+    beyond    the peak minus the memory in use before the first step
+    kept      in training, bytes of the tensors that autograd keeps for the backward pass
 
 Prints tables on standard error and a line of JSON on standard output.
 """
@@ -23,7 +23,18 @@ from pathlib import Path
 import torch
 from rich.console import Console
 from rich.table import Table
-from setting import HEADS, MEMORY, WIDTH, Head, head, machine, parser, report, scenes, truth
+from setting import (
+    HEADS,
+    MEMORY_SIZE,
+    WIDTH,
+    Head,
+    machine,
+    make_task,
+    parser,
+    random_scenes,
+    report,
+    true_pairs,
+)
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
@@ -35,8 +46,8 @@ from rmlr_lightning.types import Entities, Scene
 MB = 2**20
 ROWS = ("upt", "rmlr", "large")
 DETECTORS = {  # queries, width, memory cells
-    "embedded world": (30, 128, (20, 28)),
-    "DETR R50, 800 x 1066": (100, WIDTH, MEMORY),
+    "synthetic benchmark": (30, 128, (20, 28)),
+    "DETR R50, 800 x 1066": (100, WIDTH, MEMORY_SIZE),
 }
 STORED = {
     "fp32": CacheOptions(dtype="fp32"),
@@ -47,15 +58,15 @@ STORED = {
 }
 
 
-def child(row: str, size: str, batch: int, training: bool, threads: int) -> dict[str, float]:
+def measure(row: str, size: str, batch: int, training: bool, threads: int) -> dict[str, float]:
     """Runs in a process of its own."""
     torch.set_num_threads(threads)
-    people, things = (int(side) for side in size.split("x"))
-    one = Head(row, head(row))
-    one.task.train(training)
-    scene = scenes(batch, people, things)
-    targets = truth(scene, people, one.task.vocabulary)
-    features = one.map_of(scene).requires_grad_(training)
+    humans, objects = (int(side) for side in size.split("x"))
+    head = Head(row, make_task(row))
+    head.task.train(training)
+    scene = random_scenes(batch, humans, objects)
+    truth = true_pairs(scene, humans, head.task.vocabulary)
+    features = head.features(scene).requires_grad_(training)
     before = _resident()
     kept: dict[int, int] = {}
 
@@ -66,26 +77,24 @@ def child(row: str, size: str, batch: int, training: bool, threads: int) -> dict
 
     if training:
         with saved_tensors_hooks(keep, lambda tensor: tensor):
-            loss = one.loss(scene, features, targets)
-            weights = {p.untyped_storage().data_ptr() for p in one.parameters}
+            loss = head.loss(scene, features, truth)
+            weights = {p.untyped_storage().data_ptr() for p in head.parameters}
             held = sum(size for place, size in kept.items() if place not in weights)
         loss.backward()
         del loss
-        one.step(scene, features, targets)
+        head.step(scene, features, truth)
     else:
         for _ in range(2):
-            one.forward(scene, features)
+            head.forward(scene, features)
         held = 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    weights_mb = (
-        sum(p.nbytes for p in [*one.task.model.ire.parameters(), *one.task.model.irm.parameters()])
-        / MB
-    )
+    model = head.task.model
+    weight_bytes = sum(p.nbytes for p in [*model.ire.parameters(), *model.irm.parameters()])
     return {
         "peak": peak / MB,
         "beyond": peak / MB - before,
         "kept": held / MB,
-        "weights": weights_mb,
+        "weights": weight_bytes / MB,
     }
 
 
@@ -94,14 +103,14 @@ def _resident() -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
 
 
-def asked(*arguments: object) -> dict[str, float]:
-    """The figures of a child."""
+def measure_in_process(*arguments: object) -> dict[str, float]:
+    """`measure` in another process."""
     command = [sys.executable, __file__, "--child", json.dumps(arguments)]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def stored() -> dict[str, dict[str, float]]:
-    """Bytes of a cached image, by detector and options: written, not estimated (a shard of 128 images)."""
+def cached_bytes() -> dict[str, dict[str, float]]:
+    """Bytes of a cached image, by detector and options, in shards of 128 images."""
     found: dict[str, dict[str, float]] = {}
     for name, (queries, width, cells) in DETECTORS.items():
         real = torch.ones(1, queries, dtype=torch.bool)
@@ -112,8 +121,8 @@ def stored() -> dict[str, dict[str, float]]:
         )
         memory, mask = torch.randn(1, width, *cells), torch.ones(1, *cells, dtype=torch.bool)
         scene = Scene(entities, memory, mask, torch.tensor([[480, 640]]))
-        for option, storage in STORED.items():
-            packed = pack(scene, storage)
+        for option, options in STORED.items():
+            packed = pack(scene, options)
             single = Scene(Entities(*(f[0] for f in packed.entities)), *(f[0] for f in packed[1:]))
             names = [f"HICO_train2015_{number:08d}.jpg" for number in range(128)]
             found.setdefault(name, {})[option] = len(encode([single] * 128, names)) / 128
@@ -124,7 +133,7 @@ def show(rows: list[dict], disk: dict) -> None:
     console = Console(width=120, stderr=True)
     table = Table(title=f"MB (2^20 bytes); {machine()}")
     headings = (
-        "people x things",
+        "humans x objects",
         "batch",
         "row",
         "weights",
@@ -165,13 +174,13 @@ def show(rows: list[dict], disk: dict) -> None:
 def main() -> None:
     """Entry point."""
     options = parser(__doc__)
-    options.add_argument("--sizes", nargs="+", default=["8x10", "15x15"], metavar="PEOPLExTHINGS")
+    options.add_argument("--sizes", nargs="+", default=["8x10", "15x15"], metavar="HUMANSxOBJECTS")
     options.add_argument("--batches", nargs="+", type=int, default=[1, 16, 64])
     options.add_argument("--rows", nargs="+", choices=HEADS, default=list(ROWS))
-    options.add_argument("--child", help="for itself")
+    options.add_argument("--child", help="used by the script itself")
     args = options.parse_args()
     if args.child:
-        print(json.dumps(child(*json.loads(args.child))))
+        print(json.dumps(measure(*json.loads(args.child))))
         return
     if args.quick:
         args.sizes, args.batches, args.rows = ["3x5"], [1], ["visual"]
@@ -181,13 +190,13 @@ def main() -> None:
         for batch in args.batches:
             for row in args.rows:
                 pair = {
-                    w: asked(row, size, batch, w == "training", args.threads)
-                    for w in ("training", "inference")
+                    phase: measure_in_process(row, size, batch, phase == "training", args.threads)
+                    for phase in ("training", "inference")
                 }
                 rows.append({"size": size, "batch": batch, "row": row, **pair})
-    disk = stored()
+    disk = cached_bytes()
     show(rows, disk)
-    report({"machine": machine(), "megabytes": rows, "bytes_a_cached_image": disk}, args.json_out)
+    report({"machine": machine(), "megabytes": rows, "bytes_per_cached_image": disk}, args.json_out)
 
 
 if __name__ == "__main__":

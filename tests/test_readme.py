@@ -80,7 +80,7 @@ def check_config(name: str, arguments: list[str], output: Path) -> None:
         firsts.append(values[0])
         lasts.append(values[-1])
 
-    for overrides in (firsts, lasts):
+    for overrides in [firsts] if firsts == lasts else [firsts, lasts]:
         with initialize_config_dir(conf_dir(), version_base="1.3"):
             config = compose(name, [*overrides, f"++paths.output={output}"])
         OmegaConf.resolve(config)
@@ -220,9 +220,9 @@ def test_links_lead_somewhere(page):
 
 
 def test_the_readme_is_short_and_the_pages_are_few_words():
-    readme = TEXTS[ROOT / "README.md"].splitlines()
-    assert len(readme) <= 120
-    assert sum(len(text.split()) for text in TEXTS.values()) < 9000
+    readme, *docs = TEXTS.values()
+    assert len(readme.splitlines()) <= 120
+    assert sum(len(text.split()) for text in docs) < 9000
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
