@@ -219,6 +219,21 @@ def test_links_lead_somewhere(page):
             assert (page.parent / link.partition("#")[0]).exists(), link
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_are_named_exist(page):
+    """Paths in code spans, relative to the repository or to the package; NAME stands for any."""
+    for path in re.findall(r"`([\w/]+/[\w.]+\.(?:py|yaml|txt|json|ipynb))`", TEXTS[page]):
+        places = (ROOT / path, ROOT / "src" / "rmlr_lightning" / path)
+        assert "NAME" in path or any(place.is_file() for place in places), path
+
+
+def test_every_room_is_described():
+    rooms = (ROOT / "src" / "rmlr_lightning").iterdir()
+    names = {room.name for room in rooms if (room / "__init__.py").is_file()}
+    text = TEXTS[ROOT / "docs" / "ARCHITECTURE.md"]
+    assert names == set(re.findall(r"^\| `(\w+)/`", text, re.MULTILINE))
+
+
 def test_the_readme_is_short_and_the_pages_are_few_words():
     readme, *docs = TEXTS.values()
     assert len(readme.splitlines()) <= 120
