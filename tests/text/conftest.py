@@ -27,7 +27,8 @@ def write_bert(folder: Path, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.txt").write_text("\n".join(TOKENS), encoding="utf-8")
-    pieces = BertWordPieceTokenizer(str(folder / "vocab.txt"), lowercase=True)
+    vocabulary = {token: index for index, token in enumerate(TOKENS)}
+    pieces = BertWordPieceTokenizer(vocabulary, lowercase=True)
     BertTokenizerFast(tokenizer_object=pieces._tokenizer, model_max_length=256).save_pretrained(
         folder
     )
