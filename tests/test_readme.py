@@ -193,6 +193,8 @@ def test_the_python_example_runs(world, tmp_path, monkeypatch):
         "data.prepare.config.seed=3",
         "data.num_workers=0",
         "trainer.max_steps=2",
+        "trainer.log_every_n_steps=1",
+        "features=online",
         "test=false",
     ]
     monkeypatch.setattr(sys, "argv", ["rmlr-train", *arguments])
