@@ -181,7 +181,7 @@ def test_scripts_accept_their_options(command):
 
 @pytest.mark.slow
 def test_the_python_example_runs(world, tmp_path, monkeypatch):
-    """On a checkpoint of a few steps, with an image of the synthetic benchmark."""
+    """On a checkpoint of one short epoch, with an image of the synthetic benchmark."""
     from rmlr_lightning.cli import train
 
     arguments = [
@@ -192,7 +192,8 @@ def test_the_python_example_runs(world, tmp_path, monkeypatch):
         "+data.prepare.config.test=48",
         "data.prepare.config.seed=3",
         "data.num_workers=0",
-        "trainer.max_steps=2",
+        "trainer.max_epochs=1",
+        "data.batch_size=12",
         "trainer.log_every_n_steps=1",
         "features=online",
         "test=false",
