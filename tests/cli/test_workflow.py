@@ -67,6 +67,12 @@ def test_a_checkpoint_holds_the_trained_weights_and_the_hash_of_the_detector(tra
     assert len(checkpoint["detector"]) == 64
 
 
+def test_a_checkpoint_holds_its_configuration_without_the_folders_of_this_machine(trained, world):
+    config = read_checkpoint(trained / "checkpoints" / "best.ckpt")["config"]
+    config["paths"].pop("data")  # typed by the user
+    assert str(world.parent) not in json.dumps(config)
+
+
 def test_a_checkpoint_holds_the_weights_of_losses_and_no_text(trained):
     state = read_checkpoint(trained / "checkpoints" / "best.ckpt")["state_dict"]
     kept = {name.split(".", 2)[2] for name in state if name.startswith("losses.")}

@@ -32,6 +32,9 @@ def train(cfg: DictConfig) -> dict[str, float]:
     Raises:
         UserError: a wrong option, or data and options that do not fit together.
     """
+    # Unresolved, so that a checkpoint can be used with other data and folders. First of all,
+    # because `instantiate` resolves config groups that it reaches through `${...}` in place.
+    run_config = OmegaConf.to_container(cfg, resolve=False)
     _check_numbers(cfg)
     seed_everything(cfg.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")  # TF32 on GPUs that have it
@@ -53,8 +56,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
             "experiment=detector"
         )
     open_features(cfg.get("features"), datamodule, getattr(task, "model", None), splits)
-    # Unresolved: folders of this machine are resolved anew where the checkpoint is used.
-    task.run_config = OmegaConf.to_container(cfg, resolve=False)
+    task.run_config = run_config
 
     cost = Cost()
     trainer: Trainer = instantiate(
