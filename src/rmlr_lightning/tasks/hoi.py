@@ -179,7 +179,9 @@ class HOITask(LightningModule):
         found = self.detect(self.model(batch.inputs))
         # the exact annotations never leave the main process
         dataset = self.trainer.datamodule.dataset(split)
-        targets = [dataset.target(image_id) for image_id in batch.image_ids]
+        targets = [
+            renumbered(dataset.target(image_id), self.vocabulary) for image_id in batch.image_ids
+        ]
         self.metrics[split].update(found, targets)
         if self.kept is not None:
             self.kept += zip(targets, found, strict=True)
@@ -205,6 +207,16 @@ class HOITask(LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         check_checkpoint(self, checkpoint)
+
+
+def renumbered(target: Target, vocabulary: Vocabulary) -> Target:
+    """The target with HOIs by a vocabulary; -1 where it lacks the verb with the object.
+
+    Splits of V-COCO differ in the HOIs that occur in them beyond the common ones, so each split's
+    numbers mean its own HOIs. Verbs and object classes mean the same in all splits.
+    """
+    hois = torch.from_numpy(vocabulary.hoi_table())[target.objects, target.verbs]
+    return target._replace(hois=torch.where(target.objects >= 0, hois, -1))
 
 
 def _weight_keys(checkpoint: dict[str, Any]) -> set[str]:
