@@ -1,4 +1,7 @@
-"""Shape annotations are checked in tests: jaxtyping's hook goes before the first import of the package."""
+"""Shape annotations are checked in tests.
+
+jaxtyping's hook is installed before the first import of the package.
+"""
 
 from jaxtyping import install_import_hook
 

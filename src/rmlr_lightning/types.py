@@ -119,7 +119,7 @@ class Target(NamedTuple):
 
 
 class Detections(NamedTuple):
-    """MatchedDetections interactions of one image, sorted by score. Boxes as in `Target`."""
+    """Scored interactions of one image, by falling score. Boxes: xyxy in pixels of the file."""
 
     boxes_h: Float[Tensor, "K 4"]
     boxes_o: Float[Tensor, "K 4"]
@@ -129,12 +129,12 @@ class Detections(NamedTuple):
 
 
 class BoxTarget(NamedTuple):
-    """True objects of one image, for the detection task. Boxes as in `Target`."""
+    """Annotated objects of one image, for the detection task."""
 
     file_name: str
     image_id: int
     size: Int[Tensor, "2"]
-    boxes: Float[Tensor, "G 4"]
+    boxes: Float[Tensor, "G 4"]  # float32 xyxy in continuous 0-based pixels of the file
     labels: Int[Tensor, "G"]  # COCO index 0..79
     crowd: Bool[Tensor, "G"]
 

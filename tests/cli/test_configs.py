@@ -1,4 +1,4 @@
-"""Every configuration composes, and every one that can run here runs, through the real entry point."""
+"""Every config composes, and every one that can run here runs, through the real entry point."""
 
 import subprocess
 import sys

@@ -64,7 +64,7 @@ class HICODetMeanAP(PerImageMetric):
         split: str = "test",
         **kwargs,
     ) -> None:
-        # Integers count exactly, and doubles hold scores of any precision without making new ties.
+        # Integers count exactly; float64 holds scores of any precision without making new ties.
         rows = {
             "scores": (torch.float64, 0),
             "codes": (torch.int32, 0),

@@ -72,7 +72,7 @@ class PerImageMetric(Metric):
     def tensor(self, values: np.ndarray, dtype: torch.dtype | None = None) -> Tensor:
         """On the device of the metric."""
         tensor = torch.as_tensor(values, dtype=dtype)
-        if self.device.type == "mps" and tensor.dtype == torch.float64:  # which has no doubles
+        if self.device.type == "mps" and tensor.dtype == torch.float64:  # which has no float64
             tensor = tensor.float()
         return tensor.to(self.device)
 

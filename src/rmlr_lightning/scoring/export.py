@@ -79,7 +79,7 @@ def write_hicodet_matlab(
     """detections_01.mat to detections_80.mat for ho-rcnn's `eval_one.m` with format = 'obj'.
 
     `all_boxes` of an object is a cell array (its HOIs, images) of rows [human box, object box,
-    score], doubles. The script adds 1 to all corners, so they are 0-based inclusive:
+    score] in float64. The script adds 1 to all corners, so they are 0-based inclusive:
     (x1, y1, x2 - 1, y2 - 1).
 
     Args:
