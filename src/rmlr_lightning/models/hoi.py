@@ -46,6 +46,9 @@ class HOIModel(nn.Module):
             raise UserError(f"model.bucket={bucket}: expected a whole number from 1")
         if not isinstance(power, (int, float)):
             raise UserError(f"model.power={power}: expected a number")
+        # Checkpoints and cached features hold only the hash of a detector: it must not change.
+        if any(weight.requires_grad for weight in detector.parameters()):
+            raise UserError("model.detector: is not frozen; call requires_grad_(False) and eval()")
         self.detector, self.selection = detector, selection
         self.remine, self.ire, self.irm = remine, ire, irm
         self.power, self.bucket = power, bucket
