@@ -6,7 +6,13 @@ jaxtyping's hook is installed before the first import of the package.
 from jaxtyping import install_import_hook
 
 install_import_hook(
-    ["rmlr_lightning.ops", "rmlr_lightning.models", "rmlr_lightning.losses", "rmlr_lightning.text"],
+    [
+        "rmlr_lightning.ops",
+        "rmlr_lightning.detectors",
+        "rmlr_lightning.models",
+        "rmlr_lightning.losses",
+        "rmlr_lightning.text",
+    ],
     "beartype.beartype",
 )
 
