@@ -1,13 +1,13 @@
 """Types of verbs, by the visible cue: contact, posture, gaze, instrument, or none (abstract).
 
-The table, `vocab/verb_types.json`, is our own: one type for each of HICO-DET's 117 verbs, by the
+The table, `verb_types.json`, is our own: one type for each of HICO-DET's 117 verbs, by the
 cue that tells it from the other verbs of the same object. The synthetic benchmark has 34 of them.
 """
 
 import json
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,6 +18,8 @@ from rmlr_lightning.metrics.hicodet_metric import HICODetMeanAP
 from rmlr_lightning.tasks.hoi import HOITask
 from rmlr_lightning.types import Batch
 from rmlr_lightning.vocabulary import Vocabulary
+
+TABLE = Path(__file__).with_name("verb_types.json")
 
 
 @cache
@@ -41,7 +43,7 @@ def hoi_types(vocabulary: Vocabulary) -> dict[str, np.ndarray]:
     unknown = sorted(set(vocabulary.verbs) - type_of().keys())
     if unknown:
         raise UserError(
-            f"vocab/verb_types.json: no type for {', '.join(unknown)}; it has HICO-DET's verbs"
+            f"verb_types.json: no type for {', '.join(unknown)}; it has HICO-DET's verbs"
         )
     types = np.array([type_of()[vocabulary.verbs[verb]] for verb, _ in vocabulary.hois])
     return {kind: types == kind for kind in definitions()}
@@ -85,5 +87,4 @@ def by_type(values: Mapping[str, float], vocabulary: Vocabulary) -> dict[str, fl
 
 @cache
 def _read() -> dict:
-    path = files("rmlr_lightning").joinpath("vocab", "verb_types.json")
-    return json.loads(path.read_text(encoding="utf-8"))
+    return json.loads(TABLE.read_text(encoding="utf-8"))

@@ -1,7 +1,9 @@
 """The table of verb types, and means over it."""
 
+import json
+
 import pytest
-from support.verb_types import by_type, definitions, hoi_types, type_of
+from support.verb_types import TABLE, by_type, definitions, hoi_types, type_of
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.synthetic.world import classes
@@ -17,12 +19,7 @@ def test_every_verb_of_hicodet_has_one_type():
 
 
 def test_no_verb_is_listed_twice():
-    import json
-    from importlib.resources import files
-
-    table = json.loads(
-        files("rmlr_lightning").joinpath("vocab", "verb_types.json").read_text(encoding="utf-8")
-    )
+    table = json.loads(TABLE.read_text(encoding="utf-8"))
     listed = [verb for verbs in table["verbs"].values() for verb in verbs]
     assert len(listed) == len(set(listed)) == 117
     assert table["verbs"].keys() == definitions().keys()
