@@ -396,6 +396,62 @@ METRIC = Change(
     """,
 )
 
+IRE = Change(
+    1,
+    "sums",
+    "model/ire",
+    """
+    import torch
+    from torch import nn
+
+    from rmlr_lightning.ops.masked import gather_rows
+
+
+    class Sums(nn.Module):
+        def __init__(self, token_dim, map_dim, memory_dim, dim=32):
+            super().__init__()
+            self.dim = dim
+            self.human = nn.Linear(token_dim, dim)
+            self.object = nn.Linear(token_dim, dim)
+            self.context = nn.Linear(map_dim + memory_dim, dim)
+
+        def forward(self, scene, pairs, features):
+            tokens = scene.entities.tokens
+            human = self.human(gather_rows(tokens, pairs.human))
+            obj = self.object(gather_rows(tokens, pairs.object))
+            means = [features.mean((2, 3)), scene.memory.mean((2, 3))]
+            return human + obj + self.context(torch.cat(means, 1))[:, None]
+    """,
+    """
+    _target_: strangers.sums.Sums
+    _partial_: true
+    dim: 48
+    """,
+)
+
+IRM = Change(
+    1,
+    "squares",
+    "model/irm",
+    """
+    from torch import nn
+
+
+    class Squares(nn.Module):
+        def __init__(self, dim, vocabulary, bank):
+            super().__init__()
+            self.classify = nn.Linear(dim, len(vocabulary.verbs))
+
+        def forward(self, tokens, scene, pairs):
+            tokens = tokens.square()
+            return tokens, self.classify(tokens)
+    """,
+    """
+    _target_: strangers.squares.Squares
+    _partial_: true
+    """,
+)
+
 CHANGES = [REMINE, DATA, LOSS, TEXT_LOSS, PHRASE, CALLBACK, LAYOUT, DETECTOR, METRIC]
 
 
@@ -514,6 +570,17 @@ def test_row_1_an_extractor_gets_pixels_beside_cached_features(house, capsys):
     # Its weights are trained, and are in the checkpoint.
     weights = read_checkpoint(house.checkpoint())["state_dict"]
     assert weights["model.remine.mix.weight"].shape == (24, 128 + 3, 1, 1)
+
+
+def test_row_1_an_ire_and_an_irm_are_added_in_the_same_way(house):
+    house.add(IRE, IRM)
+    metrics = house.train(IRE.choice, IRM.choice, NO_TEXT, *FEW_STEPS)
+    checkpoint = read_checkpoint(house.checkpoint())
+    weights, verbs = checkpoint["state_dict"], checkpoint["vocabulary"]["verbs"]
+    assert weights["model.ire.context.weight"].shape == (48, 64 + 128)
+    assert weights["model.irm.classify.weight"].shape == (len(verbs), 48)
+    assert not [name for name in weights if re.match(r"model\.i..\.blocks", name)]
+    assert 0 <= metrics["test/map_full"] <= 1
 
 
 @pytest.mark.slow
@@ -808,6 +875,19 @@ def test_row_11_a_detector_outside_transformers_finds_the_entities(house):
     module = house.module(DETECTOR)
     assert checkpoint["detector"] == module.Tiles(columns=5).fingerprint()["weights"]
     assert 0 <= metrics["test/map_full"] <= 1
+
+
+def test_row_11_a_detector_without_tokens_in_the_memory_takes_no_external_detections(house, capsys):
+    code = DETECTOR.code.replace("means @ self.mix[:, :, 0, 0].T", "means")
+    code = code.replace("self.token_dim = self.memory_dim = width", "self.token_dim = 3")
+    code = code.replace("self.stride = 16", "self.stride, self.memory_dim = 16, width")
+    house.add(DETECTOR._replace(code=code))
+    house.train(DETECTOR.choice, NO_TEXT, FAST, "test=false")
+    with pytest.raises(SystemExit) as caught:
+        external = [f"+data.{split}.external=truth" for split in SIZES]
+        house.train(DETECTOR.choice, NO_TEXT, FAST, *external)
+    assert caught.value.code == 2
+    assert "tokens are as wide as its memory, not 3 and 8" in capsys.readouterr().err
 
 
 @pytest.mark.slow

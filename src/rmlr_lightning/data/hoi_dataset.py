@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from jaxtyping import Float, Int
@@ -11,8 +12,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from rmlr_lightning.annotations.hicodet import HICODetAnnotations, read_hicodet
-from rmlr_lightning.annotations.vcoco import VCOCOAnnotations, read_vcoco
+from rmlr_lightning.annotations.hicodet import read_hicodet
+from rmlr_lightning.annotations.vcoco import read_vcoco
 from rmlr_lightning.data.collate import Item
 from rmlr_lightning.data.image_file import open_image
 from rmlr_lightning.data.transforms import ResizeExact, ResizeShortest, transform
@@ -21,6 +22,16 @@ from rmlr_lightning.data.views import View
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.types import Target
 from rmlr_lightning.vocabulary import Vocabulary
+
+
+class Annotations(Protocol):
+    """What a reader of annotation files returns."""
+
+    @property
+    def vocabulary(self) -> Vocabulary: ...
+
+    @property
+    def targets(self) -> list[Target]: ...
 
 
 class HOIDataset(Dataset):
@@ -44,7 +55,7 @@ class HOIDataset(Dataset):
 
     def __init__(
         self,
-        annotations: HICODetAnnotations | VCOCOAnnotations,
+        annotations: Annotations,
         images: str | Path,
         resize: ResizeExact | ResizeShortest,
         augment: Callable | None = None,
