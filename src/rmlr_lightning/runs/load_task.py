@@ -7,6 +7,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import LightningModule
 
+# registers the resolvers of the configurations that checkpoints hold
+import rmlr_lightning.runs.config  # noqa: F401
 from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.models.checkpoint import read_checkpoint, read_vocabulary
 from rmlr_lightning.tasks.hoi import HOITask, check_checkpoint
