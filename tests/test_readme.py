@@ -40,7 +40,8 @@ def blocks(text: str, language: str) -> list[str]:
 def block_commands(text: str) -> list[str]:
     """The lines of all bash blocks and of indented blocks that call a program of ours."""
     joined = "".join(blocks(text, "bash")).replace("\\\n", " ")
-    indented = re.findall(r"^ {4}((?:rmlr-|make |python ).*)$", text, re.MULTILINE)
+    one_line_each = text.replace("\\\n", " ")
+    indented = re.findall(r"^ {4}((?:rmlr-|make |python ).*)$", one_line_each, re.MULTILINE)
     return [line for line in [*joined.splitlines(), *indented] if shlex.split(line, comments=True)]
 
 
