@@ -40,7 +40,7 @@ from setting import IMAGE_SIZE, best, compose_train, cpu_seconds, machine, parse
 
 from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.runs.features import open_features
-from rmlr_lightning.runs.library_messages import silence_library_messages
+from rmlr_lightning.runs.framework_messages import silence_framework_messages
 from rmlr_lightning.runs.load_task import new_task
 from rmlr_lightning.tasks.hoi import HOITask
 
@@ -256,7 +256,7 @@ def main() -> None:
     if args.detector == "detr":
         image_size = (160, 224) if args.quick else IMAGE_SIZE
     torch.set_num_threads(args.threads)
-    silence_library_messages()
+    silence_framework_messages()
     warnings.filterwarnings("ignore", ".*LeafSpec.*")  # Lightning 2.6 on torch 2.15
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
 

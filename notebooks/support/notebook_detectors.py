@@ -16,7 +16,7 @@ import rmlr_lightning
 from rmlr_lightning.cli.train import train
 from rmlr_lightning.detectors.transformers import TransformersDetector
 from rmlr_lightning.runs.config import conf_dir
-from rmlr_lightning.runs.library_messages import silence_library_messages
+from rmlr_lightning.runs.framework_messages import silence_framework_messages
 from support.notebook_runs import SMALL, TINY, scratch
 
 SHIPPED = "RT-DETRv2 (shipped)"
@@ -26,7 +26,7 @@ OTHERS = {"Conditional DETR": "conditional", "Deformable DETR": "deformable", "D
 
 def detectors() -> dict[str, TransformersDetector]:
     """By architecture. For missing weights a line names the command that trains them."""
-    silence_library_messages()
+    silence_framework_messages()
     found = {SHIPPED: Path(rmlr_lightning.__file__).parent / "weights" / SHIPPED_WEIGHTS}
     for name, option in OTHERS.items():
         path = _tiny_detector(option) if SMALL else _weights(option)

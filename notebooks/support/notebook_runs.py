@@ -36,7 +36,7 @@ from rmlr_lightning.models.checkpoint import read_checkpoint
 from rmlr_lightning.report.runs import find_runs
 from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.runs.features import open_features
-from rmlr_lightning.runs.library_messages import silence_library_messages
+from rmlr_lightning.runs.framework_messages import silence_framework_messages
 from rmlr_lightning.runs.load_task import load_task
 from rmlr_lightning.tasks.hoi import HOITask
 
@@ -74,7 +74,7 @@ def checkpoints(rows: Sequence[str], max_seeds: int | None = None) -> dict[str, 
     Raises:
         UserError: a row has no finished run, or the rows have no common seed.
     """
-    silence_library_messages()
+    silence_framework_messages()
     if SMALL:
         return {row: {seed: _tiny_run(row, seed) for seed in range(2)} for row in rows}
 

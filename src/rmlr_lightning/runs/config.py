@@ -46,6 +46,13 @@ RESOLVERS = {
     "short_name": short_name,
     "wandb_offline": _wandb_offline,
 }
-# Importing this file again, as notebooks do, must not fail: hence `replace`.
-for resolver_name, resolver in RESOLVERS.items():
-    OmegaConf.register_new_resolver(resolver_name, resolver, replace=True)
+
+
+def register_resolvers() -> None:
+    """Make the resolvers known to OmegaConf, for `conf/` and the configs that checkpoints hold."""
+    # a second call, as in notebooks, must not fail: hence `replace`
+    for name, resolver in RESOLVERS.items():
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
+
+
+register_resolvers()

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs.config import conf_dir
-from rmlr_lightning.runs.library_messages import silence_library_messages
+from rmlr_lightning.runs.framework_messages import silence_framework_messages
 from rmlr_lightning.runs.user_errors import one_line_errors
 
 Function = Callable[[DictConfig], Any]
@@ -31,7 +31,7 @@ def hydra_program(config_name: str) -> Callable[[Function], Callable[[], Any]]:
         # module where it is defined; hence `wraps`.
         @functools.wraps(function)
         def run(cfg: DictConfig) -> Any:
-            silence_library_messages()
+            silence_framework_messages()
             with one_line_errors():
                 return function(cfg)
 

@@ -7,10 +7,9 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import LightningModule
 
-# registers the resolvers of the configurations that checkpoints hold
-import rmlr_lightning.runs.config  # noqa: F401
 from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.models.checkpoint import read_checkpoint, read_vocabulary
+from rmlr_lightning.runs.config import register_resolvers
 from rmlr_lightning.tasks.hoi import HOITask, check_checkpoint
 
 
@@ -30,6 +29,7 @@ def checkpoint_config(path: str | Path, **changes: Any) -> DictConfig:
     Raises:
         UserError: see `read_checkpoint`.
     """
+    register_resolvers()
     return OmegaConf.merge(read_checkpoint(path)["config"], changes)
 
 

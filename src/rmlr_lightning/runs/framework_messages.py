@@ -16,7 +16,7 @@ IGNORED_WARNINGS = (
 )
 
 
-def silence_library_messages() -> None:
+def silence_framework_messages() -> None:
     """Ignore the warnings above, Lightning's tips, and the start messages of Weights & Biases."""
     for message, category in IGNORED_WARNINGS:
         warnings.filterwarnings("ignore", message, category)
