@@ -88,6 +88,15 @@ def test_held_out_images_depend_on_names_alone_and_share_nothing(train):
     assert len(names[0] | names[1]) == len(train)
 
 
+def test_images_of_two_folders(train, tmp_path):
+    annotations = SimpleNamespace(vocabulary=train.vocabulary, targets=train.targets[:2])
+    moved = train.targets[1].file_name
+    (tmp_path / moved).write_bytes((train.images / moved).read_bytes())
+    both = HOIDataset(annotations, [tmp_path, *train.images.paths], RESIZE)
+    assert both.images / moved == tmp_path / moved
+    assert all(torch.equal(both[i].pixels, train[i].pixels) for i in range(2))
+
+
 def test_a_split_without_images_is_refused(train):
     empty = SimpleNamespace(vocabulary=train.vocabulary, targets=[])
     with pytest.raises(UserError, match="no image is left"):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rmlr_lightning.data.image_file import open_image
+from rmlr_lightning.data.image_file import ImageFolders, open_image
 from rmlr_lightning.errors import UserError
 
 
@@ -28,3 +28,22 @@ def test_errors_name_the_file(tmp_path, content, message):
     with pytest.raises(UserError, match=message) as caught:
         open_image(path)
     assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_folders_are_searched_in_order(tmp_path):
+    first, second = tmp_path / "train2015", tmp_path / "test2015"
+    for folder, names in ((first, "ab"), (second, "bc")):
+        folder.mkdir()
+        for name in names:
+            (folder / name).touch()
+
+    folders = ImageFolders([first, str(second), tmp_path / "nowhere"])
+    assert [folders / name for name in "abc"] == [first / "a", first / "b", second / "c"]
+    assert folders / "d" == first / "d"  # the error of opening it names the first folder
+    assert ImageFolders(str(second)) / "a" == second / "a"
+    assert ImageFolders(folders) / "c" == second / "c"
+
+
+def test_no_folder_is_refused():
+    with pytest.raises(UserError, match=r"images=\[\]"):
+        ImageFolders([])

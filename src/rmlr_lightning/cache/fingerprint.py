@@ -7,17 +7,20 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from rmlr_lightning.data.image_file import ImageFolders
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import sha256_file, write_once
 
 THREADS = 4
 
 
-def fingerprint(images: Path, names: Sequence[str], notes: Path | None = None) -> str:
+def fingerprint(
+    images: Path | ImageFolders, names: Sequence[str], notes: Path | None = None
+) -> str:
     """SHA-256 over the names and contents of image files, which does not change with the folder.
 
     Args:
-        images: the folder that the names are relative to.
+        images: the folder, or folders, that the names are relative to.
         notes: a folder that keeps known fingerprints under a hash of the names, sizes and times of
             the files, so that contents are read only once.
 
@@ -47,11 +50,16 @@ def fingerprint(images: Path, names: Sequence[str], notes: Path | None = None) -
     return result
 
 
-def _stat_key(images: Path, names: Sequence[str]) -> str:
+def _stat_key(images: Path | ImageFolders, names: Sequence[str]) -> str:
     """A hash that changes when a file is changed, without reading any file."""
-    stats = [os.stat(images / name) for name in names]
-    rows = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in zip(names, stats, strict=True)]
-    return _json_hash([str(images.resolve()), rows])
+    paths = [images / name for name in names]
+    stats = [os.stat(path) for path in paths]
+    rows = [
+        (str(path), stat.st_size, stat.st_mtime_ns) for path, stat in zip(paths, stats, strict=True)
+    ]
+    # resolved: a relative path or a link may point elsewhere next time
+    folders = sorted(str(folder.resolve()) for folder in {path.parent for path in paths})
+    return _json_hash([folders, rows])
 
 
 def _read_note(note: Path | None) -> str | None:

@@ -1,13 +1,13 @@
 """Images with annotated boxes, to train and evaluate a detector."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from torch.utils.data import Dataset
 
 from rmlr_lightning.annotations.coco_boxes import read_coco_boxes
 from rmlr_lightning.data.collate import Item
-from rmlr_lightning.data.image_file import open_image
+from rmlr_lightning.data.image_file import ImageFolders, open_image
 from rmlr_lightning.data.transforms import ResizeExact, ResizeShortest, transform
 from rmlr_lightning.errors import UserError
 
@@ -17,7 +17,8 @@ class CocoBoxes(Dataset):
 
     Args:
         annotations: COCO's instances json.
-        images: the folder that its file names are relative to.
+        images: the folder that its file names are relative to, or a list of folders that are
+            searched in order.
         resize: size of the canvas.
         augment: a torchvision v2 transform over (pixels, groups of boxes).
         limit: the first so many images.
@@ -29,7 +30,7 @@ class CocoBoxes(Dataset):
     def __init__(
         self,
         annotations: str | Path,
-        images: str | Path,
+        images: str | Path | Sequence[str | Path],
         resize: ResizeExact | ResizeShortest,
         augment: Callable | None = None,
         limit: int | None = None,
@@ -37,7 +38,7 @@ class CocoBoxes(Dataset):
         self.targets = read_coco_boxes(annotations)[:limit]
         if not self.targets:
             raise UserError(f"{annotations}: no image in it (limit={limit})")
-        self.images = Path(images)
+        self.images = ImageFolders(images)
         self.resize = resize
         self.augment = augment
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from rmlr_lightning.annotations.hicodet import read_hicodet
 from rmlr_lightning.annotations.vcoco import read_vcoco
 from rmlr_lightning.data.collate import Item
-from rmlr_lightning.data.image_file import open_image
+from rmlr_lightning.data.image_file import ImageFolders, open_image
 from rmlr_lightning.data.transforms import ResizeExact, ResizeShortest, transform
 from rmlr_lightning.data.truth import true_entities, truth_of
 from rmlr_lightning.data.views import View
@@ -39,7 +39,8 @@ class HOIDataset(Dataset):
 
     Args:
         annotations: output of a reader: `vocabulary` and `targets`.
-        images: the folder that the targets' file names are relative to.
+        images: the folder that the targets' file names are relative to, or a list of folders that
+            are searched in order.
         resize: size of the canvas.
         augment: a torchvision v2 transform over (pixels, groups of boxes).
         external: "truth" passes the true boxes as external detections.
@@ -56,7 +57,7 @@ class HOIDataset(Dataset):
     def __init__(
         self,
         annotations: Annotations,
-        images: str | Path,
+        images: str | Path | Sequence[str | Path],
         resize: ResizeExact | ResizeShortest,
         augment: Callable | None = None,
         external: str | None = None,
@@ -81,7 +82,7 @@ class HOIDataset(Dataset):
                 f"{images}: no image is left for this split (only_interacting, held_out, share and "
                 "limit leave none)"
             )
-        self.images, self.resize, self.augment = Path(images), resize, augment
+        self.images, self.resize, self.augment = ImageFolders(images), resize, augment
         self.external = external
         self._by_id = {target.image_id: target for target in self.targets}
 
@@ -133,7 +134,7 @@ class HOIDataset(Dataset):
 
 def hicodet_dataset(
     annotations: str,
-    images: str,
+    images: str | Path | Sequence[str | Path],
     split: str = "train",
     image_labels: str | None = None,
     **options: object,
@@ -144,7 +145,7 @@ def hicodet_dataset(
 
 def vcoco_dataset(
     annotations: str,
-    images: str,
+    images: str | Path | Sequence[str | Path],
     instances: str | None = None,
     ids: str | None = None,
     **options: object,

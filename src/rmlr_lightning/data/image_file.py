@@ -1,10 +1,41 @@
-"""Opening an image file."""
+"""Finding and opening image files."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from rmlr_lightning.errors import UserError
+
+
+class ImageFolders:
+    """One or more folders of images, searched in order: `folders / file_name` is a path.
+
+    Args:
+        folders: a folder, or a list of folders; splits such as HICO-DET-SG's mix the images of
+            two. A folder that does not exist holds no image.
+
+    Raises:
+        UserError: an empty list.
+    """
+
+    def __init__(self, folders: "str | Path | Sequence[str | Path] | ImageFolders") -> None:
+        if isinstance(folders, ImageFolders):
+            folders = folders.paths
+        listed = [folders] if isinstance(folders, (str, Path)) else list(folders)
+        if not listed:
+            raise UserError("images=[]: expected a folder, or a list of folders")
+        self.paths = [Path(folder) for folder in listed]
+
+    def __truediv__(self, file_name: str) -> Path:
+        """The path of an image: in the first folder that has it, or else in the first folder."""
+        if len(self.paths) == 1:  # no need to ask the disk
+            return self.paths[0] / file_name
+        found = (folder / file_name for folder in self.paths)
+        return next((path for path in found if path.is_file()), self.paths[0] / file_name)
+
+    def __str__(self) -> str:
+        return " or ".join(map(str, self.paths))
 
 
 def open_image(path: Path) -> Image.Image:
