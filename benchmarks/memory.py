@@ -123,7 +123,7 @@ def cached_bytes() -> dict[str, dict[str, float]]:
         scene = Scene(entities, memory, mask, torch.tensor([[480, 640]]))
         for option, options in STORED.items():
             packed = pack(scene, options)
-            single = Scene(Entities(*(f[0] for f in packed.entities)), *(f[0] for f in packed[1:]))
+            single = Scene(Entities(*(f[0] for f in packed.entities)), *(f[0] for f in packed[1:4]))
             names = [f"HICO_train2015_{number:08d}.jpg" for number in range(128)]
             found.setdefault(name, {})[option] = len(encode([single] * 128, names)) / 128
     return found

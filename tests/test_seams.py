@@ -80,7 +80,7 @@ REMINE = Change(
     class Colours(nn.Module):
         needs_pixels = True
 
-        def __init__(self, memory_dim, dim=16):
+        def __init__(self, memory_dim, map_dims, dim=16):
             super().__init__()
             self.dim = dim
             self.mix = nn.Conv2d(memory_dim + 3, dim, 1)

@@ -105,7 +105,7 @@ def batch_scenes(scenes: Sequence[Scene]) -> Scene:
     entities = Entities(
         *(pad_sequence([value[0] for value in field], batch_first=True) for field in fields)
     )
-    other_fields = zip(*(scene[1:] for scene in scenes), strict=True)
+    other_fields = zip(*(scene[1:4] for scene in scenes), strict=True)
     return Scene(entities, *(torch.cat(field) for field in other_fields))
 
 
@@ -144,7 +144,7 @@ def one_cell_at_a_time(scene: Scene, grid: Grid) -> Scene:
     in_cell = cells_of(scene.entities, grid)[:, None] == torch.arange(cells)[:, None]  # B C N
     entities = Entities(*(field.repeat_interleave(cells, 0) for field in scene.entities))
     entities = entities._replace(mask=entities.mask & in_cell.flatten(0, 1))
-    return Scene(entities, *(field.repeat_interleave(cells, 0) for field in scene[1:]))
+    return Scene(entities, *(field.repeat_interleave(cells, 0) for field in scene[1:4]))
 
 
 def own_pairs(prediction: Prediction, grid: Grid) -> Prediction:

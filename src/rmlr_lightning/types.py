@@ -32,6 +32,9 @@ class Entities(NamedTuple):
     mask: Bool[Tensor, "B N"]
 
 
+NO_MAPS: dict[str, Tensor] = {}
+
+
 class Scene(NamedTuple):
     """All outputs of the frozen detector, before selection; what a scene cache stores."""
 
@@ -39,6 +42,9 @@ class Scene(NamedTuple):
     memory: Float[Tensor, "B C h w"]  # image features, the finest level the detector offers
     memory_mask: Bool[Tensor, "B h w"]
     sizes: Int[Tensor, "B 2"]
+    # further maps by name, such as "c5", each "B C h w" of its own size; those that the re-mining
+    # extractor asks for. Their real part covers the same share of the map as the memory's.
+    maps: dict[str, Tensor] = NO_MAPS
 
 
 class Inputs(NamedTuple):

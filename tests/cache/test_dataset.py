@@ -30,7 +30,7 @@ COUNT, SIZE = 9, (120, 160)
 
 def first(scene: Scene) -> Scene:
     return Scene(
-        Entities(*(field[0] for field in scene.entities)), *(field[0] for field in scene[1:])
+        Entities(*(field[0] for field in scene.entities)), *(field[0] for field in scene[1:4])
     )
 
 

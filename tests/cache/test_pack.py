@@ -68,7 +68,7 @@ def test_the_estimate_is_near_the_file(stored, tmp_path: Path):
         memory_mask=torch.ones(1, 25, height).bool(),
     )
     packed = pack(scene, options)
-    single = Scene(Entities(*(f[0] for f in packed.entities)), *(f[0] for f in packed[1:]))
+    single = Scene(Entities(*(f[0] for f in packed.entities)), *(f[0] for f in packed[1:4]))
     store = SceneStore({}, options, view_of(0), NAMES)
     store.write(lambda images: [single] * len(images))
     promised = stored_bytes(options, count, width, width, (25, height)) * len(NAMES)

@@ -39,7 +39,7 @@ def scenes_of(images: range, options: CacheOptions = FP32) -> list[Scene]:
     packed = []
     for index in images:
         scene = pack(single_scenes(random_scene(1, 12, seed=index))[0], options)
-        packed.append(Scene(Entities(*(f[0] for f in scene.entities)), *(f[0] for f in scene[1:])))
+        packed.append(Scene(Entities(*(f[0] for f in scene.entities)), *(f[0] for f in scene[1:4])))
     return packed
 
 

@@ -88,4 +88,5 @@ def _batches(loaded: Iterator[Loaded], options: CacheOptions) -> Iterator[list[L
 def _without_batch(scene: Scene) -> Scene:
     """The only image of a batch, on the CPU."""
     entities = Entities(*(field[0].cpu() for field in scene.entities))
-    return Scene(entities, *(field[0].cpu() for field in scene[1:]))
+    maps = {name: features[0].cpu() for name, features in scene.maps.items()}
+    return Scene(entities, *(field[0].cpu() for field in scene[1:4]), maps)

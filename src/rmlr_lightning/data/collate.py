@@ -68,13 +68,11 @@ def collate_scenes(scenes: list[Scene]) -> Scene:
     for values in zip(*entities, strict=True):
         fields.append(_padded(list(values), (count, *values[0].shape[1:])))
 
-    channels = scenes[0].memory.shape[0]
-    height = max(scene.memory.shape[1] for scene in scenes)
-    width = max(scene.memory.shape[2] for scene in scenes)
-    memory = _padded([scene.memory for scene in scenes], (channels, height, width))
-    mask = _padded([scene.memory_mask for scene in scenes], (height, width))
+    memory = _padded_maps([scene.memory for scene in scenes])
+    mask = _padded([scene.memory_mask for scene in scenes], tuple(memory.shape[2:]))
     sizes = torch.stack([scene.sizes for scene in scenes]).long()
-    return Scene(Entities(*fields), memory, mask, sizes)
+    maps = {name: _padded_maps([scene.maps[name] for scene in scenes]) for name in scenes[0].maps}
+    return Scene(Entities(*fields), memory, mask, sizes, maps)
 
 
 def single_scenes(scene: Scene) -> list[Scene]:
@@ -88,8 +86,27 @@ def single_scenes(scene: Scene) -> list[Scene]:
         height, width = int(mask.any(1).sum()), int(mask.any(0).sum())
         memory = scene.memory[row : row + 1, :, :height, :width]
         sizes = scene.sizes[row : row + 1]
-        singles.append(Scene(entities, memory, mask[None, :height, :width], sizes))
+        maps = {
+            name: _cut(value[row : row + 1], (height, width), mask.shape)
+            for name, value in scene.maps.items()
+        }
+        singles.append(Scene(entities, memory, mask[None, :height, :width], sizes, maps))
     return singles
+
+
+def _cut(features: Tensor, real: tuple[int, int], of: tuple[int, ...]) -> Tensor:
+    """The real part of a map "1 C h w", where `real` of so many rows and columns are real."""
+    height, width = (
+        -(-side * part // whole)
+        for side, part, whole in zip(features.shape[2:], real, of, strict=True)
+    )
+    return features[:, :, :height, :width]
+
+
+def _padded_maps(maps: list[Tensor]) -> Tensor:
+    """Maps "C h w" of single images, padded to the largest."""
+    height, width = (max(single.shape[axis] for single in maps) for axis in (1, 2))
+    return _padded(maps, (maps[0].shape[0], height, width))
 
 
 def _padded(values: list[Tensor], shape: tuple[int, ...]) -> Tensor:

@@ -1,5 +1,6 @@
 """The interface of a detector. One that is not in transformers implements it, too."""
 
+from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from rmlr_lightning.types import Images, Scene
@@ -33,3 +34,12 @@ class Detector(Protocol):
         Boxes are xyxy in [0, 1], relative to each image without its padding.
         """
         ...
+
+
+@runtime_checkable
+class GivesMaps(Protocol):
+    """A detector that can add named feature maps to its Scenes, beside the memory. Optional."""
+
+    map_dims: Mapping[str, int]  # channels of each map it has, such as {"c5": 2048}
+    map_strides: Mapping[str, int]  # pixels per cell of each of them
+    maps: tuple[str, ...]  # those it adds: the keys of `Scene.maps`; none until it is asked

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from torchvision.ops import box_convert
 from transformers import PreTrainedModel
 
+from rmlr_lightning.detectors.feature_maps import backbone_stages, captured
 from rmlr_lightning.detectors.weights import (
     copy_backbone,
     load_network,
@@ -57,6 +58,7 @@ class TransformersDetector(nn.Module):
         self.softmax = softmax
         self.stride = stride
         self.frozen = frozen
+        self.maps: tuple[str, ...] = ()  # see `detectors.base.GivesMaps`
         self.metadata: dict[str, Any] = {}  # of the weight file
         self.register_buffer("class_to_coco", torch.tensor(class_to_coco), persistent=False)
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
@@ -169,6 +171,16 @@ class TransformersDetector(nn.Module):
         return config.num_queries
 
     @property
+    def map_dims(self) -> dict[str, int]:
+        """Channels of the maps of its backbone."""
+        return {name: stage.dim for name, stage in backbone_stages(self.network).items()}
+
+    @property
+    def map_strides(self) -> dict[str, int]:
+        """Pixels per cell of the maps of its backbone."""
+        return {name: stage.stride for name, stage in backbone_stages(self.network).items()}
+
+    @property
     def boxes_relative_to_canvas(self) -> bool:
         """Whether the network's boxes are relative to the padded canvas, not to the image."""
         return self.network.config.model_type not in USES_PADDING_MASK
@@ -176,7 +188,8 @@ class TransformersDetector(nn.Module):
     def fingerprint(self) -> dict[str, Any]:
         """All that determines the outputs besides the images; "weights" is a SHA-256 hash."""
         names = [COCO_OBJECTS[i] if i >= 0 else "-" for i in self.class_to_coco.tolist()]
-        return {
+        maps = {"maps": list(self.maps)} if self.maps else {}
+        return maps | {
             "weights": weights_hash(self.network),
             "network": self.network.config.model_type,
             "num_queries": self.num_queries,
@@ -199,9 +212,11 @@ class TransformersDetector(nn.Module):
         device = images.pixels.device.type
         autocast = torch.is_autocast_enabled(device) and not self.frozen
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            with torch.autocast(device, enabled=autocast):
+            stages = backbone_stages(self.network) if self.maps else {}
+            modules = {name: stages[name].module for name in self.maps}
+            with torch.autocast(device, enabled=autocast), captured(modules) as maps:
                 outputs = self.run_network(images)
-            return self.to_scene(outputs, images)
+            return self.to_scene(outputs, images)._replace(maps=maps)
 
     def run_network(self, images: Images, labels: list[dict[str, Tensor]] | None = None) -> Any:
         """The network's own outputs, and with `labels` also its loss.

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from torch import nn
 
 from rmlr_lightning.detectors.base import Detector
+from rmlr_lightning.detectors.feature_maps import give_maps
 from rmlr_lightning.models.hoi import HOIModel
 from rmlr_lightning.ops.selection import Selection
 from rmlr_lightning.types import TextEmbeddings
@@ -30,7 +31,7 @@ def assemble(
         remine, ire, irm: constructors that lack only what follows from the part before them.
         bank: text embeddings of the phrases, for an IRM that classifies by them.
     """
-    extractor = remine(memory_dim=detector.memory_dim)
+    extractor = extractor_for(detector, remine)
     encoder = ire(
         token_dim=detector.token_dim, map_dim=extractor.dim, memory_dim=detector.memory_dim
     )
@@ -46,3 +47,15 @@ def assemble(
         compiled,
         bucket,
     )
+
+
+def extractor_for(detector: Detector, remine: Callable[..., nn.Module]) -> nn.Module:
+    """The extractor; the detector gives the maps that it reads from now on.
+
+    Raises:
+        UserError: the detector has no such map.
+    """
+    map_dims = getattr(detector, "map_dims", {})
+    extractor = remine(memory_dim=detector.memory_dim, map_dims=map_dims)
+    give_maps(detector, getattr(extractor, "maps", ()))
+    return extractor
