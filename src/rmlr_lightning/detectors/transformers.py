@@ -12,6 +12,7 @@ from torchvision.ops import box_convert
 from transformers import PreTrainedModel
 
 from rmlr_lightning.detectors.feature_maps import backbone_stages, captured
+from rmlr_lightning.detectors.set_loss import run_with_loss
 from rmlr_lightning.detectors.weights import (
     copy_backbone,
     load_network,
@@ -233,7 +234,10 @@ class TransformersDetector(nn.Module):
                 {**label, "boxes": label["boxes"] * scale}
                 for label, scale in zip(labels, scales, strict=True)
             ]
-        return self.network(pixel_values=pixels, pixel_mask=images.mask.long(), labels=labels)
+        mask = images.mask.long()
+        if labels is None:
+            return self.network(pixel_values=pixels, pixel_mask=mask)
+        return run_with_loss(self.network, pixels, mask, labels)
 
     def to_scene(self, outputs: Any, images: Images) -> Scene:
         """Class scores, boxes, tokens and image features of all queries, before any selection."""

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForObjectDetection, PreTrainedModel
 
 from rmlr_lightning.detectors.initialization import initialize_for_training
+from rmlr_lightning.detectors.set_loss import COLLECTED
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import write_atomic
 
@@ -38,6 +39,7 @@ def network_from_config(model_type: str, **config: Any) -> PreTrainedModel:
             f"choose one of {', '.join(FAMILY)}"
         )
     network = AutoModelForObjectDetection.from_config(AutoConfig.for_model(model_type, **config))
+    _check_auxiliary_loss(model_type, network)
     initialize_for_training(network)
     return network
 
@@ -49,12 +51,23 @@ def network_from_hub(name: str, **options: Any) -> PreTrainedModel:
         UserError: the folder or hub id cannot be loaded.
     """
     try:
-        return AutoModelForObjectDetection.from_pretrained(name, **options)
+        network = AutoModelForObjectDetection.from_pretrained(name, **options)
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(
             f"detector {name!r}: neither a local model folder nor available from the hub ({reason})"
         ) from error
+    _check_auxiliary_loss(name, network)
+    return network
+
+
+def _check_auxiliary_loss(name: str, network: PreTrainedModel) -> None:
+    """Refuse an option of transformers that changes the outputs (see `detectors.set_loss`)."""
+    if network.config.model_type in COLLECTED and network.config.auxiliary_loss:
+        raise UserError(
+            f"detector {name!r}: auxiliary_loss=true changes its outputs; leave it out, the "
+            "detection task adds the losses of all layers without it"
+        )
 
 
 def save_network(

@@ -1,0 +1,37 @@
+"""What the authors' code trains of a DETR, and with which dropout; transformers differs in both."""
+
+import re
+
+from torch import nn
+from transformers import PreTrainedModel
+
+# Stages 2 to 4 of a ResNet: names of timm, of transformers' ResNets, and of older conversions.
+_TRAINED_STAGES = re.compile(r"\b(layer[234]|stages\.[123])\.")
+
+
+def freeze_stem(network: PreTrainedModel) -> None:
+    """Train stages 2 to 4 of the backbone and all behind it, as DETR does (arXiv 2005.12872).
+
+    Statistics and gains of batch normalisation are constants in transformers' DETR, as in the
+    authors' code. transformers 5 freezes the stem only for some names of a ResNet, and for others
+    the whole backbone.
+    """
+    for name, parameter in network.model.backbone.named_parameters():
+        parameter.requires_grad_(bool(_TRAINED_STAGES.search(name)))
+
+
+def set_dropout(network: PreTrainedModel, probability: float) -> None:
+    """Dropout where the authors' DETR has it: attention weights, feed-forward layers, residuals.
+
+    The configuration of transformers' DETR has it for residuals only, and at the encoder's input,
+    where the authors have none. The probabilities are kept in the configuration.
+    """
+    config = network.config
+    config.dropout = config.attention_dropout = config.activation_dropout = probability
+    for module in network.modules():
+        for name in ("dropout", "attention_dropout", "activation_dropout"):
+            if isinstance(getattr(module, name, None), (int, float)):
+                setattr(module, name, probability)
+
+    encoder: nn.Module = network.model.encoder
+    encoder.dropout = 0.0
