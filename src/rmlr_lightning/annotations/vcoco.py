@@ -23,6 +23,7 @@ from rmlr_lightning.annotations.rows import ImageList, Rows, targets_of
 from rmlr_lightning.annotations.vcoco_official import (
     EXPECTED,
     HINT,
+    is_official,
     official_rows,
     parsed_official,
 )
@@ -69,7 +70,7 @@ def read_vcoco(
     document = file.json()
     vocabulary = vcoco()
 
-    if _is_official(document):
+    if is_official(document):
         images, rows = official_rows(file, parsed_official(file, document, instances, ids))
     else:
         if isinstance(document, dict) and "classes" in document:
@@ -88,13 +89,6 @@ def read_vcoco(
         raise file.error("lists no images")
     vocabulary = _with_occurring_hois(vocabulary, rows)
     return VCOCOAnnotations(vocabulary, targets_of(file, images, rows, vocabulary))
-
-
-def _is_official(document: Any) -> bool:
-    is_single_file = (
-        isinstance(document, dict) and "vcoco" in document and "classes" not in document
-    )
-    return is_single_file or _first_record_has(document, "action_name")
 
 
 def _first_record_has(document: Any, key: str) -> bool:

@@ -63,6 +63,14 @@ def read_vcoco_official(
     return parsed_official(file, file.json(), instances, ids)
 
 
+def is_official(document: Any) -> bool:
+    """Whether a parsed file has the official layout: a list of actions, or the single file."""
+    if isinstance(document, dict):
+        return "vcoco" in document and "classes" not in document
+    first = document[0] if isinstance(document, list) and document else None
+    return isinstance(first, dict) and "action_name" in first
+
+
 def parsed_official(
     file: AnnotationFile,
     document: Any,
@@ -79,7 +87,8 @@ def parsed_official(
         coco = checked_instances(file, file.member(document, "coco", dict))
     else:
         raise file.error(
-            "the official layout has no boxes of its own: COCO's instances json is needed too"
+            "the official layout has no boxes of its own: COCO's instances json is needed too "
+            "(`rmlr-prepare vcoco` makes instances_vcoco_all_2014.json)"
         )
 
     # from the outside in: the actions themselves, then that all they refer to exists

@@ -1,6 +1,5 @@
 """Images with annotated interactions, whatever annotation files they come from."""
 
-import hashlib
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from rmlr_lightning.annotations.held_out import SHARE, is_held_out
 from rmlr_lightning.annotations.hicodet import read_hicodet
 from rmlr_lightning.annotations.vcoco import read_vcoco
 from rmlr_lightning.data.collate import Item
@@ -63,7 +63,7 @@ class HOIDataset(Dataset):
         external: str | None = None,
         only_interacting: bool = False,
         held_out: bool | None = None,
-        share: float = 0.05,
+        share: float = SHARE,
         limit: int | None = None,
     ) -> None:
         if limit is not None and limit < 1:
@@ -72,7 +72,7 @@ class HOIDataset(Dataset):
             raise UserError(f"external={external}: expected null, or truth for the true boxes")
 
         def is_kept(target: Target) -> bool:
-            right_side = held_out is None or (_hash_share(target.file_name) < share) == held_out
+            right_side = held_out is None or is_held_out(target.file_name, share) == held_out
             return right_side and (len(target.verbs) > 0 or not only_interacting)
 
         self.vocabulary: Vocabulary = annotations.vocabulary
@@ -152,9 +152,3 @@ def vcoco_dataset(
 ) -> HOIDataset:
     """A split of V-COCO, or of anything in its layout. See `read_vcoco` and `HOIDataset`."""
     return HOIDataset(read_vcoco(annotations, instances=instances, ids=ids), images, **options)
-
-
-def _hash_share(file_name: str) -> float:
-    """A number in [0, 1) that is determined by the name."""
-    digest = hashlib.sha256(Path(file_name).name.encode()).hexdigest()
-    return int(digest[:8], 16) / 2**32

@@ -40,7 +40,25 @@ def _wandb_offline() -> bool:
     return not os.environ.get("WANDB_API_KEY")
 
 
+def first_existing(*paths: str) -> str:
+    """The first path that exists; the first one if none does, which the error then names."""
+    return next((path for path in paths if Path(path).exists()), paths[0])
+
+
+def existing_or_null(*paths: str) -> str | None:
+    """The first path that exists, or None: for files that are optional."""
+    return next((path for path in paths if Path(path).exists()), None)
+
+
+def folder_with(content: str, *folders: str) -> str:
+    """The first folder that contains a file or folder of this name; the first one if none does."""
+    return next((folder for folder in folders if Path(folder, content).exists()), folders[0])
+
+
 RESOLVERS = {
+    "first_existing": first_existing,
+    "existing_or_null": existing_or_null,
+    "folder_with": folder_with,
     "shipped": _weights_file,
     "world_file": _world_file,
     "short_name": short_name,
