@@ -42,6 +42,7 @@ from rmlr_lightning.cache.options import CacheOptions
 from rmlr_lightning.cache.pack import pack
 from rmlr_lightning.cache.shard import encode
 from rmlr_lightning.types import Entities, Scene
+from rmlr_lightning.vocabulary import COCO_OBJECTS
 
 MB = 2**20
 ROWS = ("upt", "rmlr", "large")
@@ -122,7 +123,7 @@ def cached_bytes() -> dict[str, dict[str, float]]:
         memory, mask = torch.randn(1, width, *cells), torch.ones(1, *cells, dtype=torch.bool)
         scene = Scene(entities, memory, mask, torch.tensor([[480, 640]]))
         for option, options in STORED.items():
-            packed = pack(scene, options)
+            packed = pack(scene, options, COCO_OBJECTS)
             single = Scene(Entities(*(f[0] for f in packed.entities)), *(f[0] for f in packed[1:4]))
             names = [f"HICO_train2015_{number:08d}.jpg" for number in range(128)]
             found.setdefault(name, {})[option] = len(encode([single] * 128, names)) / 128

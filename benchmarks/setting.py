@@ -29,7 +29,7 @@ from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.synthetic.objects import KINDS
 from rmlr_lightning.tasks.hoi import HOITask
 from rmlr_lightning.types import Entities, Images, Prediction, Scene, Truth
-from rmlr_lightning.vocabulary import COCO_INDEX, Vocabulary, hicodet
+from rmlr_lightning.vocabulary import COCO_INDEX, COCO_OBJECTS, Vocabulary, hicodet
 
 IMAGE_SIZE = (800, 1066)  # height, width of a photograph as DETR processes it
 MEMORY_SIZE = (25, 34)  # cells of its memory at stride 32
@@ -52,6 +52,7 @@ class DetectorSizes(nn.Module):
     token_dim = memory_dim = WIDTH
     stride = 32
     num_queries = 100
+    objects = COCO_OBJECTS
 
     def fingerprint(self) -> dict[str, str]:
         return {"weights": "none"}
@@ -78,7 +79,7 @@ def make_task(
 def random_detr() -> TransformersDetector:
     """A network of the shape of facebook/detr-resnet-50, with random weights."""
     network = network_from_config("detr", num_labels=91, use_pretrained_backbone=False)
-    return TransformersDetector(network, list(range(80)) + [-1] * 11, softmax=True, stride=32)
+    return TransformersDetector(network, [*COCO_OBJECTS, *[None] * 11], softmax=True, stride=32)
 
 
 class GridDetector(TransformersDetector):
@@ -90,7 +91,7 @@ class GridDetector(TransformersDetector):
         with torch.random.fork_rng():
             torch.manual_seed(0)
             plain = random_detr()
-        return cls(plain.network, plain.class_to_coco.tolist(), softmax=True, stride=32)
+        return cls(plain.network, plain.classes, softmax=True, stride=32)
 
     def to_scene(self, outputs: object, images: Images) -> Scene:
         """Tokens and memory of the network; boxes, classes and scores of a grid of 6 x 3 cells."""

@@ -12,7 +12,9 @@ from rmlr_lightning.data.collate import collate
 from rmlr_lightning.data.truth import truth_of
 from rmlr_lightning.detectors.base import Detector
 from rmlr_lightning.ops.boxes import to_pixels
-from rmlr_lightning.types import Batch, Target, Truth
+from rmlr_lightning.ops.object_classes import class_index, with_object_classes
+from rmlr_lightning.types import Batch, Scene, Target, Truth
+from rmlr_lightning.vocabulary import COCO_OBJECTS
 from support.tokens import Tokens, stack
 
 Reader = Callable[[Batch, Sequence[Truth]], Mapping[str, list[Tokens]]]
@@ -32,6 +34,12 @@ class Reading(NamedTuple):
     def objects(self) -> list[int]:
         """COCO index of each pair's object."""
         return torch.cat([truth.objects for truth in self.truths]).tolist()
+
+
+def in_coco_classes(scene: Scene, detector: Detector) -> Scene:
+    """A detector's scene with COCO's object classes in place of the detector's own."""
+    index = class_index(detector.objects, COCO_OBJECTS)
+    return scene._replace(entities=with_object_classes(scene.entities, index))
 
 
 @torch.no_grad()
@@ -72,12 +80,13 @@ def box_ap50(detector: Detector, dataset: Dataset, batch_size: int = 16) -> floa
     for start in range(0, len(dataset), batch_size):
         indices = range(start, min(start + batch_size, len(dataset)))
         batch = collate([dataset[index] for index in indices])
-        entities = detector(batch.inputs.images).entities
+        entities = in_coco_classes(detector(batch.inputs.images), detector).entities
         for image, target in enumerate(batch.boxes):
+            known = entities.mask[image]
             found = {
-                "boxes": entities.boxes[image] * to_pixels(target.size),
-                "scores": entities.scores[image],
-                "labels": entities.labels[image],
+                "boxes": entities.boxes[image, known] * to_pixels(target.size),
+                "scores": entities.scores[image, known],
+                "labels": entities.labels[image, known],
             }
             true = {"boxes": target.boxes, "labels": target.labels, "iscrowd": target.crowd.long()}
             metric.update([found], [true])

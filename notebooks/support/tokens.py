@@ -9,8 +9,8 @@ from torch import Tensor
 
 from rmlr_lightning.ops.boxes import batched_iou, paired_iou
 from rmlr_lightning.ops.roi import map_extents, roi_align
-from rmlr_lightning.ops.selection import PERSON
 from rmlr_lightning.types import Entities, Prediction, Scene, Truth
+from rmlr_lightning.vocabulary import PERSON
 
 
 class Tokens(NamedTuple):

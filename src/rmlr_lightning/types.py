@@ -4,8 +4,9 @@ Everything of a batch is padded and carries a mask (True = real). Two records ar
 `Target` (exact annotations) and `Detections`.
 
 Letters in shapes: B images, N entities, P pairs, R interacting pairs, C channels, H W pixels,
-h w memory cells, D width of a pair token, V verbs, G annotated pairs, K detections or selected
-rows, T phrases (one per HOI), W words of a phrase, E width of a text encoder.
+h w memory cells, D width of a pair token, V verbs, O object classes, G annotated pairs, K
+detections or selected rows, T phrases (one per HOI), W words of a phrase, E width of a text
+encoder.
 """
 
 from typing import NamedTuple
@@ -23,11 +24,15 @@ class Images(NamedTuple):
 
 
 class Entities(NamedTuple):
-    """Detected people and objects. Boxes are relative to each image, without its padding."""
+    """Detected people and objects. Boxes are relative to each image, without its padding.
+
+    Labels are indices into the vocabulary's objects. As they come from a detector, and from a
+    cache, they are indices into the detector's own; `HOIModel` maps them.
+    """
 
     boxes: Float[Tensor, "B N 4"]  # xyxy in [0, 1]
     scores: Float[Tensor, "B N"]  # in [0, 1]
-    labels: Int[Tensor, "B N"]  # object class, COCO index 0..79 (person = 0)
+    labels: Int[Tensor, "B N"]  # object class
     tokens: Float[Tensor, "B N C"]  # last decoder states
     mask: Bool[Tensor, "B N"]
 
@@ -60,7 +65,7 @@ class Pairs(NamedTuple):
 
     human: Int[Tensor, "B P"]
     object: Int[Tensor, "B P"]
-    object_class: Int[Tensor, "B P"]  # COCO index of the object
+    object_class: Int[Tensor, "B P"]  # of the object
     mask: Bool[Tensor, "B P"]
 
 
@@ -83,7 +88,7 @@ class Truth(NamedTuple):
 
     boxes_h: Float[Tensor, "B G 4"]
     boxes_o: Float[Tensor, "B G 4"]
-    objects: Int[Tensor, "B G"]  # COCO index
+    objects: Int[Tensor, "B G"]  # object class
     verbs: Bool[Tensor, "B G V"]  # multi-hot
     mask: Bool[Tensor, "B G"]
 
@@ -93,7 +98,7 @@ class Positives(NamedTuple):
 
     index: Int[Tensor, "B K"]  # into the pairs of each image; R = B K
     mask: Bool[Tensor, "R"]
-    objects: Int[Tensor, "R"]  # COCO index
+    objects: Int[Tensor, "R"]  # object class
     phrases: Bool[Tensor, "R T"]  # the true phrases of each row
 
 
@@ -118,10 +123,11 @@ class Target(NamedTuple):
     size: Int[Tensor, "2"]  # (height, width); (0, 0) where the file does not hold it
     boxes_h: Float[Tensor, "G 4"]  # float64 xyxy in continuous 0-based pixels of the original file
     boxes_o: Float[Tensor, "G 4"]  # likewise
-    objects: Int[Tensor, "G"]  # COCO index 0..79
+    objects: Int[Tensor, "G"]  # index into the vocabulary's objects
     verbs: Int[Tensor, "G"]  # index into the vocabulary's verbs
     hois: Int[Tensor, "G"]  # index into the vocabulary's hois
     image_hois: frozenset[int] | None = None  # HICO-DET's positive image-level labels, if known
+    subjects: Int[Tensor, "G"] | None = None  # class of the subject; None: the vocabulary's subject
 
 
 class Detections(NamedTuple):
@@ -141,7 +147,7 @@ class BoxTarget(NamedTuple):
     image_id: int
     size: Int[Tensor, "2"]
     boxes: Float[Tensor, "G 4"]  # float32 xyxy in continuous 0-based pixels of the file
-    labels: Int[Tensor, "G"]  # COCO index 0..79
+    labels: Int[Tensor, "G"]  # index into the data set's object classes
     crowd: Bool[Tensor, "G"]
 
 

@@ -27,29 +27,40 @@ COCO_INDEX: dict[str, int] = {name: index for index, name in enumerate(COCO_OBJE
 COCO_INDEX_OF_CATEGORY: dict[int, int] = {
     category: index for index, category in enumerate(COCO_CATEGORY_IDS)
 }
+PERSON = COCO_INDEX["person"]
 
 
 class Vocabulary(NamedTuple):
-    """The classes of a data set. UPT's annotation files hold their own."""
+    """The classes of a data set. All numbers of a class in annotations are indices into these.
+
+    A detector has object classes of its own; the model maps them to these by name.
+    """
 
     verbs: tuple[str, ...]
-    hois: tuple[tuple[int, int], ...]  # (verb index, COCO object index)
+    hois: tuple[tuple[int, int], ...]  # (verb index, object index)
     rare: frozenset[int]  # indices into hois: fewer than 10 training pairs
+    objects: tuple[str, ...] = COCO_OBJECTS
+    subject: int | None = PERSON  # the object class of all subjects; None: they are of any class
+
+    @property
+    def subject_name(self) -> str | None:
+        """The name of the subjects' class; None if they are of any class."""
+        return None if self.subject is None else self.objects[self.subject]
 
     @property
     def hoi_of(self) -> dict[tuple[int, int], int]:
-        """(verb index, COCO object index) -> hoi index."""
+        """(verb index, object index) -> hoi index."""
         return {pair: index for index, pair in enumerate(self.hois)}
 
     def hoi_table(self) -> np.ndarray:
-        """(80, V) int64: the HOI index of an object and a verb; -1 if the pair is not valid."""
+        """(O, V) int64: the HOI index of an object and a verb; -1 if the pair is not valid."""
         # by object first: rows are looked up per pair, whose object is known
-        table = np.full((len(COCO_OBJECTS), len(self.verbs)), -1, dtype=np.int64)
+        table = np.full((len(self.objects), len(self.verbs)), -1, dtype=np.int64)
         for hoi, (verb, obj) in enumerate(self.hois):
             table[obj, verb] = hoi
         return table
 
-    def valid_pairs(self, without: frozenset[int] = frozenset()) -> Bool[Tensor, "80 V"]:
+    def valid_pairs(self, without: frozenset[int] = frozenset()) -> Bool[Tensor, "O V"]:
         """True for a valid object-verb pair: an HOI that is not among `without`."""
         table = self.hoi_table()
         return torch.from_numpy((table >= 0) & ~np.isin(table, list(without)))
@@ -57,7 +68,7 @@ class Vocabulary(NamedTuple):
     def hoi_name(self, hoi: int) -> str:
         """The readable name of an HOI: "ride bicycle", "talk on cell phone"."""
         verb, obj = self.hois[hoi]
-        return f"{self.verbs[verb].replace('_', ' ')} {COCO_OBJECTS[obj]}"
+        return f"{self.verbs[verb].replace('_', ' ')} {self.objects[obj]}"
 
 
 @cache

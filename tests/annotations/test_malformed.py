@@ -13,6 +13,7 @@ from rmlr_lightning.annotations.external_detections import read_external_detecti
 from rmlr_lightning.annotations.file import AnnotationError
 from rmlr_lightning.annotations.hicodet import read_hicodet
 from rmlr_lightning.annotations.vcoco import read_vcoco
+from rmlr_lightning.vocabulary import hicodet
 
 numbers = st.integers(-(10**20), 10**20) | st.integers(-2, 700) | st.floats()
 values = st.recursive(
@@ -39,7 +40,7 @@ READ = {
         fake / "vcoco_test.json", instances=path
     ),
     "coco_boxes.json": lambda fake, path: read_coco_boxes(path),
-    "detections.json": lambda fake, path: read_external_detections(path, IMAGES),
+    "detections.json": lambda fake, path: read_external_detections(path, IMAGES, hicodet()),
     "anno_bbox.mat": lambda fake, path: read_hicodet(path),
     "anno.mat": lambda fake, path: read_hicodet(fake / "anno_bbox.mat", image_labels=path),
 }

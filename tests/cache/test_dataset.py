@@ -22,7 +22,7 @@ from rmlr_lightning.data.transforms import ResizeExact, ResizeShortest, transfor
 from rmlr_lightning.data.views import view_of
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.types import Entities, Scene
-from rmlr_lightning.vocabulary import hicodet
+from rmlr_lightning.vocabulary import PERSON, hicodet
 from tests.scenes import random_scene, target_of
 
 COUNT, SIZE = 9, (120, 160)
@@ -94,7 +94,9 @@ def test_half_precision_comes_out_as_float32():
 
 
 def test_an_item_is_the_scene_of_its_image_and_no_pixels(uncached):
-    batch = collate([CachedHOIDataset(uncached, folders_of(uncached))[index] for index in (2, 5)])
+    batch = collate(
+        [CachedHOIDataset(uncached, folders_of(uncached), PERSON)[index] for index in (2, 5)]
+    )
     assert batch.inputs.images is None and batch.inputs.external is None
     assert batch.image_ids == [2, 5]
     for found, index in zip(single_scenes(batch.inputs.scene), (2, 5), strict=True):
@@ -102,14 +104,14 @@ def test_an_item_is_the_scene_of_its_image_and_no_pixels(uncached):
 
 
 def test_pixels_come_beside_the_scene_without_augmentation(uncached):
-    item = CachedHOIDataset(uncached, folders_of(uncached), pixels=True)[3]
+    item = CachedHOIDataset(uncached, folders_of(uncached), PERSON, pixels=True)[3]
     expected, _ = transform(uncached.image("3.jpg"), [], uncached.resize)
     assert torch.equal(item.pixels, expected)
 
 
 def test_a_flipped_view_mirrors_pixels_and_boxes_as_the_pixel_pipeline_does(uncached):
     folders = folders_of(uncached, 2)
-    item = CachedHOIDataset(uncached, folders[1:], pixels=True)[4]
+    item = CachedHOIDataset(uncached, folders[1:], PERSON, pixels=True)[4]
     flipped = HOIDataset.__new__(HOIDataset)
     flipped.__dict__ = uncached.__dict__ | {"augment": v2.RandomHorizontalFlip(p=1.0)}
     expected = flipped[4]
@@ -130,7 +132,7 @@ def test_views_are_fixed_by_their_number():
 
 
 def test_training_draws_among_views_and_repeats_under_a_seed(uncached):
-    data = CachedHOIDataset(uncached, folders_of(uncached, 2))
+    data = CachedHOIDataset(uncached, folders_of(uncached, 2), PERSON)
     torch.manual_seed(0)
     drawn = [round(160 * float(data[1].truth.boxes_h[0, 0])) for _ in range(20)]
     torch.manual_seed(0)
@@ -140,7 +142,7 @@ def test_training_draws_among_views_and_repeats_under_a_seed(uncached):
 
 def test_true_boxes_of_a_flipped_view_are_flipped(uncached):
     uncached.external = "truth"
-    data = CachedHOIDataset(uncached, folders_of(uncached, 2)[1:])
+    data = CachedHOIDataset(uncached, folders_of(uncached, 2)[1:], PERSON)
     external = collate([data[0]]).inputs.external
     assert external.boxes[0, 0].tolist() == pytest.approx(
         [1 - 50 / 160, 20 / 120, 1 - 10 / 160, 100 / 120]
@@ -148,11 +150,11 @@ def test_true_boxes_of_a_flipped_view_are_flipped(uncached):
 
 
 def test_missing_augmentations_are_named(uncached):
-    assert CachedHOIDataset(uncached, folders_of(uncached)).missing_augmentations() == [
+    assert CachedHOIDataset(uncached, folders_of(uncached), PERSON).missing_augmentations() == [
         "RandomHorizontalFlip",
         "ColorJitter",
     ]
-    assert CachedHOIDataset(uncached, folders_of(uncached, 2)).missing_augmentations() == [
+    assert CachedHOIDataset(uncached, folders_of(uncached, 2), PERSON).missing_augmentations() == [
         "ColorJitter"
     ]
 
@@ -161,7 +163,7 @@ def test_missing_augmentations_are_named(uncached):
 def test_a_datamodule_wraps_its_data_sets_and_unwraps_them(workers, uncached):
     module = DataModule(lambda: uncached, lambda: uncached, lambda: uncached, 4, 4, workers)
     folders = folders_of(uncached)
-    module.wrap_datasets(lambda split, data: CachedHOIDataset(data, folders))
+    module.wrap_datasets(lambda split, data: CachedHOIDataset(data, folders, PERSON))
     batches = list(module.test_dataloader())
     assert sum(len(batch.image_ids) for batch in batches) == COUNT
     assert all(batch.inputs.images is None and batch.inputs.scene is not None for batch in batches)
@@ -197,7 +199,7 @@ def test_grouped_batches_are_cached_or_not(uncached):
     )
     folders = folders_of(uncached)
     assert len(list(module.train_dataloader())) == 2
-    module.wrap_datasets(lambda split, data: CachedHOIDataset(data, folders))
+    module.wrap_datasets(lambda split, data: CachedHOIDataset(data, folders, PERSON))
     assert len(list(module.train_dataloader())) == 2
 
 

@@ -26,7 +26,7 @@ class Mean(nn.Module):
     """One object that fills the image; its token and the memory are colours."""
 
     token_dim = memory_dim = 3
-    stride, num_queries = 32, 1
+    stride, num_queries, objects = 32, 1, ("person",)
 
     def __init__(self) -> None:
         super().__init__()

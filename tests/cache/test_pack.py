@@ -12,6 +12,7 @@ from rmlr_lightning.data.views import view_of
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.ops.selection import Selection, gather_entities, select
 from rmlr_lightning.types import Entities, Scene
+from rmlr_lightning.vocabulary import COCO_OBJECTS
 from tests.scenes import random_scene
 
 NAMES = [f"{index:03d}.jpg" for index in range(22)]
@@ -23,7 +24,7 @@ def test_few_entities_still_hold_what_selection_needs(entities, seed):
     scene = random_scene(3, 40, seed)
     confident = Selection(score_threshold=2.0, nms_iou=0.5, min_instances=3, max_instances=15)
     options = CacheOptions(dtype="fp32", entities=entities, min_instances=3, nms_iou=0.5)
-    few, every = pack(scene, options).entities, scene.entities
+    few, every = pack(scene, options, COCO_OBJECTS).entities, scene.entities
     torch.testing.assert_close(
         gather_entities(few, select(few, confident)),
         gather_entities(every, select(every, confident)),
@@ -67,7 +68,7 @@ def test_the_estimate_is_near_the_file(stored, tmp_path: Path):
         memory=torch.rand(1, width, 25, height),
         memory_mask=torch.ones(1, 25, height).bool(),
     )
-    packed = pack(scene, options)
+    packed = pack(scene, options, COCO_OBJECTS)
     single = Scene(Entities(*(f[0] for f in packed.entities)), *(f[0] for f in packed[1:4]))
     store = SceneStore({}, options, view_of(0), NAMES)
     store.write(lambda images: [single] * len(images))

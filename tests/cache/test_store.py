@@ -22,6 +22,7 @@ from rmlr_lightning.data.views import view_of
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import remove_leftovers
 from rmlr_lightning.types import Entities, Scene
+from rmlr_lightning.vocabulary import COCO_OBJECTS
 from tests.scenes import random_scene
 
 NAMES = [f"{index:03d}.jpg" for index in range(22)]
@@ -38,7 +39,7 @@ def scenes_of(images: range, options: CacheOptions = FP32) -> list[Scene]:
     """Scenes that depend on the image's number only; each with another number of entities."""
     packed = []
     for index in images:
-        scene = pack(single_scenes(random_scene(1, 12, seed=index))[0], options)
+        scene = pack(single_scenes(random_scene(1, 12, seed=index))[0], options, COCO_OBJECTS)
         packed.append(Scene(Entities(*(f[0] for f in scene.entities)), *(f[0] for f in scene[1:4])))
     return packed
 

@@ -129,8 +129,8 @@ def test_fingerprints_of_other_weights_differ():
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        ("class_to_coco", [0, 2, 1, 3]),
-        ("class_to_coco", [0, 1, 2, -1]),
+        ("classes", ["person", "cup", "dog", "car"]),
+        ("classes", ["person", "dog", "cup", None]),
         ("softmax", True),
         ("stride", 16),
         ("mean", [0.5, 0.5, 0.5]),
@@ -139,7 +139,7 @@ def test_fingerprints_of_other_weights_differ():
 )
 def test_fingerprints_of_equal_weights_interpreted_otherwise_differ(option, value):
     network = tiny_detector().network
-    options = {"class_to_coco": [0, 1, 2, 3], "stride": 8}
+    options = {"classes": ["person", "dog", "cup", "car"], "stride": 8}
     plain = TransformersDetector(network, **options).fingerprint()
     other = TransformersDetector(network, **options | {option: value}).fingerprint()
     assert other["weights"] == plain["weights"]

@@ -4,6 +4,7 @@ from PIL import Image
 
 from rmlr_lightning.drawing.triplets import HUMAN_COLOUR, draw_triplets, group_by_pair
 from rmlr_lightning.types import Detections
+from rmlr_lightning.vocabulary import Vocabulary
 
 FOUND = Detections(
     torch.tensor([[10.0, 10, 40, 90]] * 3 + [[60.0, 10, 90, 90]]),
@@ -12,7 +13,7 @@ FOUND = Detections(
     torch.tensor([0, 1, 2, 1]),
     torch.tensor([0.9, 0.5, 0.05, 0.7]),
 )
-VERBS = ("ride", "hold_on", "push")
+VOCABULARY = Vocabulary(("ride", "hold_on", "push"), (), frozenset())
 
 
 def test_rows_are_grouped_by_pair_and_ranked():
@@ -24,7 +25,7 @@ def test_rows_are_grouped_by_pair_and_ranked():
 
 
 def test_boxes_are_drawn_where_they_are():
-    drawn = draw_triplets(Image.new("RGB", (100, 100), "white"), FOUND, VERBS, width=100)
+    drawn = draw_triplets(Image.new("RGB", (100, 100), "white"), FOUND, VOCABULARY, width=100)
     pixels = np.asarray(drawn)
     assert tuple(pixels[80, 10]) == HUMAN_COLOUR
     assert tuple(pixels[95, 5]) == (255, 255, 255)
@@ -34,7 +35,7 @@ def test_the_number_of_pairs_follows_threshold_minimum_and_maximum():
     image = Image.new("RGB", (100, 100), "white")
 
     def has_second_human(**options) -> bool:
-        drawn = draw_triplets(image, FOUND, VERBS, width=100, **options)
+        drawn = draw_triplets(image, FOUND, VOCABULARY, width=100, **options)
         return tuple(np.asarray(drawn)[80, 90]) == HUMAN_COLOUR
 
     assert has_second_human(score_threshold=0.6)
@@ -45,7 +46,7 @@ def test_the_number_of_pairs_follows_threshold_minimum_and_maximum():
 
 def test_small_images_are_enlarged_and_captions_fit_below():
     image = Image.new("RGB", (100, 50))
-    drawn = draw_triplets(image, FOUND, VERBS, caption="a caption " * 30, width=400)
+    drawn = draw_triplets(image, FOUND, VOCABULARY, caption="a caption " * 30, width=400)
     assert drawn.width == 400
     assert drawn.height > 200
 
@@ -53,5 +54,5 @@ def test_small_images_are_enlarged_and_captions_fit_below():
 def test_without_detections_the_image_is_unchanged():
     image = Image.effect_noise((80, 60), 40).convert("RGB")
     empty = Detections(*(field[:0] for field in FOUND))
-    drawn = draw_triplets(image, empty, VERBS, width=80)
+    drawn = draw_triplets(image, empty, VOCABULARY, width=80)
     assert np.array_equal(np.asarray(drawn), np.asarray(image))

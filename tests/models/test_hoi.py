@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 import torch
 
+from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.assemble import assemble
 from rmlr_lightning.models.ire import IRE, PairMLP
 from rmlr_lightning.models.irm import IRM, LinearIRM
@@ -12,6 +13,7 @@ from rmlr_lightning.models.irm_text import TextIRM
 from rmlr_lightning.models.pair_features import PairFeatures
 from rmlr_lightning.models.remine import Backbone, Extractor, Neck, NoFeatures
 from rmlr_lightning.models.upt import Competitive, UnaryPairwise
+from rmlr_lightning.ops.object_classes import class_index
 from rmlr_lightning.ops.selection import Selection
 from rmlr_lightning.types import Entities, Inputs, TextEmbeddings
 from rmlr_lightning.vocabulary import hicodet
@@ -154,3 +156,27 @@ def test_extractors_follow_the_protocol(remine):
     extractor = REMINE[remine](memory_dim=16)
     assert isinstance(extractor, Extractor)
     assert extractor.needs_pixels is (remine == "backbone")
+
+
+def test_a_detector_without_the_class_of_the_humans_is_refused():
+    vocabulary = hicodet()._replace(objects=("worker", *hicodet().objects[1:]))
+    with pytest.raises(UserError, match="no class 'worker'"):
+        assemble(
+            vocabulary, tiny_detector(), SELECTION, REMINE["none"], IRES["mlp"], IRMS["linear"]
+        )
+
+
+def test_classes_are_matched_by_name_whatever_their_order():
+    model = model_of("none", "mlp", "linear").eval()
+    images = Inputs(random_images(2, 64, 96))
+    order = [1, 0, *range(2, 80)]
+    objects = tuple(hicodet().objects[i] for i in order)
+    place = torch.tensor(order).argsort()
+    model.object_index = class_index(model.detector.objects, objects)
+    model.subject, model.valid_pairs = 1, model.valid_pairs[order]
+    other = model(images)
+    model.object_index = class_index(model.detector.objects, hicodet().objects)
+    model.subject, model.valid_pairs = 0, hicodet().valid_pairs()
+    plain = model(images)
+    assert torch.equal(other.pairs.object_class, place[plain.pairs.object_class])
+    assert torch.equal(other.pairs.mask, plain.pairs.mask)

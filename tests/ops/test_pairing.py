@@ -36,3 +36,9 @@ def test_objects_without_a_valid_verb_are_left_out():
 def test_no_person_no_pair():
     entities = random_entities(2, 6)._replace(labels=torch.full((2, 6), 3))
     assert not pair(entities, hicodet().valid_pairs()).mask.any()
+
+
+def test_without_a_subject_class_every_entity_is_a_human():
+    entities = random_entities(1, 5)._replace(mask=torch.ones(1, 5, dtype=torch.bool))
+    pairs = pair(entities, torch.ones(80, 3, dtype=torch.bool), subject=None)
+    assert pairs.mask.sum() == 5 * 4

@@ -1,8 +1,9 @@
 import torch
 from torchvision.ops import box_iou
 
-from rmlr_lightning.ops.selection import PERSON, Selection, gather_entities, select
+from rmlr_lightning.ops.selection import Selection, gather_entities, select
 from rmlr_lightning.types import Entities
+from rmlr_lightning.vocabulary import PERSON
 from tests.scenes import random_scene
 
 
@@ -82,3 +83,11 @@ def test_one_image_alone_equals_the_same_image_in_a_batch():
     single_image = Entities(*(field[2:3] for field in scene.entities))
     together, single = picked_from(scene.entities), picked_from(single_image)
     assert torch.equal(together.boxes[2][together.mask[2]], single.boxes[0][single.mask[0]])
+
+
+def test_without_a_subject_class_all_entities_are_one_group():
+    entities = random_scene(1, 30, seed=3).entities
+    selection = Selection(score_threshold=0.0, nms_iou=1.0, min_instances=0, max_instances=8)
+    picked = gather_entities(entities, select(entities, selection, subject=None))
+    best = torch.where(entities.mask, entities.scores, -1.0).sort(descending=True).values
+    assert torch.equal(picked.scores, best[:, :8])

@@ -11,7 +11,12 @@ import torch
 from rmlr_lightning.annotations.columns import boxes_of, fields_of, integers_of, numbers_of
 from rmlr_lightning.annotations.file import AnnotationFile, shown
 from rmlr_lightning.types import Entities
-from rmlr_lightning.vocabulary import COCO_CATEGORY_IDS, COCO_INDEX_OF_CATEGORY
+from rmlr_lightning.vocabulary import (
+    COCO_CATEGORY_IDS,
+    COCO_INDEX_OF_CATEGORY,
+    COCO_OBJECTS,
+    Vocabulary,
+)
 
 _EXPECTED = "a list of {image_id, category_id, bbox, score} (COCO results format)"
 _HINT = "bbox is [x, y, width, height] in pixels, category_id one of COCO's 80 (1 to 90 with gaps)"
@@ -22,7 +27,7 @@ class ExternalDetections(NamedTuple):
 
     boxes: list[list[float]]  # xyxy in pixels
     scores: list[float]  # in [0, 1]
-    labels: list[int]  # COCO indices
+    labels: list[int]  # object classes of the vocabulary
 
     def entities(self, width: int, height: int) -> Entities:
         """The detections relative to an image of this size and clipped to it.
@@ -40,8 +45,13 @@ class ExternalDetections(NamedTuple):
         )
 
 
-def read_external_detections(path: Path, images: Sequence[Path]) -> dict[Path, ExternalDetections]:
+def read_external_detections(
+    path: Path, images: Sequence[Path], vocabulary: Vocabulary
+) -> dict[Path, ExternalDetections]:
     """Rows {image_id, category_id, bbox, score} of COCO's results format, by image file.
+
+    With the object classes of COCO, `category_id` is COCO's. Any other vocabulary needs `category`,
+    the name of the class, in its place; rows of classes that it lacks are left out.
 
     A row belongs to the image whose file name or stem is its `image_id`, or whose stem ends in
     that number (COCO_val2014_000000000294.jpg is 294) if no other image's does. Images without
@@ -56,7 +66,7 @@ def read_external_detections(path: Path, images: Sequence[Path]) -> dict[Path, E
     if not isinstance(rows, list):
         raise file.error(f"the file is {shown(rows)}, not a list")
     image_ids = fields_of(file, rows, "image_id", "row")
-    boxes, scores, labels = _columns(file, rows)
+    boxes, scores, labels = _columns(file, rows, vocabulary)
 
     # every image is a key, so that one without rows gets no boxes instead of the detector's
     image_of = _images_by_id(images)
@@ -67,6 +77,8 @@ def read_external_detections(path: Path, images: Sequence[Path]) -> dict[Path, E
         if image is None:
             continue
         num_matched += 1
+        if label < 0:
+            continue
         found[image].boxes.append(box)
         found[image].scores.append(score)
         found[image].labels.append(label)
@@ -79,22 +91,21 @@ def read_external_detections(path: Path, images: Sequence[Path]) -> dict[Path, E
     return found
 
 
-def _columns(file: AnnotationFile, rows: list) -> tuple[list[list[float]], list[float], list[int]]:
-    """Boxes (xyxy), scores and COCO indices of all rows."""
+def _columns(
+    file: AnnotationFile, rows: list, vocabulary: Vocabulary
+) -> tuple[list[list[float]], list[float], list[int]]:
+    """Boxes (xyxy), scores and object classes of all rows; -1 for a class it lacks."""
+    if vocabulary.objects == COCO_OBJECTS:
+        labels = _coco_labels(file, rows)
+    else:
+        known = {name: index for index, name in enumerate(vocabulary.objects)}
+        names = fields_of(file, rows, "category", "row")
+        labels = [known.get(name, -1) if isinstance(name, str) else -1 for name in names]
+
     numbers = range(len(rows))
     column = {
-        key: [[value] for value in fields_of(file, rows, key, "row")]
-        for key in ("category_id", "bbox", "score")
+        key: [[value] for value in fields_of(file, rows, key, "row")] for key in ("bbox", "score")
     }
-    categories = integers_of(
-        file, column["category_id"], numbers, "category_id", 1, max(COCO_CATEGORY_IDS) + 1, "row"
-    )
-    # COCO's category ids have gaps
-    unknown = np.flatnonzero(~np.isin(categories, COCO_CATEGORY_IDS))
-    if len(unknown):
-        row = unknown[0]
-        raise file.error(f"row {row} has category_id {categories[row]}, none of COCO's 80")
-
     boxes = boxes_of(file, column["bbox"], numbers, "bbox", "row")
     wrong = np.flatnonzero(~(np.isfinite(boxes).all(1) & (boxes[:, 2:] >= 0).all(1)))
     if len(wrong):
@@ -103,8 +114,19 @@ def _columns(file: AnnotationFile, rows: list) -> tuple[list[list[float]], list[
     boxes[:, 2:] += boxes[:, :2]
 
     scores = numbers_of(file, column["score"], numbers, "score", 0, 1, "row")
-    labels = [COCO_INDEX_OF_CATEGORY[category] for category in categories.tolist()]
     return boxes.tolist(), scores.tolist(), labels
+
+
+def _coco_labels(file: AnnotationFile, rows: list) -> list[int]:
+    column = [[value] for value in fields_of(file, rows, "category_id", "row")]
+    last = max(COCO_CATEGORY_IDS)
+    categories = integers_of(file, column, range(len(rows)), "category_id", 1, last + 1, "row")
+    # COCO's category ids have gaps
+    unknown = np.flatnonzero(~np.isin(categories, COCO_CATEGORY_IDS))
+    if len(unknown):
+        row = unknown[0]
+        raise file.error(f"row {row} has category_id {categories[row]}, none of COCO's 80")
+    return [COCO_INDEX_OF_CATEGORY[category] for category in categories.tolist()]
 
 
 def _images_by_id(images: Sequence[Path]) -> dict[str, Path]:

@@ -9,7 +9,7 @@ import torch
 
 from rmlr_lightning.annotations.file import AnnotationFile, shown
 from rmlr_lightning.types import Target
-from rmlr_lightning.vocabulary import COCO_OBJECTS, Vocabulary
+from rmlr_lightning.vocabulary import Vocabulary
 
 
 class ImageList(NamedTuple):
@@ -26,7 +26,7 @@ class Rows(NamedTuple):
     image: np.ndarray  # (K,) index into the image list, never decreasing
     boxes_h: np.ndarray  # (K, 4) float64 xyxy in continuous 0-based pixels
     boxes_o: np.ndarray  # (K, 4) likewise; NaN where the role is empty
-    objects: np.ndarray  # (K,) COCO index; -1 where the role is empty
+    objects: np.ndarray  # (K,) index into the vocabulary's objects; -1 where the role is empty
     verbs: np.ndarray  # (K,) index into the vocabulary's verbs
 
 
@@ -62,7 +62,7 @@ def targets_of(
     unknown = np.flatnonzero((hois < 0) & ~empty)
     if len(unknown):
         row = unknown[0]
-        verb, obj = vocabulary.verbs[rows.verbs[row]], COCO_OBJECTS[rows.objects[row]]
+        verb, obj = vocabulary.verbs[rows.verbs[row]], vocabulary.objects[rows.objects[row]]
         raise file.error(
             f"image {shown(images.names[rows.image[row]])} has a pair {shown(verb)} with "
             f"{shown(obj)}, no HOI of the data set"

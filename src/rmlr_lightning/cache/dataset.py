@@ -9,7 +9,6 @@ from torch.utils.data import Dataset
 from rmlr_lightning.cache.store import SceneStore
 from rmlr_lightning.data.collate import Item
 from rmlr_lightning.data.hoi_dataset import HOIDataset
-from rmlr_lightning.ops.selection import PERSON
 from rmlr_lightning.types import Scene, Target
 
 CONFIDENT = 0.2  # as the default of `Selection`; here it only estimates the number of pairs
@@ -22,14 +21,20 @@ class CachedHOIDataset(Dataset):
         uncached: the data set without a cache; its augmentation is not used.
         stores: caches of its images, one per view. Of several, one is drawn at random for each
             item, by torch's generator, so that runs can be repeated.
+        subject: the detector's label of the humans' class; None: any.
         pixels: also load the images as the detector saw them in that view, for extractors that
             need pixels.
     """
 
     def __init__(
-        self, uncached: HOIDataset, stores: Sequence[SceneStore], pixels: bool = False
+        self,
+        uncached: HOIDataset,
+        stores: Sequence[SceneStore],
+        subject: int | None,
+        pixels: bool = False,
     ) -> None:
         self.uncached, self.stores, self.pixels = uncached, list(stores), pixels
+        self.subject = subject
         self.vocabulary, self.targets = uncached.vocabulary, uncached.targets
 
     def __len__(self) -> int:
@@ -61,7 +66,7 @@ class CachedHOIDataset(Dataset):
 
     def costs(self) -> list[tuple[int, int]]:
         """Cost of each image, to group similar ones in a batch: memory cells, expected pairs."""
-        return [_cost(self.stores[0].scene(index)) for index in range(len(self))]
+        return [_cost(self.stores[0].scene(i), self.subject) for i in range(len(self))]
 
     def missing_augmentations(self) -> list[str]:
         """Names of the augmentations that the uncached data set has and this one has not."""
@@ -73,8 +78,8 @@ class CachedHOIDataset(Dataset):
         return names
 
 
-def _cost(scene: Scene) -> tuple[int, int]:
+def _cost(scene: Scene, subject: int | None) -> tuple[int, int]:
     entities = scene.entities
     confident = entities.scores >= CONFIDENT
-    people = int((confident & (entities.labels == PERSON)).sum())
-    return scene.memory_mask.numel(), people * (int(confident.sum()) - 1)
+    human = confident if subject is None else confident & (entities.labels == subject)
+    return scene.memory_mask.numel(), int(human.sum()) * (int(confident.sum()) - 1)

@@ -55,7 +55,7 @@ def detect(
         with torch.inference_mode(), torch.autocast(device.type, enabled=False):
             batched = detector(inputs)
             for item, single in zip(batch, single_scenes(batched), strict=True):
-                scenes[item.index] = _without_batch(pack(single, options))
+                scenes[item.index] = _without_batch(pack(single, options, detector.objects))
     # Batches finish in another order than the images have.
     return [scenes[index] for index in images]
 

@@ -15,6 +15,7 @@ from rmlr_lightning.cache.build import (
 )
 from rmlr_lightning.cache.dataset import CachedHOIDataset
 from rmlr_lightning.cache.options import CacheOptions
+from rmlr_lightning.cache.pack import subject_label
 from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import remove_leftovers
@@ -62,11 +63,12 @@ def open_or_build(
 
     # The DataModule makes its data sets when they are first read, so it gets a function.
     stores = {split: [job.store for job in jobs if job.split == split] for split in splits}
+    subject = subject_label(detector.objects, options.subject)
 
     def wrap(split: str, data: Dataset) -> Dataset:
         if split not in stores:
             raise UserError(f"features: the {split} split is not among {', '.join(stores)}")
-        return CachedHOIDataset(data, stores[split], pixels)
+        return CachedHOIDataset(data, stores[split], subject, pixels)
 
     datamodule.wrap_datasets(wrap)
     # Once per run, not once per process.

@@ -22,6 +22,7 @@ class CacheOptions:
         entities: per image: None stores all queries, N the N of highest score. Those that
             `min_instances` of the selection can take are stored in addition.
         min_instances, nms_iou: of the model's `Selection`; used only if `entities` is a number.
+        subject: name of the humans' class (`Vocabulary.subject_name`); used likewise.
         views: stored views of each training image; evaluation reads the first one.
         shard: images per file.
         batch_size: images per forward pass of the detector.
@@ -38,6 +39,7 @@ class CacheOptions:
     entities: int | None = None
     min_instances: int = 3
     nms_iou: float = 0.5
+    subject: str | None = "person"
     views: int = 1
     shard: int = 128
     batch_size: int = 16
@@ -89,6 +91,7 @@ class CacheOptions:
             "entities": self.entities,
             "min_instances": self.min_instances,
             "nms_iou": self.nms_iou,
+            "subject": self.subject,
         }
 
 

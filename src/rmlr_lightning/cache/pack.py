@@ -1,11 +1,14 @@
 """From a detector's Scene to the Scene that is stored: fewer entities and a smaller memory."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from rmlr_lightning.cache.options import CacheOptions
+from rmlr_lightning.errors import UserError
 from rmlr_lightning.ops.masked import compact, gather_rows
 from rmlr_lightning.ops.selection import Selection, select
 from rmlr_lightning.types import Entities, Scene
@@ -14,11 +17,15 @@ ENTITY_BYTES = 4 * 4 + 4 + 1  # float32 box and score, one byte for the label
 INDEX_BYTES = 160  # of an image in its shard's index, file name included
 
 
-def pack(scene: Scene, options: CacheOptions) -> Scene:
-    """The Scene to store; tokens and memory in `options.dtype`, boxes and scores in float32."""
+def pack(scene: Scene, options: CacheOptions, objects: Sequence[str]) -> Scene:
+    """The Scene to store; tokens and memory in `options.dtype`, boxes and scores in float32.
+
+    Args:
+        objects: names of the detector's classes.
+    """
     entities = scene.entities
     if options.entities is not None:
-        entities = keep_entities(entities, options)
+        entities = keep_entities(entities, options, subject_label(objects, options.subject))
     entities = entities._replace(
         boxes=entities.boxes.float(),
         scores=entities.scores.float(),
@@ -33,12 +40,28 @@ def pack(scene: Scene, options: CacheOptions) -> Scene:
     )
 
 
-def keep_entities(entities: Entities, options: CacheOptions) -> Entities:
+def subject_label(objects: Sequence[str], subject: str | None) -> int | None:
+    """The detector's label of the humans' class; None where they are of any class.
+
+    Raises:
+        UserError: the detector has no such class.
+    """
+    if subject is None:
+        return None
+    if subject not in objects:
+        raise UserError(f"model.detector: it has no class {subject!r}, the humans of the data set")
+    return list(objects).index(subject)
+
+
+def keep_entities(entities: Entities, options: CacheOptions, subject: int | None) -> Entities:
     """The entities of highest score, and those that `min_instances` of the selection can take.
 
     NMS among the kept entities gives the same as NMS among all: an entity is suppressed only by
     one of higher score, the entities of highest score are all kept, and the others survived NMS
     among all.
+
+    Args:
+        subject: the detector's label of the humans' class; None: any.
     """
     # -1 marks padding, which has the last ranks.
     score = torch.where(entities.mask, entities.scores.float(), -1.0)
@@ -47,7 +70,9 @@ def keep_entities(entities: Entities, options: CacheOptions) -> Entities:
 
     # A threshold that no score reaches leaves only what min_instances guarantees.
     guaranteed = select(
-        entities, Selection(2.0, options.nms_iou, options.min_instances, options.min_instances)
+        entities,
+        Selection(2.0, options.nms_iou, options.min_instances, options.min_instances),
+        subject=subject,
     )
     image, column = guaranteed.mask.nonzero(as_tuple=True)
     keep[image, guaranteed.index[image, column]] = True

@@ -13,7 +13,7 @@ from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import remove_leftovers, write_once
 from rmlr_lightning.types import Scene
 
-FORMAT = 1  # of the files; stores of another format are ignored
+FORMAT = 2  # of the files; stores of another format are ignored
 ABOUT = (
     "Outputs of a frozen detector for the images of a data set, before selection; written by "
     "rmlr-extract. The name of this folder is a hash of the values below. The folder may be copied "

@@ -66,7 +66,7 @@ class PredictionPanel(Callback):
             tile = draw_triplets(
                 dataset.image(target.file_name),
                 found,
-                task.vocabulary.verbs,
+                task.vocabulary,
                 self.score_threshold,
                 caption=f"true: {_annotated(target, task.vocabulary)}",
             )

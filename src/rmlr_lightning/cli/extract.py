@@ -1,6 +1,7 @@
 """rmlr-extract: caches the detector outputs of a data set, for training and evaluation."""
 
 import sys
+from dataclasses import replace
 
 import torch
 from hydra.utils import instantiate
@@ -44,6 +45,8 @@ def extract(cfg: DictConfig) -> None:
     datamodule = instantiate(cfg.data)
     datamodule.prepare_data()
     detector = instantiate(cfg.model.detector)
+    vocabulary = datamodule.uncached_dataset(cfg.splits[0]).vocabulary
+    options = replace(options, subject=vocabulary.subject_name)
 
     if not cfg.verify:
         build(datamodule, detector, options, cfg.splits)

@@ -22,7 +22,7 @@ from rmlr_lightning.runs.load_task import load_task
 from rmlr_lightning.runs.user_errors import one_line_errors
 from rmlr_lightning.tasks.hoi import HOITask
 from rmlr_lightning.types import Detections, Entities, Inputs
-from rmlr_lightning.vocabulary import COCO_OBJECTS, Vocabulary
+from rmlr_lightning.vocabulary import Vocabulary
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
@@ -103,7 +103,7 @@ def as_json(path: Path, image: Image.Image, found: Detections, vocabulary: Vocab
             {
                 "box_h": [round(value, 2) for value in box_h],
                 "verb": vocabulary.verbs[verb],
-                "object": COCO_OBJECTS[object_index],
+                "object": vocabulary.objects[object_index],
                 "box_o": [round(value, 2) for value in box_o],
                 "score": round(score, 6),
             }
@@ -133,7 +133,7 @@ def predict(args: argparse.Namespace) -> None:
     task = task.to(device_of(args.device, "--device"))
     resize = instantiate(cfg.data.test.resize)
     paths = find_images(args.images)
-    external = read_external_detections(args.boxes, paths) if args.boxes else None
+    external = read_external_detections(args.boxes, paths, task.vocabulary) if args.boxes else None
 
     # The progress bar goes to standard error; standard output lists the files.
     console = Console(stderr=True)
@@ -146,7 +146,7 @@ def predict(args: argparse.Namespace) -> None:
         drawn = draw_triplets(
             image,
             found,
-            task.vocabulary.verbs,
+            task.vocabulary,
             args.score_threshold,
             min_pairs=args.min_pairs,
             caption=args.caption,

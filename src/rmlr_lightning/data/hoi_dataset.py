@@ -105,7 +105,9 @@ class HOIDataset(Dataset):
             parts: other fields of the item.
         """
         truth = truth_of(target, size, len(self.vocabulary.verbs))
-        external = true_entities(target, size) if self.external is not None else None
+        external = None
+        if self.external is not None:
+            external = true_entities(target, size, self.vocabulary.subject)
         return Item(target.image_id, size, truth=truth, external=external, **parts)
 
     def target(self, image_id: int) -> Target:

@@ -7,6 +7,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from rmlr_lightning.ops.boxes import to_pixels
 from rmlr_lightning.types import Entities, Target, Truth
+from rmlr_lightning.vocabulary import PERSON
 
 
 def truth_of(target: Target, size: Int[Tensor, "2"], num_verbs: int) -> Truth:
@@ -42,14 +43,19 @@ def collate_truths(truths: list[Truth]) -> Truth:
     return Truth(*(pad_sequence(list(field), batch_first=True) for field in fields))
 
 
-def true_entities(target: Target, size: Int[Tensor, "2"]) -> Entities:
+def true_entities(target: Target, size: Int[Tensor, "2"], subject: int | None = PERSON) -> Entities:
     """The distinct boxes of one image as detections of score 1, without tokens.
 
     People without an object are among them. Boxes are relative to `size` (height, width).
+
+    Args:
+        subject: class of the people, if the target does not hold theirs.
     """
     with_object = target.objects >= 0
     boxes = torch.cat([target.boxes_h, target.boxes_o[with_object]]).double()
-    people = torch.zeros_like(target.objects)
+    people = target.subjects
+    if people is None:
+        people = torch.full_like(target.objects, subject)
     labels = torch.cat([people, target.objects[with_object]])
 
     rows: Float[Tensor, "N 5"] = torch.cat([labels[:, None].double(), boxes], 1)

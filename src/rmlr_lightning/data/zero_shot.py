@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterable, Sequence
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.vocabulary import COCO_OBJECTS, NO_INTERACTION, Vocabulary
+from rmlr_lightning.vocabulary import NO_INTERACTION, Vocabulary
 
 
 def unseen_hois(
@@ -29,7 +29,7 @@ def unseen_hois(
     """
     hoi_names = [vocabulary.hoi_name(hoi) for hoi in range(len(vocabulary.hois))]
     _check_names("verbs", verbs, vocabulary.verbs)
-    _check_names("objects", objects, COCO_OBJECTS)
+    _check_names("objects", objects, vocabulary.objects)
     _check_names("hois", hois, hoi_names)
 
     other_verbs = [
@@ -44,7 +44,7 @@ def unseen_hois(
         hoi
         for hoi, (verb, obj) in enumerate(vocabulary.hois)
         if vocabulary.verbs[verb] in unseen_verbs
-        or COCO_OBJECTS[obj] in objects
+        or vocabulary.objects[obj] in objects
         or hoi_names[hoi] in hois
     )
 

@@ -17,6 +17,7 @@ class Detector(Protocol):
     memory_dim: int  # C of `Scene.memory`
     stride: int  # pixels per cell of `Scene.memory`
     num_queries: int  # upper bound of N, the number of entities per image
+    objects: tuple[str, ...]  # names of its classes; labels are indices into them
 
     def fingerprint(self) -> dict[str, Any]:
         """All that determines the outputs besides the images, as plain JSON values.
@@ -31,7 +32,8 @@ class Detector(Protocol):
     def forward(self, images: Images) -> Scene:
         """Entities and image features of a batch, before any selection.
 
-        Boxes are xyxy in [0, 1], relative to each image without its padding.
+        Boxes are xyxy in [0, 1], relative to each image without its padding. Labels are indices
+        into `objects`.
         """
         ...
 

@@ -23,7 +23,7 @@ from rmlr_lightning.detectors.weights import (
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.ops.roi import to_canvas
 from rmlr_lightning.types import Entities, Images, Scene
-from rmlr_lightning.vocabulary import COCO_INDEX, COCO_INDEX_OF_CATEGORY, COCO_OBJECTS
+from rmlr_lightning.vocabulary import COCO_INDEX_OF_CATEGORY, COCO_OBJECTS
 
 # These networks use the padding mask: their boxes are relative to the image, and they were trained
 # on normalised pixels. The RT-DETR line and D-FINE take neither a mask nor normalised pixels.
@@ -36,7 +36,7 @@ class TransformersDetector(nn.Module):
 
     Args:
         network: a `...ForObjectDetection` of transformers.
-        class_to_coco: for each class of the network its COCO index 0..79; -1 for a class to ignore.
+        classes: names of the network's classes, in its order; None for one that is never output.
         softmax: class scores are a softmax with a last "no object" class (DETR), not sigmoids.
         stride: pixels per cell of the encoder's finest feature map.
         mean, std: normalisation of pixels in [0, 1].
@@ -47,7 +47,7 @@ class TransformersDetector(nn.Module):
     def __init__(
         self,
         network: PreTrainedModel,
-        class_to_coco: Sequence[int],
+        classes: Sequence[str | None],
         softmax: bool = False,
         stride: int = 32,
         mean: Sequence[float] = (0.0, 0.0, 0.0),
@@ -61,7 +61,11 @@ class TransformersDetector(nn.Module):
         self.frozen = frozen
         self.maps: tuple[str, ...] = ()  # see `detectors.base.GivesMaps`
         self.metadata: dict[str, Any] = {}  # of the weight file
-        self.register_buffer("class_to_coco", torch.tensor(class_to_coco), persistent=False)
+        self.classes = tuple(classes)
+        self.objects = tuple(name for name in self.classes if name is not None)
+        # class of the network -> index into `objects`; -1 for a class without a name
+        index = [-1 if name is None else self.objects.index(name) for name in self.classes]
+        self.register_buffer("class_to_object", torch.tensor(index), persistent=False)
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
         if frozen:
@@ -77,7 +81,7 @@ class TransformersDetector(nn.Module):
         network, metadata = load_network(Path(path))
         detector = cls(
             network,
-            [COCO_INDEX[name] for name in metadata["objects"]],
+            metadata["objects"],
             softmax=metadata["softmax"],
             stride=metadata["stride"],
             mean=metadata["mean"],
@@ -101,11 +105,10 @@ class TransformersDetector(nn.Module):
 
         classes = len(network.config.id2label)
         if classes == 80:  # the RT-DETR line numbers COCO's classes 0..79
-            class_to_coco = list(range(80))
+            names = list(COCO_OBJECTS)
         elif classes in (91, 92):  # DETR uses COCO's category ids, which have gaps
-            class_to_coco = [
-                COCO_INDEX_OF_CATEGORY.get(category, -1) for category in range(classes)
-            ]
+            index = [COCO_INDEX_OF_CATEGORY.get(category) for category in range(classes)]
+            names = [None if i is None else COCO_OBJECTS[i] for i in index]
         else:
             raise UserError(
                 f"detector {name!r} has {classes} classes; "
@@ -122,7 +125,7 @@ class TransformersDetector(nn.Module):
         normalisation = {}
         if model_type in USES_PADDING_MASK:
             normalisation = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
-        return cls(network, class_to_coco, softmax, stride, frozen=frozen, **normalisation)
+        return cls(network, names, softmax, stride, frozen=frozen, **normalisation)
 
     @classmethod
     def from_config(
@@ -139,7 +142,7 @@ class TransformersDetector(nn.Module):
 
         Args:
             model_type: one of `detectors.weights.FAMILY`.
-            objects: names of its COCO classes, in the network's order.
+            objects: names of its classes, in the network's order.
             backbone_weights: one of our weight files with a backbone of the same layers, copied.
             config: options of the transformers configuration of `model_type`.
 
@@ -149,8 +152,7 @@ class TransformersDetector(nn.Module):
         network = network_from_config(model_type, num_labels=len(objects), **config)
         if backbone_weights is not None:
             copy_backbone(Path(backbone_weights), network)
-        class_to_coco = [COCO_INDEX[name] for name in objects]
-        return cls(network, class_to_coco, softmax, stride, frozen=frozen)
+        return cls(network, objects, softmax, stride, frozen=frozen)
 
     @property
     def token_dim(self) -> int:
@@ -188,7 +190,6 @@ class TransformersDetector(nn.Module):
 
     def fingerprint(self) -> dict[str, Any]:
         """All that determines the outputs besides the images; "weights" is a SHA-256 hash."""
-        names = [COCO_OBJECTS[i] if i >= 0 else "-" for i in self.class_to_coco.tolist()]
         maps = {"maps": list(self.maps)} if self.maps else {}
         return maps | {
             "weights": weights_hash(self.network),
@@ -198,7 +199,7 @@ class TransformersDetector(nn.Module):
             "stride": self.stride,
             "mean": [round(value, 6) for value in self.mean.flatten().tolist()],
             "std": [round(value, 6) for value in self.std.flatten().tolist()],
-            "classes": ", ".join(names),
+            "classes": ", ".join(name or "-" for name in self.classes),
         }
 
     def train(self, mode: bool = True) -> "TransformersDetector":
@@ -246,7 +247,7 @@ class TransformersDetector(nn.Module):
             probabilities = logits.softmax(-1)[..., :-1]
         else:
             probabilities = logits.sigmoid()
-        probabilities = probabilities * (self.class_to_coco >= 0)
+        probabilities = probabilities * (self.class_to_object >= 0)
         scores, classes = probabilities.max(-1)
 
         boxes = box_convert(outputs.pred_boxes.float(), "cxcywh", "xyxy")
@@ -255,7 +256,7 @@ class TransformersDetector(nn.Module):
         entities = Entities(
             boxes=boxes.clamp(0, 1),
             scores=scores,
-            labels=self.class_to_coco[classes],
+            labels=self.class_to_object[classes].clamp_min(0),
             tokens=outputs.last_hidden_state,
             mask=torch.ones_like(scores, dtype=torch.bool),
         )

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from rmlr_lightning.drawing.labels import add_caption, place_label
 from rmlr_lightning.types import Detections
-from rmlr_lightning.vocabulary import COCO_OBJECTS
+from rmlr_lightning.vocabulary import Vocabulary
 
 HUMAN_COLOUR = (66, 135, 245)
 WHITE = (255, 255, 255)
@@ -22,7 +22,7 @@ class DetectedPair(NamedTuple):
 
     box_h: Box  # xyxy in pixels
     box_o: Box
-    object: int  # COCO index
+    object: int  # class
     verbs: list[tuple[int, float]]  # (verb, score), best first
 
 
@@ -60,7 +60,7 @@ def group_by_pair(
 def draw_triplets(
     image: Image.Image,
     detections: Detections,
-    verbs: Sequence[str],
+    vocabulary: Vocabulary,
     score_threshold: float = 0.2,
     min_pairs: int = 0,
     max_pairs: int = 8,
@@ -75,14 +75,14 @@ def draw_triplets(
 
     Args:
         detections: of this image, boxes in its pixels.
-        verbs: names by index.
+        vocabulary: names of verbs and objects.
         score_threshold: verbs with a lower score are not drawn.
         min_pairs: this many pairs are drawn even if all their scores are below the threshold.
         max_pairs: pairs drawn, best first.
         max_verbs: verbs in the label of a pair, best first.
         caption: a line below the image; empty for none.
         width: a narrower image is enlarged to this width first.
-        entities: (box, COCO index) of detected humans and objects, drawn thin below the pairs.
+        entities: (box, class) of detected humans and objects, drawn thin below the pairs.
     """
     # Labels have a size in pixels: on a small image they would cover everything.
     scale = max(1.0, width / image.width)
@@ -98,7 +98,9 @@ def draw_triplets(
 
     # Thin boxes of entities first, so that pairs are drawn over them.
     for box, label in entities:
-        _draw_entity(draw, font, _scaled(box, scale), label)
+        colour = HUMAN_COLOUR if label == vocabulary.subject else WHITE
+        name = vocabulary.objects[label]
+        _draw_entity(draw, font, _scaled(box, scale), name, colour)
     for rank, pair in enumerate(pairs):
         _draw_pair(
             draw, _scaled(pair.box_h, scale), _scaled(pair.box_o, scale), _colour(rank), line_width
@@ -107,19 +109,20 @@ def draw_triplets(
     occupied: list[Box] = []
     for rank, pair in enumerate(pairs):
         left, top, _, _ = _scaled(pair.box_o, scale)
-        text = _label_of(pair, verbs)
+        text = _label_of(pair, vocabulary)
         place_label(draw, font, canvas.size, (left, top), text, _colour(rank), occupied)
 
     return add_caption(canvas, caption, font) if caption else canvas
 
 
-def _draw_entity(draw: ImageDraw.ImageDraw, font, box: Box, label: int) -> None:
+def _draw_entity(
+    draw: ImageDraw.ImageDraw, font, box: Box, name: str, colour: tuple[int, int, int]
+) -> None:
     """A thin box with the name of its class in the lower left corner."""
-    colour = HUMAN_COLOUR if label == 0 else WHITE
     draw.rectangle(box, outline=(*colour, 200), width=1)
     draw.text(
         (box[0] + 3, box[3] - font.size - 3),
-        COCO_OBJECTS[label],
+        name,
         font=font,
         fill=WHITE,
         stroke_width=1,
@@ -142,9 +145,11 @@ def _draw_pair(
         draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=fill)
 
 
-def _label_of(pair: DetectedPair, verbs: Sequence[str]) -> str:
-    scored = [f"{verbs[verb].replace('_', ' ')} {score:.2f}" for verb, score in pair.verbs]
-    return f"{', '.join(scored)} · {COCO_OBJECTS[pair.object]}"
+def _label_of(pair: DetectedPair, vocabulary: Vocabulary) -> str:
+    scored = [
+        f"{vocabulary.verbs[verb].replace('_', ' ')} {score:.2f}" for verb, score in pair.verbs
+    ]
+    return f"{', '.join(scored)} · {vocabulary.objects[pair.object]}"
 
 
 def _scaled(box: Sequence[float], scale: float) -> Box:

@@ -10,7 +10,7 @@ import numpy as np
 from rmlr_lightning.metrics.average_precision import Curve, curves, eleven_points, per_class
 from rmlr_lightning.metrics.boxes import inclusive, pixel_iou
 from rmlr_lightning.metrics.matching import best_match, first_to_match, group, locate
-from rmlr_lightning.vocabulary import COCO_OBJECTS, Vocabulary
+from rmlr_lightning.vocabulary import Vocabulary
 
 MIN_OVERLAP = 0.5
 
@@ -143,14 +143,14 @@ def known_object_rows(
 
     Args:
         images: (K,) integers into `labels`.
-        objects: (K,) COCO index.
+        objects: (K,) object classes.
         labels: for each image its positive image-level HOIs.
         vocabulary: of the HOIs.
 
     Returns:
         (K,) bool.
     """
-    table = np.zeros((len(labels), len(COCO_OBJECTS)), dtype=bool)
+    table = np.zeros((len(labels), len(vocabulary.objects)), dtype=bool)
     for image, hois in enumerate(labels):
         for hoi in hois:
             table[image, vocabulary.hois[hoi][1]] = True

@@ -16,7 +16,7 @@ from rmlr_lightning.errors import UserError
 from rmlr_lightning.metrics.base import TableRow
 from rmlr_lightning.ops.boxes import paired_iou
 from rmlr_lightning.types import Detections, Target
-from rmlr_lightning.vocabulary import COCO_INDEX, Vocabulary
+from rmlr_lightning.vocabulary import Vocabulary
 
 
 class Twin(NamedTuple):
@@ -85,12 +85,14 @@ def read_twins(path: str | Path, split: str, vocabulary: Vocabulary) -> dict[str
             raise UserError(
                 f"{path}: twins have verbs that the data do not ({', '.join(sorted(unknown))})"
             )
-        for image, twin in _sides(row, index):
+        for image, twin in _sides(row, index, vocabulary.objects):
             twins.setdefault(image, []).append(twin)
     return twins
 
 
-def _sides(row: dict[str, Any], index: dict[str, int]) -> list[tuple[str, Twin]]:
+def _sides(
+    row: dict[str, Any], index: dict[str, int], objects: Sequence[str]
+) -> list[tuple[str, Twin]]:
     """A line of the file as two twins with the names of their images."""
     a, b = set(row["verbs_a"]), set(row["verbs_b"])
     own_a = tuple(sorted(index[verb] for verb in a - b))
@@ -101,7 +103,7 @@ def _sides(row: dict[str, Any], index: dict[str, int]) -> list[tuple[str, Twin]]
     pair = (
         torch.tensor(row["box_h"]).float(),
         torch.tensor(row["box_o"]).float(),
-        COCO_INDEX[row["object"]],
+        objects.index(row["object"]),
     )
     return [
         (row["image_a"], Twin(*pair, own_a, own_b)),

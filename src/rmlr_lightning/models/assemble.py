@@ -1,12 +1,16 @@
 """From parts that hold their own sizes to a model that fits the detector and the vocabulary."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from torch import nn
+from jaxtyping import Int
+from torch import Tensor, nn
 
 from rmlr_lightning.detectors.base import Detector
 from rmlr_lightning.detectors.feature_maps import give_maps
+from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.hoi import HOIModel
+from rmlr_lightning.ops.nms import MAX_CLASSES
+from rmlr_lightning.ops.object_classes import class_index
 from rmlr_lightning.ops.selection import Selection
 from rmlr_lightning.types import TextEmbeddings
 from rmlr_lightning.vocabulary import Vocabulary
@@ -30,7 +34,14 @@ def assemble(
         vocabulary: verbs and valid object-verb pairs.
         remine, ire, irm: constructors that lack only what follows from the part before them.
         bank: text embeddings of the phrases, for an IRM that classifies by them.
+
+    Raises:
+        UserError: too many object classes, or a detector that lacks the subjects' class.
     """
+    if len(vocabulary.objects) > MAX_CLASSES:
+        raise UserError(
+            f"the data set has {len(vocabulary.objects)} object classes; at most {MAX_CLASSES} work"
+        )
     extractor = extractor_for(detector, remine)
     encoder = ire(
         token_dim=detector.token_dim, map_dim=extractor.dim, memory_dim=detector.memory_dim
@@ -43,10 +54,38 @@ def assemble(
         encoder,
         reasoner,
         vocabulary.valid_pairs(),
+        object_index(detector.objects, vocabulary),
+        vocabulary.subject,
         power,
         compiled,
         bucket,
     )
+
+
+def object_index(classes: Sequence[str], vocabulary: Vocabulary) -> Int[Tensor, " classes"]:
+    """The vocabulary's object class of each of a detector's classes; -1 where it has none.
+
+    Args:
+        classes: names of the detector's.
+
+    Raises:
+        UserError: the detector finds no subjects, or none of the objects.
+    """
+    index = class_index(classes, vocabulary.objects)
+    subject = vocabulary.subject_name
+    if subject is not None and subject not in classes:
+        raise UserError(
+            f"model.detector: it has no class {subject!r}, which the data set's interactions need; "
+            f"it has {len(classes)}, such as {', '.join(classes[:3])}; fine-tune it on the data "
+            "set's boxes"
+        )
+    interacting = {obj for _, obj in vocabulary.hois}
+    if not interacting.intersection(index.tolist()):
+        raise UserError(
+            "model.detector: it has none of the data set's object classes, such as "
+            f"{vocabulary.objects[min(interacting)]!r}; fine-tune it on the data set's boxes"
+        )
+    return index
 
 
 def extractor_for(detector: Detector, remine: Callable[..., nn.Module]) -> nn.Module:

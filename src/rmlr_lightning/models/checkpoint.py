@@ -11,7 +11,7 @@ from rmlr_lightning.errors import UserError
 from rmlr_lightning.vocabulary import Vocabulary, vcoco
 
 # Grows when weights or contents of a checkpoint change; older ones are refused.
-CHECKPOINT_FORMAT = 2
+CHECKPOINT_FORMAT = 3
 
 
 def load_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """
     checkpoint = load_checkpoint(path)
     config, vocabulary = checkpoint.get("config"), checkpoint.get("vocabulary")
-    has_vocabulary = isinstance(vocabulary, dict) and {"verbs", "hois", "rare"} <= vocabulary.keys()
+    has_vocabulary = isinstance(vocabulary, dict) and set(Vocabulary._fields) <= vocabulary.keys()
     has_config = isinstance(config, dict) and {"task", "data", "model"} <= config.keys()
     if not has_vocabulary or not has_config:
         raise UserError(
@@ -74,25 +74,33 @@ def _check_archive(path: Path) -> None:
         )
 
 
-def plain_vocabulary(vocabulary: Vocabulary) -> dict[str, list]:
-    """As plain lists, to be kept in a checkpoint."""
+def plain_vocabulary(vocabulary: Vocabulary) -> dict[str, Any]:
+    """As plain values, to be kept in a checkpoint."""
     return {
         "verbs": list(vocabulary.verbs),
         "hois": [list(hoi) for hoi in vocabulary.hois],
         "rare": sorted(vocabulary.rare),
+        "objects": list(vocabulary.objects),
+        "subject": vocabulary.subject,
     }
 
 
-def read_vocabulary(plain: dict[str, list]) -> Vocabulary:
+def read_vocabulary(plain: dict[str, Any]) -> Vocabulary:
     """The reverse of `plain_vocabulary`."""
     hois = tuple((verb, object_class) for verb, object_class in plain["hois"])
-    return Vocabulary(tuple(plain["verbs"]), hois, frozenset(plain["rare"]))
+    return Vocabulary(
+        tuple(plain["verbs"]),
+        hois,
+        frozenset(plain["rare"]),
+        tuple(plain["objects"]),
+        plain["subject"],
+    )
 
 
 def check_vocabulary(
     theirs: Vocabulary, ours: Vocabulary, theirs_name: str, ours_name: str
 ) -> None:
-    """Compare two vocabularies: verbs and HOIs, in order.
+    """Compare two vocabularies: verbs, objects and HOIs, in order.
 
     V-COCO's files may differ in their last HOIs: each has those of the vocabulary first, then
     others that occur in it.
@@ -104,10 +112,15 @@ def check_vocabulary(
         UserError: they differ.
     """
     shared = len(vcoco().hois) if ours.verbs == vcoco().verbs else None
-    if (theirs.verbs, theirs.hois[:shared]) == (ours.verbs, ours.hois[:shared]):
+    if _classes(theirs, shared) == _classes(ours, shared):
         return
     raise UserError(
         f"{theirs_name} has another vocabulary ({len(theirs.verbs)} verbs, {len(theirs.hois)} "
         f"HOIs) than {ours_name} ({len(ours.verbs)}, {len(ours.hois)}), or the same in another "
         "order; they must come from one data set"
     )
+
+
+def _classes(vocabulary: Vocabulary, hois: int | None) -> tuple:
+    """What two vocabularies must share; of the HOIs the first so many."""
+    return vocabulary.verbs, vocabulary.objects, vocabulary.subject, vocabulary.hois[:hois]

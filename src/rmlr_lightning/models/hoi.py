@@ -1,15 +1,17 @@
 """RmLR from images to verb logits: the architecture as one sentence."""
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from rmlr_lightning.detectors.base import Detector
 from rmlr_lightning.detectors.external import with_external_detections
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.ops.object_classes import with_object_classes
 from rmlr_lightning.ops.pairing import pair
 from rmlr_lightning.ops.selection import Selection, gather_entities, select
 from rmlr_lightning.types import Inputs, Pairs, Prediction, Scene
+from rmlr_lightning.vocabulary import PERSON
 
 
 class HOIModel(nn.Module):
@@ -22,6 +24,9 @@ class HOIModel(nn.Module):
         ire: (scene, pairs, map) -> pair tokens.
         irm: (tokens, scene, pairs) -> tokens, logits.
         valid_pairs: valid object-verb pairs.
+        object_index: the vocabulary's object class of each of the detector's classes
+            (`ops.object_classes.class_index`).
+        subject: object class of the humans; None: any (`Vocabulary.subject`).
         power: exponent of the detection scores in evaluation; it is 1 in training (UPT: 2.8).
         compiled: `torch.compile` IRE and IRM, as one graph each for training and evaluation and
             for each bucket of sizes. Selection and pairing have no fixed shape and stay outside.
@@ -36,7 +41,9 @@ class HOIModel(nn.Module):
         remine: nn.Module,
         ire: nn.Module,
         irm: nn.Module,
-        valid_pairs: Bool[Tensor, "80 V"],
+        valid_pairs: Bool[Tensor, "O V"],
+        object_index: Int[Tensor, " classes"],
+        subject: int | None = PERSON,
         power: float = 2.8,
         compiled: bool = False,
         bucket: int = 1,
@@ -52,19 +59,23 @@ class HOIModel(nn.Module):
         self.detector, self.selection = detector, selection
         self.remine, self.ire, self.irm = remine, ire, irm
         self.power, self.bucket = power, bucket
+        self.subject = subject
         self.register_buffer("valid_pairs", valid_pairs, persistent=False)
+        self.register_buffer("object_index", object_index, persistent=False)
         if compiled:
             self.reason = torch.compile(self.reason, fullgraph=True, dynamic=False)
 
     def forward(self, inputs: Inputs) -> Prediction:
         """One return type, in training and in evaluation."""
         scene = inputs.scene if inputs.scene is not None else self.detector(inputs.images)
+        entities = with_object_classes(scene.entities, self.object_index)
+        scene = scene._replace(entities=entities)
         if inputs.external is not None:
             scene = with_external_detections(scene, inputs.external)
 
-        selected = select(scene.entities, self.selection, self.bucket)
+        selected = select(scene.entities, self.selection, self.bucket, self.subject)
         scene = scene._replace(entities=gather_entities(scene.entities, selected))
-        pairs = pair(scene.entities, self.valid_pairs, self.bucket)
+        pairs = pair(scene.entities, self.valid_pairs, self.bucket, self.subject)
 
         features = self.remine(scene, inputs.images)
         ire_tokens, irm_tokens, logits = self.reason(scene, pairs, features)

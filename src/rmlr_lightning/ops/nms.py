@@ -7,7 +7,7 @@ from torchvision.ops import nms
 
 from rmlr_lightning.types import Entities
 
-PADDING_CLASS = 80  # after COCO's 80 classes
+MAX_CLASSES = 1000  # of objects; the number after them stands for padding
 
 
 def class_nms(entities: Entities, max_iou: float) -> Bool[Tensor, "B N"]:
@@ -19,8 +19,8 @@ def class_nms(entities: Entities, max_iou: float) -> Bool[Tensor, "B N"]:
     """
     real = entities.mask
     image = torch.arange(len(real), device=real.device)[:, None]
-    label = torch.where(real, entities.labels, PADDING_CLASS)
-    place = (image * (PADDING_CLASS + 1) + label).flatten()
+    label = torch.where(real, entities.labels, MAX_CLASSES)
+    place = (image * (MAX_CLASSES + 1) + label).flatten()
 
     kept = nms(
         entities.boxes.flatten(0, 1).double() + 2 * place[:, None],

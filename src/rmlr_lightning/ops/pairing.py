@@ -1,22 +1,32 @@
-"""Candidate pairs: every person with every other entity of a class that has valid verbs."""
+"""Candidate pairs: every subject with every other entity of a class that has valid verbs."""
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
 from rmlr_lightning.ops.masked import compact, gather_rows
-from rmlr_lightning.ops.selection import PERSON
 from rmlr_lightning.types import Entities, Pairs
+from rmlr_lightning.vocabulary import PERSON
 
 
-def pair(entities: Entities, valid_pairs: Bool[Tensor, "80 V"], multiple: int = 1) -> Pairs:
+def pair(
+    entities: Entities,
+    valid_pairs: Bool[Tensor, "O V"],
+    multiple: int = 1,
+    subject: int | None = PERSON,
+) -> Pairs:
     """All <human, object> pairs of different entities whose object class has some valid verb.
 
     Order: by human, then by object, as in UPT. An image without pairs has an all-False mask. P is
     what the fullest image of the batch needs, rounded up to `multiple`.
+
+    Args:
+        subject: object class of the humans; None lets every entity be the human of a pair.
     """
     batch, count = entities.mask.shape
-    human = entities.mask & (entities.labels == PERSON)
+    human = entities.mask
+    if subject is not None:
+        human = human & (entities.labels == subject)
     usable = entities.mask & valid_pairs.any(1)[entities.labels]
     different = ~torch.eye(count, dtype=torch.bool, device=human.device)
 

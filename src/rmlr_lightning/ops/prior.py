@@ -13,7 +13,7 @@ MIN_LOG_SCORE, MIN_SCORE = -87, 2e-38
 
 
 def log_prior(
-    entities: Entities, pairs: Pairs, valid_pairs: Bool[Tensor, "80 V"], power: float
+    entities: Entities, pairs: Pairs, valid_pairs: Bool[Tensor, "O V"], power: float
 ) -> Float[Tensor, "B P V"]:
     """power * log(score_h * score_o); -inf for invalid object-verb pairs and on padding.
 

@@ -9,8 +9,7 @@ from torch import Tensor
 from rmlr_lightning.ops.masked import compact, gather_rows
 from rmlr_lightning.ops.nms import class_nms
 from rmlr_lightning.types import Entities
-
-PERSON = 0  # object class
+from rmlr_lightning.vocabulary import PERSON
 
 
 class Selection(NamedTuple):
@@ -36,15 +35,24 @@ class Selected(NamedTuple):
     mask: Bool[Tensor, "B K"]
 
 
-def select(entities: Entities, selection: Selection, multiple: int = 1) -> Selected:
+def select(
+    entities: Entities, selection: Selection, multiple: int = 1, subject: int | None = PERSON
+) -> Selected:
     """Class-wise NMS, then the confident entities within bounds for humans and objects.
 
     K is what the fullest image of the batch needs, rounded up to `multiple`.
+
+    Args:
+        subject: object class of the humans; None makes one group of all entities.
     """
     survives = class_nms(entities, selection.nms_iou)
-    human = entities.labels == PERSON
+    groups = [survives]
+    if subject is not None:
+        human = entities.labels == subject
+        groups = [survives & human, survives & ~human]
+
     indices, kept = [], []
-    for group in (survives & human, survives & ~human):
+    for group in groups:
         # -1 marks what is not in the group: it sorts last and is never kept
         score = torch.where(group, entities.scores, -1.0)
         score, index = score.sort(dim=1, descending=True, stable=True)

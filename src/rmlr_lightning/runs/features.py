@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -39,10 +40,11 @@ def open_features(
         if cfg.mode == "cached":
             raise UserError("features=cached: this task has no frozen detector; leave it out")
         return
+    options = cache_options(cfg, model.selection)
     open_or_build(
         datamodule,
         model.detector,
-        cache_options(cfg, model.selection),
+        replace(options, subject=datamodule.vocabulary.subject_name),
         splits,
         mode=cfg.mode,
         pixels=_needs_pixels(cfg.pixels, model),

@@ -6,7 +6,7 @@ import numpy as np
 
 from rmlr_lightning.metrics.hicodet import PairTable
 from rmlr_lightning.scoring.matched import MatchedDetections, mean_of
-from rmlr_lightning.vocabulary import COCO_OBJECTS, Vocabulary
+from rmlr_lightning.vocabulary import Vocabulary
 
 PAIRS = (1, 2, 4, 8)  # pairs in the image: 0, 1, 2-3, 4-7, 8 or more
 SIDES = (32.0, 96.0)  # side of a square of the same area, in pixels, as COCO: small, medium, large
@@ -46,7 +46,7 @@ def hoi_groups(vocabulary: Vocabulary) -> dict[str, dict[str, np.ndarray]]:
     rare = np.isin(np.arange(len(verbs)), sorted(vocabulary.rare))
     return {
         "verb": _groups_of(verbs, vocabulary.verbs),
-        "object": _groups_of(objects, COCO_OBJECTS),
+        "object": _groups_of(objects, vocabulary.objects),
         "rarity": {"rare": rare, "non_rare": ~rare},
     }
 

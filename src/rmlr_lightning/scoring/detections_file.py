@@ -22,7 +22,7 @@ from rmlr_lightning.metrics.vcoco import RoleTable
 from rmlr_lightning.metrics.vcoco_truth import VCOCOTruth
 from rmlr_lightning.scoring.detection_columns import Columns, read_content
 from rmlr_lightning.scoring.official_pickle import roles_of_persons, unpickle
-from rmlr_lightning.vocabulary import COCO_OBJECTS, Vocabulary
+from rmlr_lightning.vocabulary import Vocabulary
 
 
 class PairDetections(NamedTuple):
@@ -89,7 +89,7 @@ def read_pair_detections(
 
     image = columns.integers("image", len(names), "the images of file_names")
     boxes_h, boxes_o = columns.numbers("boxes_h", 4), columns.numbers("boxes_o", 4)
-    objects = columns.integers("objects", len(COCO_OBJECTS), "COCO's objects")
+    objects = columns.integers("objects", len(vocabulary.objects), "the objects of the truth")
     verbs = columns.integers("verbs", len(vocabulary.verbs), "the verbs of the truth")
     scores = columns.numbers("scores")
 

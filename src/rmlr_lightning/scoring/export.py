@@ -18,7 +18,7 @@ from rmlr_lightning.files import write_atomic
 from rmlr_lightning.metrics.per_image import column
 from rmlr_lightning.metrics.vcoco_metric import RoleDetections
 from rmlr_lightning.types import Detections
-from rmlr_lightning.vocabulary import COCO_OBJECTS, Vocabulary, vcoco_actions
+from rmlr_lightning.vocabulary import Vocabulary, vcoco_actions
 
 Columns = Mapping[str, np.ndarray]
 
@@ -115,7 +115,7 @@ def write_hicodet_matlab(
     keys = hois[order].astype(np.int64) * images + columns["image"][order]
 
     files = []
-    for obj in range(len(COCO_OBJECTS)):
+    for obj in range(len(vocabulary.objects)):
         own = [hoi for hoi, (_, other) in enumerate(vocabulary.hois) if other == obj]
         cells = np.empty((len(own), images), dtype=object)
         # MATLAB needs an empty matrix in cells without detections.

@@ -1,5 +1,6 @@
 """Training of a detector, the first of the two stages, on the boxes of the HOI data set."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rmlr_lightning.detectors.transformers import TransformersDetector
 from rmlr_lightning.detectors.weights import save_network
 from rmlr_lightning.models.checkpoint import CHECKPOINT_FORMAT
 from rmlr_lightning.ops.boxes import to_pixels
+from rmlr_lightning.ops.object_classes import class_index
 from rmlr_lightning.ops.roi import to_canvas
 from rmlr_lightning.tasks.optim import ScheduledAdamW
 from rmlr_lightning.types import Batch, BoxTarget, Images
@@ -27,6 +29,7 @@ class DetectionTask(LightningModule):
         optim: optimiser and schedule.
         dense: loss of one-to-many heads on the encoder's feature maps (`losses.dense`).
         dense_weight: its weight; that of the set loss is 1.
+        objects: names of the data set's object classes.
     """
 
     def __init__(
@@ -35,21 +38,24 @@ class DetectionTask(LightningModule):
         optim: ScheduledAdamW,
         dense: nn.Module | None = None,
         dense_weight: float = 1.0,
+        objects: Sequence[str] = COCO_OBJECTS,
     ) -> None:
         super().__init__()
         self.detector = detector.to(memory_format=torch.channels_last)
         self.optim = optim
         self.dense = dense
         self.dense_weight = dense_weight
+        self.objects = tuple(objects)
         self.run_config: dict[str, Any] = {}  # of the run; kept in checkpoints
         self.average_precision = MeanAveragePrecision(class_metrics=True, extended_summary=True)
         self.average_precision.warn_on_many_detections = False
 
-        # COCO index -> the network's class; -1 where it has none
-        classes = torch.nonzero(detector.class_to_coco >= 0).flatten()
-        coco_to_class = torch.full((len(COCO_OBJECTS),), -1)
-        coco_to_class[detector.class_to_coco[classes]] = classes
-        self.register_buffer("coco_to_class", coco_to_class, persistent=False)
+        # the data set's classes and the network's, by name; -1 where the other has none
+        classes = {name: index for index, name in enumerate(detector.classes)}
+        to_class = torch.tensor([classes.get(name, -1) for name in objects])
+        to_object = class_index(detector.objects, objects)
+        self.register_buffer("object_to_class", to_class, persistent=False)
+        self.register_buffer("detected_to_object", to_object, persistent=False)
 
     def network_labels(self, targets: list[BoxTarget]) -> list[dict[str, Tensor]]:
         """Targets as transformers expects them: the network's classes, cxcywh boxes in [0, 1].
@@ -58,7 +64,7 @@ class DetectionTask(LightningModule):
         """
         labels = []
         for target in targets:
-            classes = self.coco_to_class[target.labels]
+            classes = self.object_to_class[target.labels]
             keep = (classes >= 0) & ~target.crowd
             boxes = target.boxes[keep] / to_pixels(target.size)
             labels.append(
@@ -94,12 +100,14 @@ class DetectionTask(LightningModule):
     def validation_step(self, batch: Batch, index: int) -> None:
         entities = self.detector(batch.inputs.images).entities
         detections, truth = [], []
+        labels = self.detected_to_object[entities.labels]
         for image, target in enumerate(batch.boxes):
+            known = labels[image] >= 0
             detections.append(
                 {
-                    "boxes": entities.boxes[image] * to_pixels(target.size),
-                    "scores": entities.scores[image],
-                    "labels": entities.labels[image],
+                    "boxes": entities.boxes[image, known] * to_pixels(target.size),
+                    "scores": entities.scores[image, known],
+                    "labels": labels[image, known],
                 }
             )
             truth.append(
@@ -131,7 +139,7 @@ class DetectionTask(LightningModule):
         at_half = values["precision"][0, :, :, 0, -1]
         per_class = values["map_per_class"].reshape(-1)
         for index, label in enumerate(values["classes"].reshape(-1).tolist()):
-            name = COCO_OBJECTS[label].replace(" ", "_")
+            name = self.objects[label].replace(" ", "_")
             precision = at_half[:, index]
             self.log(f"{split}/ap_{name}", per_class[index])
             self.log(f"{split}/ap50_{name}", precision[precision >= 0].mean())
@@ -154,7 +162,7 @@ class DetectionTask(LightningModule):
         """
         detector = self.detector
         interpretation = {
-            "objects": [COCO_OBJECTS[index] for index in detector.class_to_coco.tolist()],
+            "objects": list(detector.classes),
             "softmax": detector.softmax,
             "stride": detector.stride,
             "mean": detector.mean.flatten().tolist(),

@@ -20,7 +20,7 @@ from rmlr_lightning.text.lexicon import (
     VERB_PHRASES,
 )
 from rmlr_lightning.text.lexicon_details import detail_clause
-from rmlr_lightning.vocabulary import COCO_OBJECTS, NO_INTERACTION, Vocabulary, hicodet, vcoco
+from rmlr_lightning.vocabulary import NO_INTERACTION, Vocabulary, hicodet, vcoco
 
 SLOT = "{interaction}"
 TEMPLATE = "a photo of a person {interaction}"
@@ -132,7 +132,7 @@ def vocabulary_phrases(
         )
     rows = []
     for verb, obj in vocabulary.hois:
-        interaction = phrase(vocabulary.verbs[verb], COCO_OBJECTS[obj])
+        interaction = phrase(vocabulary.verbs[verb], vocabulary.objects[obj])
         rows.append(tuple(fill_template(template, interaction) for template in templates))
     return tuple(rows)
 
