@@ -98,6 +98,7 @@ def _columns(
     if vocabulary.objects == COCO_OBJECTS:
         labels = _coco_labels(file, rows)
     else:
+        # numbers would be read as classes of another list
         known = {name: index for index, name in enumerate(vocabulary.objects)}
         names = fields_of(file, rows, "category", "row")
         labels = [known.get(name, -1) if isinstance(name, str) else -1 for name in names]

@@ -53,6 +53,7 @@ def true_entities(target: Target, size: Int[Tensor, "2"], subject: int | None = 
     """
     with_object = target.objects >= 0
     boxes = torch.cat([target.boxes_h, target.boxes_o[with_object]]).double()
+    # relation data hold a class per subject
     people = target.subjects
     if people is None:
         people = torch.full_like(target.objects, subject)

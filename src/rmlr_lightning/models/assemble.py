@@ -38,6 +38,7 @@ def assemble(
     Raises:
         UserError: too many object classes, or a detector that lacks the subjects' class.
     """
+    # NMS gives each class a place of its own
     if len(vocabulary.objects) > MAX_CLASSES:
         raise UserError(
             f"the data set has {len(vocabulary.objects)} object classes; at most {MAX_CLASSES} work"
@@ -72,6 +73,7 @@ def object_index(classes: Sequence[str], vocabulary: Vocabulary) -> Int[Tensor, 
         UserError: the detector finds no subjects, or none of the objects.
     """
     index = class_index(classes, vocabulary.objects)
+    # without humans there would be no pair, and a result of zero without a word
     subject = vocabulary.subject_name
     if subject is not None and subject not in classes:
         raise UserError(

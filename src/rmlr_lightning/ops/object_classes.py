@@ -22,5 +22,6 @@ def with_object_classes(entities: Entities, index: Int[Tensor, " classes"]) -> E
         entities: their labels are the detector's.
         index: see `class_index`.
     """
+    # label 0 on what is masked out: -1 would be an index from the end
     labels = index[entities.labels]
     return entities._replace(labels=labels.clamp_min(0), mask=entities.mask & (labels >= 0))

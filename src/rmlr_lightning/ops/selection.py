@@ -46,6 +46,7 @@ def select(
         subject: object class of the humans; None makes one group of all entities.
     """
     survives = class_nms(entities, selection.nms_iou)
+    # relation data know no humans: a car can be the subject, too
     groups = [survives]
     if subject is not None:
         human = entities.labels == subject
