@@ -105,7 +105,7 @@ def test_an_item_is_the_scene_of_its_image_and_no_pixels(uncached):
 
 def test_pixels_come_beside_the_scene_without_augmentation(uncached):
     item = CachedHOIDataset(uncached, folders_of(uncached), PERSON, pixels=True)[3]
-    expected, _ = transform(uncached.image("3.jpg"), [], uncached.resize)
+    expected = transform(uncached.image("3.jpg"), [], uncached.resize).pixels
     assert torch.equal(item.pixels, expected)
 
 

@@ -1,6 +1,6 @@
 """Annotated interactions with cached Scenes in place of images."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from PIL import Image
@@ -70,12 +70,22 @@ class CachedHOIDataset(Dataset):
 
     def missing_augmentations(self) -> list[str]:
         """Names of the augmentations that the uncached data set has and this one has not."""
-        augment = self.uncached.augment
-        transforms = getattr(augment, "transforms", [augment] if augment is not None else [])
-        names = [type(transform).__name__ for transform in transforms]
+        augmentations = (self.uncached.augment, self.uncached.random_resize)
+        # a name may occur twice: multi-scale, before a crop and after it
+        names = list(dict.fromkeys(name for part in augmentations for name in _names(part)))
         if any(store.view.flip for store in self.stores):
             names = [name for name in names if name != "RandomHorizontalFlip"]
         return names
+
+
+def _names(augmentation: Callable | None) -> list[str]:
+    """The classes of the single transforms; those of `Compose` and `RandomApply` are theirs."""
+    if augmentation is None:
+        return []
+    parts = getattr(augmentation, "transforms", None)
+    if parts is None:
+        return [type(augmentation).__name__]
+    return [name for part in parts for name in _names(part)]
 
 
 def _cost(scene: Scene, subject: int | None) -> tuple[int, int]:

@@ -73,7 +73,7 @@ def predict_image(
         external: external detections in place of the detector's; None uses the detector.
     """
     size = torch.tensor([image.height, image.width])
-    pixels, _ = transform(image, [], resize)
+    pixels = transform(image, [], resize).pixels
     inputs = Inputs(
         images=collate_images([pixels], [size]),
         external=None if external is None else collate_entities([external]),

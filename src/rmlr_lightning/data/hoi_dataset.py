@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from rmlr_lightning.annotations.held_out import SHARE, is_held_out
 from rmlr_lightning.annotations.hicodet import read_hicodet
 from rmlr_lightning.annotations.vcoco import read_vcoco
+from rmlr_lightning.data.augmentation import RandomShortest
 from rmlr_lightning.data.collate import Item
 from rmlr_lightning.data.image_file import ImageFolders, open_image
 from rmlr_lightning.data.transforms import ResizeExact, ResizeShortest, transform
@@ -42,7 +43,9 @@ class HOIDataset(Dataset):
         images: the folder that the targets' file names are relative to, or a list of folders that
             are searched in order.
         resize: size of the canvas.
-        augment: a torchvision v2 transform over (pixels, groups of boxes).
+        augment: a torchvision v2 transform over (pixels, groups of boxes). A pair stays if a crop
+            leaves something of both of its boxes.
+        random_resize: draws the canvas of each item, in place of `resize`. Caches use `resize`.
         external: "truth" passes the true boxes as external detections.
         only_interacting: leave out images without pairs, as the field does in training.
         held_out: False keeps the images that are not held out, True those that are; None keeps
@@ -60,6 +63,7 @@ class HOIDataset(Dataset):
         images: str | Path | Sequence[str | Path],
         resize: ResizeExact | ResizeShortest,
         augment: Callable | None = None,
+        random_resize: RandomShortest | None = None,
         external: str | None = None,
         only_interacting: bool = False,
         held_out: bool | None = None,
@@ -83,7 +87,7 @@ class HOIDataset(Dataset):
                 "limit leave none)"
             )
         self.images, self.resize, self.augment = ImageFolders(images), resize, augment
-        self.external = external
+        self.random_resize, self.external = random_resize, external
         self._by_id = {target.image_id: target for target in self.targets}
 
     def __len__(self) -> int:
@@ -91,17 +95,18 @@ class HOIDataset(Dataset):
 
     def __getitem__(self, index: int) -> Item:
         target = self.targets[index]
+        resize = self.resize if self.random_resize is None else self.random_resize.draw()
         image = self.image(target.file_name)
-        size = torch.tensor([image.height, image.width])
-        boxes = [target.boxes_h, target.boxes_o]
-        pixels, (boxes_h, boxes_o) = transform(image, boxes, self.resize, self.augment)
-        return self.item(target._replace(boxes_h=boxes_h, boxes_o=boxes_o), size, pixels=pixels)
+        out = transform(image, [target.boxes_h, target.boxes_o], resize, self.augment)
+        kept = out.inside[0] & out.inside[1]
+        target = _rows(target._replace(boxes_h=out.boxes[0], boxes_o=out.boxes[1]), kept)
+        return self.item(target, out.size, pixels=out.pixels)
 
     def item(self, target: Target, size: Int[Tensor, "2"], **parts: object) -> Item:
         """The item of an image whose boxes have been augmented with it.
 
         Args:
-            size: (height, width) of the file.
+            size: (height, width) of the file, or of what a crop left of it.
             parts: other fields of the item.
         """
         truth = truth_of(target, size, len(self.vocabulary.verbs))
@@ -121,7 +126,7 @@ class HOIDataset(Dataset):
     def pixels(self, index: int, view: View) -> tuple[Float[Tensor, "3 H W"], Int[Tensor, "2"]]:
         """An image in a view, in [0, 1] without augmentation, and (height, width) of its file."""
         image = self.image(self.targets[index].file_name)
-        pixels, _ = transform(image, [], view.resize(self.resize))
+        pixels = transform(image, [], view.resize(self.resize)).pixels
         return pixels.flip(2) if view.flip else pixels, torch.tensor([image.height, image.width])
 
     def costs(self) -> list[tuple[int, int]]:
@@ -154,3 +159,9 @@ def vcoco_dataset(
 ) -> HOIDataset:
     """A split of V-COCO, or of anything in its layout. See `read_vcoco` and `HOIDataset`."""
     return HOIDataset(read_vcoco(annotations, instances=instances, ids=ids), images, **options)
+
+
+def _rows(target: Target, kept: Bool[Tensor, "G"]) -> Target:
+    """The target with some of its rows."""
+    columns = ("boxes_h", "boxes_o", "objects", "verbs", "hois")
+    return target._replace(**{name: getattr(target, name)[kept] for name in columns})

@@ -1,12 +1,14 @@
-"""From an image to the canvas that the detector reads.
+"""From an image to the canvas that the detector reads, together with its boxes.
 
-Augmentations are torchvision's v2 transforms, composed in conf/.
+Augmentations are torchvision's v2 transforms and those of `data/augmentation.py`, composed in
+conf/data.
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from PIL import Image
 from torch import Tensor
 from torchvision import tv_tensors
@@ -33,7 +35,7 @@ class ResizeShortest:
     The shorter side becomes `shortest` pixels, or less where the longer would exceed `longest`.
     """
 
-    def __init__(self, shortest: int = 800, longest: int = 1333) -> None:
+    def __init__(self, shortest: int = 800, longest: float = 1333) -> None:
         self.shortest, self.longest = shortest, longest
 
     def canvas(self, height: int, width: int) -> tuple[int, int]:
@@ -42,41 +44,77 @@ class ResizeShortest:
         return max(1, round(height * scale)), max(1, round(width * scale))
 
 
+class Transformed(NamedTuple):
+    """An image on its canvas with the boxes that belong to it."""
+
+    pixels: Float[Tensor, "3 H W"]  # in [0, 1]
+    boxes: list[Float[Tensor, "G 4"]]  # groups of xyxy boxes, in the pixels that `size` counts
+    inside: list[Bool[Tensor, "G"]]  # False: a crop left nothing of the box
+    size: Int[Tensor, "2"]  # (height, width) of what is left of the image, in pixels of the file
+
+
 def transform(
     image: Image.Image,
     boxes: Sequence[Float[Tensor, "G 4"]],
     resize: ResizeExact | ResizeShortest,
     augment: Callable | None = None,
-) -> tuple[Float[Tensor, "3 H W"], list[Float[Tensor, "G 4"]]]:
-    """Resize an image to its canvas and augment it together with its boxes.
+) -> Transformed:
+    """Augment an image together with its boxes, and resize it to its canvas.
+
+    Boxes that a crop cuts become their visible part. Whether one is still of use is the caller's
+    decision: a pair needs both of its boxes. NaN boxes (empty roles) stay and count as inside.
 
     Args:
         image: RGB.
         boxes: groups of xyxy boxes in pixels of the image.
-        resize: size of the canvas.
-        augment: a v2 transform over (pixels, groups of boxes) or None. It must keep every box:
-            flips, colour and noise do.
-
-    Returns:
-        Pixels in [0, 1] on the canvas, and the groups of boxes in pixels of the image, flipped
-        with it.
+        resize: size of the canvas, from that of the augmented image.
+        augment: a v2 transform over (pixels, groups of boxes) or None. It must keep the order and
+            number of boxes: flips, resizing, crops, colour and noise do.
     """
-    width, height = image.size
-    canvas = resize.canvas(height, width)
-    groups = [
-        tv_tensors.BoundingBoxes(
-            group.reshape(-1, 4), format="XYXY", canvas_size=(height, width), clamping_mode=None
-        )
-        for group in boxes
-    ]
-    pixels = F.to_image(F.resize(image, list(canvas), antialias=True))
+    height, width = image.size[::-1]
+    size = torch.tensor([height, width])
+    groups = [group.reshape(-1, 4) for group in boxes]
+    everything = [torch.ones(len(group), dtype=torch.bool) for group in groups]
+    if augment is None:
+        canvas = resize.canvas(height, width)
+        return Transformed(_pixels(image, canvas), groups, everything, size)
 
-    if augment is not None:
-        # boxes visit the canvas only for the augmentation: without it they stay exact
-        groups = [F.resize(group, list(canvas)) for group in groups]
-        pixels, groups = augment(pixels, groups)
-        scale = torch.tensor([width / canvas[1], height / canvas[0]] * 2)
-        groups = [group * scale for group in groups]
+    # the image's own frame goes along: it tells how the file lies on the augmented canvas
+    frame = torch.tensor([[0, 0, width, height]], dtype=torch.float64)
+    pixels, moved = augment(
+        F.to_image(image),
+        [
+            tv_tensors.BoundingBoxes(
+                group, format="XYXY", canvas_size=(height, width), clamping_mode=None
+            )
+            for group in [*groups, frame]
+        ],
+    )
+    *groups, frame = [group.as_subclass(Tensor) for group in moved]
+    now = torch.tensor(pixels.shape[-2:])
+    x1, y1, x2, y2 = frame[0]
+    in_file_pixels = size / torch.stack([y2 - y1, x2 - x1])
+    left = torch.minimum((now * in_file_pixels).round().long().clamp(min=1), size)
 
-    pixels = F.to_dtype(pixels, torch.float32, scale=True).as_subclass(Tensor)
-    return pixels, [group.as_subclass(Tensor) for group in groups]
+    limit = now.flip(0).repeat(2)
+    whole = torch.cat([torch.zeros(2), now.flip(0)])
+    if not torch.allclose(frame[0], whole.double(), atol=0.01):  # a crop cuts whole pixels
+        groups = [torch.minimum(group.clamp(min=0), limit.to(group)) for group in groups]
+        everything = [
+            (group[:, 2:] > group[:, :2]).all(1) | group.isnan().any(1) for group in groups
+        ]
+
+    to_file = (left / now).flip(0).repeat(2)
+    canvas = resize.canvas(*pixels.shape[-2:])
+    return Transformed(
+        # the resampling of evaluation and of cached features, which Pillow does
+        _pixels(F.to_pil_image(pixels), canvas),
+        [group * to_file.to(group) for group in groups],
+        everything,
+        left,
+    )
+
+
+def _pixels(image: Image.Image, canvas: tuple[int, int]) -> Float[Tensor, "3 H W"]:
+    resized = F.to_image(F.resize(image, list(canvas), antialias=True))
+    return F.to_dtype(resized, torch.float32, scale=True).as_subclass(Tensor)
