@@ -80,6 +80,24 @@ def test_scenes_of_different_size_are_padded_and_masked_and_come_apart_again():
         torch.testing.assert_close(first(found), expected)
 
 
+def test_maps_are_padded_and_cut_by_the_share_of_the_memory():
+    singles = []
+    for height, width in ((4, 7), (6, 8)):
+        scene = scene_of(0)
+        singles.append(
+            scene._replace(
+                memory=scene.memory[:, :height, :width],
+                memory_mask=scene.memory_mask[:height, :width],
+                maps={"c4": torch.rand(3, 2 * height, 2 * width)},
+            )
+        )
+    batch = collate_scenes(singles)
+    assert batch.maps["c4"].shape == (2, 3, 12, 16)
+    assert (batch.maps["c4"][0, :, 8:] == 0).all() and (batch.maps["c4"][0, :, :, 14:] == 0).all()
+    for expected, found in zip(singles, single_scenes(batch), strict=True):
+        assert torch.equal(found.maps["c4"][0], expected.maps["c4"])
+
+
 def test_half_precision_comes_out_as_float32():
     scene = scene_of(0)
     half = scene._replace(

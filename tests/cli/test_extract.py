@@ -1,6 +1,7 @@
 """rmlr-extract, and runs that read its cache, as a user runs them: small data, shipped detector."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -102,6 +103,25 @@ def logits(task, batches) -> list[torch.Tensor]:
 def test_cached_scenes_give_the_logits_of_images(remine, world, cache, tmp_path):
     task, cached, online = both_ways(composed(world, cache, tmp_path, f"model/remine={remine}"))
     assert all((batch.inputs.images is None) == (remine == "neck") for batch in cached)
+    for found, wanted in zip(logits(task, cached), logits(task, online), strict=True):
+        torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "remine", [["model/remine=c5"], ["model.remine.maps=[memory,c4]", "model.remine.dim=16"]]
+)
+def test_cached_maps_of_the_backbone_give_the_logits_of_images(
+    remine, world, tmp_path, monkeypatch, capsys
+):
+    cfg = composed(world, tmp_path, tmp_path, *remine)
+    out = [f"paths.data={world.parent}", f"hydra.run.dir={tmp_path}/out", "splits=[val]"]
+    options = [f"features.path={tmp_path}", "features.dtype=fp32", "features.shard=16"]
+    call(extract, monkeypatch, *out, *WORLD, *options, *remine)
+    estimate, written = re.findall(r"([\d.]+) MB", capsys.readouterr().out)
+    assert float(estimate) == pytest.approx(float(written), abs=1)
+
+    task, cached, online = both_ways(cfg)
+    assert set(cached[0].inputs.scene.maps) == set(task.model.detector.maps) != set()
     for found, wanted in zip(logits(task, cached), logits(task, online), strict=True):
         torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
 

@@ -1,6 +1,6 @@
 import torch
 
-from rmlr_lightning.ops.masked import compact, gather_rows, masked_mean
+from rmlr_lightning.ops.masked import compact, gather_rows, masked_mean, resized_mask
 
 
 def test_masked_mean_ignores_padding_and_survives_an_empty_image():
@@ -36,3 +36,12 @@ def test_gather_rows_follows_each_images_own_index():
     values = torch.arange(12.0).reshape(2, 3, 2)
     rows = gather_rows(values, torch.tensor([[2, 0], [1, 1]]))
     assert rows.tolist() == [[[4, 5], [0, 1]], [[8, 9], [8, 9]]]
+
+
+def test_a_mask_of_another_size_covers_the_same_share():
+    mask = torch.zeros(2, 4, 6, dtype=torch.bool)
+    mask[0, :2, :3], mask[1] = True, True
+    finer = resized_mask(mask, (8, 12))
+    assert finer[0].sum() == 4 * 6 and finer[0, :4, :6].all() and finer[1].all()
+    assert resized_mask(mask, (2, 2))[0].tolist() == [[True, False], [False, False]]
+    assert resized_mask(mask, (4, 6)) is mask

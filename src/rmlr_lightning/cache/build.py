@@ -16,7 +16,7 @@ from torch import nn
 from rmlr_lightning.cache.detect import detect
 from rmlr_lightning.cache.fingerprint import fingerprint
 from rmlr_lightning.cache.options import CacheOptions
-from rmlr_lightning.cache.pack import stored_bytes
+from rmlr_lightning.cache.pack import MapSize, stored_bytes
 from rmlr_lightning.cache.store import SceneStore
 from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.data.hoi_dataset import HOIDataset
@@ -79,16 +79,23 @@ def missing_bytes(jobs: Sequence[StoreJob], detector: nn.Module, options: CacheO
             for index in store.images(number):
                 size = data.targets[index].size.tolist()
                 canvas = resize.canvas(*(size if all(size) else COMMON_SIZE))
-                # Convolutions round the number of cells up.
-                height, width = (-(-side // detector.stride) for side in canvas)
                 total += stored_bytes(
                     options,
                     detector.num_queries,
                     detector.token_dim,
-                    detector.memory_dim,
-                    (height, width),
+                    _map_size(canvas, detector.memory_dim, detector.stride),
+                    [
+                        _map_size(canvas, detector.map_dims[name], detector.map_strides[name])
+                        for name in getattr(detector, "maps", ())
+                    ],
                 )
     return total
+
+
+def _map_size(canvas: tuple[int, int], dim: int, stride: int) -> MapSize:
+    # Convolutions round the number of cells up.
+    height, width = (-(-side // stride) for side in canvas)
+    return MapSize(dim, (height, width))
 
 
 def readable_bytes(size: float) -> str:
@@ -153,7 +160,7 @@ def _check_space(folder: Path, needed: int) -> None:
         raise UserError(
             f"{folder}: the features need about {readable_bytes(needed)}, but only "
             f"{readable_bytes(free)} are free; choose another folder with features.path=FOLDER, or "
-            "store less (features.memory=[3,4] features.entities=28)"
+            "store less (features.memory=[3,4] features.maps=2 features.entities=28)"
         )
 
 

@@ -8,6 +8,7 @@ import torch
 
 from rmlr_lightning.errors import UserError
 
+Resolution = str | int | tuple[int, int]  # of a stored map: "full", "none", factor or cells
 DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
 
@@ -18,7 +19,9 @@ class CacheOptions:
     Args:
         path: the folder of all stores.
         dtype: of tokens and memory: fp16, bf16 or fp32. Boxes and scores are always float32.
-        memory: "full"; (h, w) averages the memory to so many cells; "none" stores its mean.
+        memory: "full"; (h, w) averages the memory to so many cells, a number k over k x k of its
+            cells; "none" stores its mean.
+        maps: the same for each of the other maps of the detector (`types.Scene.maps`).
         entities: per image: None stores all queries, N the N of highest score. Those that
             `min_instances` of the selection can take are stored in addition.
         min_instances, nms_iou: of the model's `Selection`; used only if `entities` is a number.
@@ -35,7 +38,8 @@ class CacheOptions:
 
     path: Path = Path("data/features")
     dtype: str = "fp16"
-    memory: str | tuple[int, int] = "full"
+    memory: Resolution = "full"
+    maps: Resolution = "full"
     entities: int | None = None
     min_instances: int = 3
     nms_iou: float = 0.5
@@ -49,12 +53,13 @@ class CacheOptions:
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
             raise UserError(f"features.dtype={self.dtype}: choose one of {', '.join(DTYPES)}")
-        if self.memory not in ("full", "none") and not _is_cells(self.memory):
-            value = list(self.memory) if isinstance(self.memory, tuple) else self.memory
-            raise UserError(
-                f"features.memory={value}: choose full, none, or height and width in cells, "
-                "such as [3,4]"
-            )
+        for key in ("memory", "maps"):
+            value = getattr(self, key)
+            if value not in ("full", "none") and not _is_factor(value) and not _is_cells(value):
+                raise UserError(
+                    f"features.{key}={_plain(value)}: choose full, none, a number k to average "
+                    "over k x k cells, or height and width in cells, such as [3,4]"
+                )
         # None stores all entities.
         if self.entities is not None:
             self._check_number("entities", 1)
@@ -69,21 +74,16 @@ class CacheOptions:
             raise UserError(f"features.{key}={value}: expected a whole number from {minimum}")
 
     @property
-    def cells(self) -> tuple[int, int] | None:
-        """Height and width of the stored memory; None for "full", the detector's own."""
-        if isinstance(self.memory, tuple):
-            return self.memory
-        return (1, 1) if self.memory == "none" else None
-
-    @property
     def torch_dtype(self) -> torch.dtype:
-        """Of the stored tokens and memory."""
+        """Of the stored tokens, memory and maps."""
         return DTYPES[self.dtype]
 
     def facts(self) -> dict[str, Any]:
         """The options that determine the stored bytes of an image, as plain JSON values."""
-        memory = list(self.memory) if isinstance(self.memory, tuple) else self.memory
-        facts: dict[str, Any] = {"dtype": self.dtype, "memory": memory}
+        facts: dict[str, Any] = {"dtype": self.dtype, "memory": _plain(self.memory)}
+        # Which maps there are is part of the detector's fingerprint.
+        if self.maps != "full":
+            facts["maps"] = _plain(self.maps)
         if self.entities is None:
             # The selection has no influence then, so it must not change the store's key.
             return facts | {"entities": "all"}
@@ -95,9 +95,28 @@ class CacheOptions:
         }
 
 
-def _is_cells(memory: object) -> bool:
+def stored_cells(resolution: Resolution, cells: tuple[int, int]) -> tuple[int, int]:
+    """Height and width that a map of so many cells is stored at."""
+    if resolution == "full":
+        return cells
+    if resolution == "none":
+        return 1, 1
+    if isinstance(resolution, int):
+        return -(-cells[0] // resolution), -(-cells[1] // resolution)
+    return resolution
+
+
+def _is_factor(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 1
+
+
+def _is_cells(value: object) -> bool:
     return (
-        isinstance(memory, tuple)
-        and len(memory) == 2
-        and all(isinstance(side, int) and side > 0 for side in memory)
+        isinstance(value, tuple)
+        and len(value) == 2
+        and all(isinstance(side, int) and side > 0 for side in value)
     )
+
+
+def _plain(value: Resolution) -> str | int | list[int]:
+    return list(value) if isinstance(value, tuple) else value

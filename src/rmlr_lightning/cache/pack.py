@@ -1,24 +1,33 @@
-"""From a detector's Scene to the Scene that is stored: fewer entities and a smaller memory."""
+"""From a detector's Scene to the Scene that is stored: fewer entities and smaller maps."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from rmlr_lightning.cache.options import CacheOptions
+from rmlr_lightning.cache.options import CacheOptions, Resolution, stored_cells
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.ops.masked import compact, gather_rows
+from rmlr_lightning.ops.masked import compact, gather_rows, resized_mask
 from rmlr_lightning.ops.selection import Selection, select
 from rmlr_lightning.types import Entities, Scene
 
 ENTITY_BYTES = 4 * 4 + 4 + 1  # float32 box and score, one byte for the label
 INDEX_BYTES = 160  # of an image in its shard's index, file name included
+MAP_INDEX_BYTES = 16  # of each further map in the index
+
+
+class MapSize(NamedTuple):
+    """Size of a map of the detector."""
+
+    dim: int  # channels
+    cells: tuple[int, int]  # height, width
 
 
 def pack(scene: Scene, options: CacheOptions, objects: Sequence[str]) -> Scene:
-    """The Scene to store; tokens and memory in `options.dtype`, boxes and scores in float32.
+    """The Scene to store; tokens and maps in `options.dtype`, boxes and scores in float32.
 
     Args:
         objects: names of the detector's classes.
@@ -32,11 +41,14 @@ def pack(scene: Scene, options: CacheOptions, objects: Sequence[str]) -> Scene:
         tokens=entities.tokens.to(options.torch_dtype),
     )
 
-    memory, mask = scene.memory, scene.memory_mask
-    if options.cells is not None:
-        memory, mask = pool_memory(memory, mask, options.cells)
+    memory, mask = _at_resolution(scene.memory, scene.memory_mask, options.memory)
+    maps = {}
+    for name, features in scene.maps.items():
+        real = resized_mask(scene.memory_mask, features.shape[2:])
+        features, _ = _at_resolution(features, real, options.maps)
+        maps[name] = features.to(options.torch_dtype)
     return scene._replace(
-        entities=entities, memory=memory.to(options.torch_dtype), memory_mask=mask
+        entities=entities, memory=memory.to(options.torch_dtype), memory_mask=mask, maps=maps
     )
 
 
@@ -82,6 +94,15 @@ def keep_entities(entities: Entities, options: CacheOptions, subject: int | None
     return Entities(*(gather_rows(field, index) for field in entities[:4]), mask)
 
 
+def _at_resolution(
+    features: Float[Tensor, "B C h w"], mask: Bool[Tensor, "B h w"], resolution: Resolution
+) -> tuple[Float[Tensor, "B C _ _"], Bool[Tensor, "B _ _"]]:
+    if resolution == "full":
+        return features, mask
+    height, width = features.shape[2:]
+    return pool_memory(features, mask, stored_cells(resolution, (height, width)))
+
+
 def pool_memory(
     memory: Float[Tensor, "B C h w"], mask: Bool[Tensor, "B h w"], cells: tuple[int, int]
 ) -> tuple[Float[Tensor, "B C _ _"], Bool[Tensor, "B _ _"]]:
@@ -97,21 +118,22 @@ def stored_bytes(
     options: CacheOptions,
     num_queries: int,
     token_dim: int,
-    memory_dim: int,
-    memory_cells: tuple[int, int],
+    memory: MapSize,
+    maps: Sequence[MapSize] = (),
 ) -> int:
     """Estimated bytes of an image on disk; an upper bound if `options.entities` is a number.
 
     Args:
-        memory_cells: height and width of the detector's memory.
+        memory, maps: sizes as the detector gives them.
     """
-    height, width = options.cells or memory_cells
     number = torch.finfo(options.torch_dtype).bits // 8
     entities = num_queries
     if options.entities is not None:
         entities = min(num_queries, options.entities + 2 * options.min_instances)
-    return (
-        entities * (ENTITY_BYTES + token_dim * number)
-        + height * width * (memory_dim * number + 1)
-        + INDEX_BYTES
-    )
+    total = entities * (ENTITY_BYTES + token_dim * number) + INDEX_BYTES
+    height, width = stored_cells(options.memory, memory.cells)
+    total += height * width * (memory.dim * number + 1)  # one byte of mask
+    for dim, cells in maps:
+        height, width = stored_cells(options.maps, cells)
+        total += height * width * dim * number + MAP_INDEX_BYTES
+    return total

@@ -1,8 +1,9 @@
 """One file of a store: the Scenes of some images, one after the other, in safetensors.
 
-Columns per entity: boxes, scores, labels, tokens. Flat: memory, memory_mask. The index has a row
-per image: ends of its entities and of its memory cells, shape of its memory, size of the image,
-and a CRC-32 of all its bytes. A CRC-32 in the metadata covers the index and the file names.
+Columns per entity: boxes, scores, labels, tokens. Flat: memory, memory_mask, and one column for
+each further map, "map.NAME". The index has a row per image: ends of its entities and of the cells
+of its memory and maps, shapes of these, size of the image, and a CRC-32 of all its bytes. A CRC-32
+in the metadata covers the index, the file names and the names of the maps.
 """
 
 import json
@@ -23,6 +24,7 @@ from rmlr_lightning.types import Entities, Scene
 INDEX = {"ends": torch.int64, "shapes": torch.int32, "sizes": torch.int32, "checksums": torch.int64}
 BOXES = {"boxes": torch.float32, "scores": torch.float32, "labels": torch.uint8}
 PER_ENTITY = ("boxes", "scores", "labels", "tokens")
+MAP = "map."  # in front of a map's name
 
 
 def encode(scenes: Sequence[Scene], names: Sequence[str]) -> bytes:
@@ -33,6 +35,7 @@ def encode(scenes: Sequence[Scene], names: Sequence[str]) -> bytes:
         names: file names of the images.
     """
     entities = [scene.entities for scene in scenes]
+    maps = list(scenes[0].maps)
     pieces = {
         "boxes": [e.boxes for e in entities],
         "scores": [e.scores for e in entities],
@@ -41,19 +44,23 @@ def encode(scenes: Sequence[Scene], names: Sequence[str]) -> bytes:
         "memory": [scene.memory.flatten() for scene in scenes],
         "memory_mask": [scene.memory_mask.flatten() for scene in scenes],
     }
+    pieces |= {MAP + name: [scene.maps[name].flatten() for scene in scenes] for name in maps}
     # Images have different numbers of entities and cells; their ends tell them apart again.
+    shapes = [
+        [scene.memory.shape[1:], *(scene.maps[name].shape[1:] for name in maps)] for scene in scenes
+    ]
     counts = [
-        [len(scene.entities.scores), scene.memory_mask.numel()]  # entities, memory cells
-        for scene in scenes
+        [len(scene.entities.scores), *(shape.numel() for shape in of_image)]
+        for scene, of_image in zip(scenes, shapes, strict=True)
     ]
     checksums = [_crc(parts) for parts in zip(*pieces.values(), strict=True)]
     index = {
         "ends": torch.tensor(counts).cumsum(0),
-        "shapes": torch.tensor([scene.memory_mask.shape for scene in scenes], dtype=torch.int32),
+        "shapes": torch.tensor(shapes, dtype=torch.int32).flatten(1),
         "sizes": torch.stack([scene.sizes for scene in scenes]).to(torch.int32),
         "checksums": torch.tensor(checksums),
     }
-    about = json.dumps({"names": list(names)})
+    about = json.dumps({"names": list(names)} | ({"maps": maps} if maps else {}))
     # Only one key: safetensors writes several keys in any order, and the bytes must be the same
     # whenever a shard is written.
     metadata = {"scenes": json.dumps({"crc": _crc(list(index.values()), about), "about": about})}
@@ -67,7 +74,7 @@ class Shard:
     Args:
         path: of the file.
         names: file names of the images it must contain.
-        dtype: of tokens and memory.
+        dtype: of tokens, memory and maps.
 
     Raises:
         UserError: missing, damaged or of other images; names the file and the way out.
@@ -100,7 +107,10 @@ class Shard:
         self._checked = [False] * len(self.names)
 
     def _check_columns(self, about: dict, columns: dict[str, Tensor], dtype: torch.dtype) -> None:
-        expected = INDEX | BOXES | {"tokens": dtype, "memory": dtype, "memory_mask": torch.bool}
+        self.grids = {"memory": "memory"}  # name of a map: its column
+        self.grids |= {name: MAP + name for name in json.loads(about["about"]).get("maps", [])}
+        expected = INDEX | BOXES | {"tokens": dtype, "memory_mask": torch.bool}
+        expected |= dict.fromkeys(self.grids.values(), dtype)
         if {name: column.dtype for name, column in columns.items()} != expected:
             raise ValueError("other columns")
         if about["crc"] != _crc([columns[name] for name in INDEX], about["about"]):
@@ -111,17 +121,19 @@ class Shard:
     def _read_index(self, columns: dict[str, Tensor]) -> None:
         """Set the positions of each image, and check that the columns have as many rows."""
         # A zero in front makes pairs of neighbours the spans of the images.
-        ends = np.vstack([np.zeros((1, 2), np.int64), columns["ends"].numpy()])
+        ends = np.vstack([np.zeros((1, 1 + len(self.grids)), np.int64), columns["ends"].numpy()])
         self.entity_spans = list(pairwise(ends[:, 0].tolist()))
-        self.cell_spans = list(pairwise(ends[:, 1].tolist()))
-        self.shapes = columns["shapes"].tolist()
+        self.cell_spans = [list(pairwise(column)) for column in ends[:, 1:].T.tolist()]
+        self.shapes = columns["shapes"].unflatten(1, (len(self.grids), 2)).tolist()
         self.checksums = columns["checksums"].tolist()
 
-        entities, cells = ends[-1].tolist()
-        self.channels = columns["memory"].numel() // max(cells, 1)
-        found = {name: len(columns[name]) for name in (*PER_ENTITY, "memory_mask", "memory")}
-        expected = dict.fromkeys(PER_ENTITY, entities)
-        expected |= {"memory_mask": cells, "memory": cells * self.channels}
+        entities, *cells = ends[-1].tolist()
+        expected = dict.fromkeys(PER_ENTITY, entities) | {"memory_mask": cells[0]}
+        self.channels = []
+        for column, count in zip(self.grids.values(), cells, strict=True):
+            self.channels.append(columns[column].numel() // max(count, 1))
+            expected[column] = count * self.channels[-1]
+        found = {name: len(columns[name]) for name in expected}
         if found != expected or columns["boxes"].shape[1:] != (4,):
             raise ValueError("the columns do not fit together")
 
@@ -134,24 +146,34 @@ class Shard:
             UserError: they are damaged.
         """
         first, last = self.entity_spans[row]
-        start, end = self.cell_spans[row]
         boxes, scores, labels, tokens = (self.columns[name][first:last] for name in PER_ENTITY)
-        memory = self.columns["memory"][start * self.channels : end * self.channels]
+        memory, *maps = (self._map(number, row) for number in range(len(self.grids)))
+        start, end = self.cell_spans[0][row]
         memory_mask = self.columns["memory_mask"][start:end]
 
         # Once per process: later epochs do not pay for it again.
         if not self._checked[row]:
-            if _crc([boxes, scores, labels, tokens, memory, memory_mask]) != self.checksums[row]:
+            parts = [boxes, scores, labels, tokens, memory, memory_mask, *maps]
+            if _crc(parts) != self.checksums[row]:
                 raise self._damaged(f"the scene of {self.names[row]}")
             self._checked[row] = True
 
-        height, width = self.shapes[row]
+        names = list(self.grids)[1:]
         return Scene(
             entities=Entities(boxes, scores, labels, tokens, torch.ones_like(scores).bool()),
-            memory=memory.view(self.channels, height, width),
-            memory_mask=memory_mask.view(height, width),
+            memory=memory,
+            memory_mask=memory_mask.view(memory.shape[1:]),
             sizes=self.columns["sizes"][row],
+            maps=dict(zip(names, maps, strict=True)),
         )
+
+    def _map(self, number: int, row: int) -> Tensor:
+        """The memory (number 0) or another map of an image, "C h w"."""
+        start, end = self.cell_spans[number][row]
+        channels = self.channels[number]
+        column = self.columns[list(self.grids.values())[number]]
+        flat = column[start * channels : end * channels]
+        return flat.view(channels, *self.shapes[row][number])
 
     def damages(self) -> list[str]:
         """One line for each image whose bytes have changed."""

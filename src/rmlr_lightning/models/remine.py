@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.ops.masked import resized_mask
 from rmlr_lightning.types import Images, Scene
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -154,10 +155,7 @@ def map_of(scene: Scene, name: str) -> Float[Tensor, "B C h w"]:
 
 def mask_of(scene: Scene, features: Float[Tensor, "B C h w"]) -> Bool[Tensor, "B 1 h w"]:
     """The real part of a map of any size: the same share of it as of the memory."""
-    mask = scene.memory_mask[:, None]
-    if mask.shape[2:] == features.shape[2:]:
-        return mask
-    return F.interpolate(mask.float(), features.shape[2:], mode="nearest") > 0.5
+    return resized_mask(scene.memory_mask, features.shape[2:])[:, None]
 
 
 def named_maps(names: Sequence[str]) -> tuple[str, ...]:

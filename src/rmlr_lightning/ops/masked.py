@@ -1,8 +1,11 @@
 """Reductions and gathers over padded tensors. Masks are True on what is real."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn import functional as F
 
 
 def gather_rows(values: Tensor, index: Int[Tensor, "B K"]) -> Tensor:
@@ -33,3 +36,10 @@ def compact(
     # a stable sort of "is padding" keeps the order of the real rows
     index = torch.argsort((~mask).to(torch.uint8), dim=1, stable=True)[:, :width]
     return index, torch.arange(width, device=mask.device) < counts[:, None]
+
+
+def resized_mask(mask: Bool[Tensor, "B m n"], size: Sequence[int]) -> Bool[Tensor, "B h w"]:
+    """The mask of a map of another size (h, w) whose real part is the same share of it."""
+    if tuple(mask.shape[1:]) == tuple(size):
+        return mask
+    return F.interpolate(mask[:, None].float(), size=tuple(size), mode="nearest")[:, 0] > 0.5

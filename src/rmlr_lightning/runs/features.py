@@ -10,7 +10,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from torch import nn
 
 from rmlr_lightning.cache.open import open_or_build
-from rmlr_lightning.cache.options import CacheOptions
+from rmlr_lightning.cache.options import CacheOptions, Resolution
 from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.ops.selection import Selection
@@ -58,11 +58,15 @@ def cache_options(cfg: DictConfig, selection: Selection) -> CacheOptions:
     Raises:
         UserError: a wrong option.
     """
-    memory = tuple(cfg.memory) if isinstance(cfg.memory, ListConfig) else cfg.memory
+
+    def resolution(value: Resolution | ListConfig) -> Resolution:
+        return tuple(value) if isinstance(value, ListConfig) else value
+
     return CacheOptions(
         path=Path(cfg.path),
         dtype=cfg.dtype,
-        memory=memory,
+        memory=resolution(cfg.memory),
+        maps=resolution(cfg.maps),
         entities=cfg.entities,
         min_instances=selection.min_instances,
         nms_iou=selection.nms_iou,
