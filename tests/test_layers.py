@@ -28,6 +28,7 @@ MAY = {
     "losses": NOUNS | {"ops"},
     "metrics": NOUNS | {"ops"},
     "data": NOUNS | {"ops", "annotations", "synthetic"},
+    "preparation": NOUNS | {"annotations", "data"},
     "cache": NOUNS | {"ops", "detectors", "data"},
     "scoring": NOUNS | {"ops", "annotations", "metrics"},
     "report": NOUNS,
@@ -37,7 +38,7 @@ MAY = {
     "cli": NOUNS
     | SECOND_STAGE
     | {"annotations", "cache", "callbacks", "drawing", "report", "runs", "scoring", "synthetic"}
-    | {"tasks", "text"},
+    | {"preparation", "tasks", "text"},
 }
 ONLY_IN = {
     "hydra": {"runs", "cli"},

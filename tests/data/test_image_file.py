@@ -47,3 +47,19 @@ def test_folders_are_searched_in_order(tmp_path):
 def test_no_folder_is_refused():
     with pytest.raises(UserError, match=r"images=\[\]"):
         ImageFolders([])
+
+
+@pytest.mark.parametrize(
+    ("annotated", "shown"),
+    [
+        (None, (20, 30)),
+        ((30, 20), (20, 30)),  # (height, width) as viewers show it
+        ((20, 30), (30, 20)),  # as the file stores it
+        ((7, 7), (20, 30)),
+    ],
+)
+def test_an_image_annotated_before_its_rotation_is_not_rotated(annotated, shown, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.jpg", exif=exif)
+    assert open_image(tmp_path / "a.jpg", annotated).size == shown

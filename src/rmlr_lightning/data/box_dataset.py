@@ -51,7 +51,7 @@ class CocoBoxes(Dataset):
     def __getitem__(self, index: int) -> Item:
         target = self.targets[index]
         resize = self.resize if self.random_resize is None else self.random_resize.draw()
-        image = open_image(self.images / target.file_name)
+        image = open_image(self.images / target.file_name, tuple(target.size.tolist()))
         out = transform(image, [target.boxes], resize, self.augment)
         kept = out.inside[0]
         target = target._replace(

@@ -88,6 +88,7 @@ class HOIDataset(Dataset):
             )
         self.images, self.resize, self.augment = ImageFolders(images), resize, augment
         self.random_resize, self.external = random_resize, external
+        self._size_of = {t.file_name: tuple(t.size.tolist()) for t in self.targets}
         self._by_id = {target.image_id: target for target in self.targets}
 
     def __len__(self) -> int:
@@ -121,7 +122,7 @@ class HOIDataset(Dataset):
 
     def image(self, file_name: str) -> Image.Image:
         """One of its images, as it is."""
-        return open_image(self.images / file_name)
+        return open_image(self.images / file_name, self._size_of.get(file_name))
 
     def pixels(self, index: int, view: View) -> tuple[Float[Tensor, "3 H W"], Int[Tensor, "2"]]:
         """An image in a view, in [0, 1] without augmentation, and (height, width) of its file."""

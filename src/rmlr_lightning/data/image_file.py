@@ -38,8 +38,12 @@ class ImageFolders:
         return " or ".join(map(str, self.paths))
 
 
-def open_image(path: Path) -> Image.Image:
+def open_image(path: Path, size: tuple[int, int] | None = None) -> Image.Image:
     """An image file as RGB, rotated to its EXIF orientation.
+
+    Args:
+        size: the annotated (height, width), if known. An image whose annotations have the size
+            before its rotation by a quarter turn is not rotated: its boxes are of that image.
 
     Raises:
         UserError: there is no such file, or it is not a readable image.
@@ -47,7 +51,10 @@ def open_image(path: Path) -> Image.Image:
     try:
         with Image.open(path) as file:
             # annotations and detectors use the image as viewers show it
-            return ImageOps.exif_transpose(file).convert("RGB")
+            shown = ImageOps.exif_transpose(file)
+            stored = (file.height, file.width)
+            is_as_stored = size == stored != (shown.height, shown.width)
+            return (file if is_as_stored else shown).convert("RGB")
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such image; check the data set's image folder") from error
     except (UnidentifiedImageError, OSError) as error:

@@ -1,0 +1,69 @@
+"""Annotations of interactions in any layout that the package reads, recognised by content."""
+
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rmlr_lightning.annotations.file import AnnotationFile
+from rmlr_lightning.annotations.hicodet import read_hicodet
+from rmlr_lightning.annotations.matlab_file import is_matlab
+from rmlr_lightning.annotations.vcoco import read_vcoco
+from rmlr_lightning.annotations.vcoco_official import is_official
+from rmlr_lightning.types import Target
+from rmlr_lightning.vocabulary import Vocabulary
+
+_EXPECTED = "annotations of HICO-DET or V-COCO (official, UPT's, QPIC's), or COCO with relations"
+_HINT = "see docs/DATA.md for the layouts"
+
+
+class AnyAnnotations(NamedTuple):
+    """Content of an annotation file in any layout."""
+
+    layout: str
+    vocabulary: Vocabulary
+    targets: list[Target]
+
+
+def read_any(
+    path: str | PathLike[str],
+    split: str = "test",
+    instances: str | PathLike[str] | None = None,
+    ids: str | PathLike[str] | None = None,
+) -> AnyAnnotations:
+    """Read an annotation file by the reader of its layout.
+
+    Args:
+        split: the variable of HICO-DET's .mat to read.
+        instances, ids: see `read_vcoco`.
+
+    Raises:
+        AnnotationError: the file is missing, broken or of an unknown layout.
+    """
+    file = AnnotationFile(Path(path), _EXPECTED, _HINT)
+    content = file.read()
+    if is_matlab(content):
+        return AnyAnnotations("HICO-DET's anno_bbox.mat", *read_hicodet(path, split))
+    document = file.json(content)
+    if isinstance(document, dict) and "annotation" in document:
+        return AnyAnnotations("HICO-DET in UPT's layout", *read_hicodet(path))
+    if _is_qpic_hicodet(document):
+        return AnyAnnotations("HICO-DET in QPIC's layout", *read_hicodet(path))
+    layouts = {
+        "V-COCO, official": is_official(document),
+        "V-COCO in UPT's layout": isinstance(document, dict) and "classes" in document,
+        "V-COCO in QPIC's layout": _first(document, "file_name"),
+    }
+    for layout, is_it in layouts.items():
+        if is_it:
+            return AnyAnnotations(layout, *read_vcoco(path, instances=instances, ids=ids))
+    raise file.other_layout(document, "interaction")
+
+
+def _first(document: Any, key: str) -> bool:
+    is_list = isinstance(document, list) and len(document) > 0
+    return is_list and isinstance(document[0], dict) and key in document[0]
+
+
+def _is_qpic_hicodet(document: Any) -> bool:
+    # V-COCO's records have no img_id, and their names start with COCO
+    return _first(document, "img_id") and not str(document[0].get("file_name")).startswith("COCO")

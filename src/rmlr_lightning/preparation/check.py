@@ -1,0 +1,109 @@
+"""The checks that all data sets have in common: annotations, images and a fingerprint."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from rmlr_lightning.data.image_file import ImageFolders
+from rmlr_lightning.files import sha256_file
+from rmlr_lightning.preparation.images import ImageReport, Track, check_images
+from rmlr_lightning.preparation.known_files import KNOWN
+from rmlr_lightning.preparation.report import Report
+from rmlr_lightning.preparation.statistics import Statistics, statistics_of
+from rmlr_lightning.types import Target
+
+
+class Split(NamedTuple):
+    """A split on disk."""
+
+    name: str
+    files: tuple[Path, ...]  # annotation files
+    targets: Sequence[Target]
+    images: ImageFolders
+    published: Mapping[str, tuple[int, ...]] = {}  # field of Statistics -> its known values
+
+
+def check_splits(
+    report: Report, splits: Sequence[Split], decode: bool, track: Track
+) -> list[Statistics]:
+    """Check annotations and images of all splits, and print the data set's fingerprint.
+
+    Args:
+        decode: see `check_images`.
+        track: shows progress over the images of a split.
+    """
+    hashes = check_files(report, [file for split in splits for file in split.files])
+    found, sizes = [], {}
+    for split in splits:
+        statistics = statistics_of(split.targets)
+        found.append(statistics)
+        _print_statistics(report, split, statistics)
+        sizes |= _check_images(report, split, decode, track).bytes
+    report.line(f"fingerprint {fingerprint(hashes, sizes)}")
+    return found
+
+
+def check_files(report: Report, files: Sequence[Path]) -> dict[str, str]:
+    """Print each annotation file with its hash, and whether it is a known published file."""
+    hashes = {}
+    for path in dict.fromkeys(files):  # splits may share a file
+        digest = hashes[path.name] = sha256_file(path)
+        published = KNOWN.get(path.name, {})
+        note = f", {published[digest]}" if digest in published else ""
+        if published and digest not in published:
+            # a rewritten json has other bytes and the same content, so this is no problem
+            note = ", not the bytes of the published file"
+        report.line(f"{path}: SHA-256 {digest[:16]}...{note}")
+    return hashes
+
+
+def fingerprint(hashes: Mapping[str, str], sizes: Mapping[str, int]) -> str:
+    """SHA-256 over the annotation files and over names and sizes (bytes) of the images.
+
+    It does not depend on folders. Equal data sets have equal fingerprints.
+    """
+    content = json.dumps([sorted(hashes.items()), sorted(sizes.items())])
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _print_statistics(report: Report, split: Split, found: Statistics) -> None:
+    empty = f", {found.empty_roles:,} with an empty role" if found.empty_roles else ""
+    report.line(
+        f"{split.name}: {found.images:,} images, {found.with_pairs:,} with pairs; "
+        f"{found.pairs:,} pairs of {found.hois} HOIs{empty}"
+    )
+    for field, published in split.published.items():
+        value = getattr(found, field)
+        if value not in published:
+            known = " or ".join(f"{number:,}" for number in published)
+            report.problem(f"{split.name}: {value:,} {field.replace('_', ' ')}, published: {known}")
+
+    # in the published files, too: training leaves nothing out, evaluation must not
+    report.names("images have a box without area", found.flat, is_problem=False)
+    report.names("images have a box that ends outside", found.outside, is_problem=False)
+    if found.repeated:
+        report.line(f"  {found.repeated:,} pairs are annotated twice")
+
+
+def _check_images(report: Report, split: Split, decode: bool, track: Track) -> ImageReport:
+    names = [target.file_name for target in split.targets]
+    sizes = [tuple(target.size.tolist()) for target in split.targets]
+    found = check_images(lambda name: split.images / name, names, sizes, decode, track)
+    report.line(f"  images in {split.images}: {len(found.bytes):,} of {len(names):,} are there")
+    report.names("images are missing", found.missing)
+    report.names("images are not readable", found.unreadable)
+    report.names("images have another size than annotated", found.other_size)
+    report.names(
+        "images have an EXIF rotation that their annotations lack; they are read as stored",
+        found.rotated,
+        is_problem=False,
+    )
+    report.names(
+        "images have an EXIF orientation that sizes do not reveal; they are read as viewers show "
+        "them",
+        found.turned,
+        is_problem=False,
+    )
+    return found

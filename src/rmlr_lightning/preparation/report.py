@@ -1,0 +1,43 @@
+"""What `rmlr-prepare` prints: findings as they are made, and one line if something is wrong."""
+
+from collections.abc import Sequence
+
+from rmlr_lightning.errors import UserError
+
+SHOWN = 3  # names per finding
+
+
+class Report:
+    """Lines for the user. Problems are what training or evaluation would stumble on."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def line(self, text: str) -> None:
+        """Print a finding that needs nothing to be done."""
+        print(text)
+
+    def names(self, what: str, names: Sequence[str], is_problem: bool = True) -> None:
+        """Print how many files have a finding, with the first few; nothing if none has."""
+        if not names:
+            return
+        more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+        self.line(f"  {len(names):,} {what}: {', '.join(names[:SHOWN])}{more}")
+        if is_problem:
+            self.problems.append(f"{len(names):,} {what}")
+
+    def problem(self, text: str) -> None:
+        """Print and keep a problem."""
+        self.line(f"  {text}")
+        self.problems.append(text)
+
+    def finish(self, name: str) -> None:
+        """End a check.
+
+        Raises:
+            UserError: there were problems; one line with the first of them.
+        """
+        if self.problems:
+            more = f" (and {len(self.problems) - 1} more, see above)" if self.problems[1:] else ""
+            raise UserError(f"{name}: {self.problems[0]}{more}")
+        self.line(f"{name}: complete")
