@@ -43,6 +43,7 @@ def read_any(
     content = file.read()
     if is_matlab(content):
         return AnyAnnotations("HICO-DET's anno_bbox.mat", *read_hicodet(path, split))
+    # parsed here and again by the reader, which costs seconds and keeps the readers apart
     document = file.json(content)
     if isinstance(document, dict) and "annotation" in document:
         return AnyAnnotations("HICO-DET in UPT's layout", *read_hicodet(path))

@@ -154,9 +154,11 @@ def prepare_known(args: argparse.Namespace) -> None:
         hicodet.check_hicodet(splits, args.decode, track_images)
         return
     print(vcoco.SOURCE.format(data=args.folder))
+    # the one conversion that V-COCO's own tools need Python 2 for
     made = vcoco.make_instances(Path(cfg.paths.vcoco), Path(cfg.paths.coco), args.folder)
     if made is not None:
         print(f"made {made}")
+    # read again: the instances exist now
     splits = {name: OmegaConf.to_container(cfg.data[name], resolve=True) for name in SPLITS}
     vcoco.check_vcoco(splits, args.decode, track_images)
 

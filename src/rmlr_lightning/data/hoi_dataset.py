@@ -164,5 +164,7 @@ def vcoco_dataset(
 
 def _rows(target: Target, kept: Bool[Tensor, "G"]) -> Target:
     """The target with some of its rows."""
-    columns = ("boxes_h", "boxes_o", "objects", "verbs", "hois")
+    columns = ["boxes_h", "boxes_o", "objects", "verbs", "hois"]
+    # only relation data have a class per subject
+    columns += ["subjects"] if target.subjects is not None else []
     return target._replace(**{name: getattr(target, name)[kept] for name in columns})

@@ -31,6 +31,7 @@ class ImageFolders:
         """The path of an image: in the first folder that has it, or else in the first folder."""
         if len(self.paths) == 1:  # no need to ask the disk
             return self.paths[0] / file_name
+        # lazily: images of the first folder cost one question
         found = (folder / file_name for folder in self.paths)
         return next((path for path in found if path.is_file()), self.paths[0] / file_name)
 

@@ -35,6 +35,7 @@ def check_splits(
         track: shows progress over the images of a split.
     """
     hashes = check_files(report, [file for split in splits for file in split.files])
+    # file names are unique within all data sets that we know, so splits share one table
     found, sizes = [], {}
     for split in splits:
         statistics = statistics_of(split.targets)
@@ -64,6 +65,7 @@ def fingerprint(hashes: Mapping[str, str], sizes: Mapping[str, int]) -> str:
 
     It does not depend on folders. Equal data sets have equal fingerprints.
     """
+    # sorted: neither the order of the splits nor that of a folder's listing may matter
     content = json.dumps([sorted(hashes.items()), sorted(sizes.items())])
     return hashlib.sha256(content.encode()).hexdigest()
 

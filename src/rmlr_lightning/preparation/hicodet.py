@@ -37,6 +37,7 @@ def check_hicodet(splits: Mapping[str, Mapping[str, Any]], decode: bool, track: 
     """
     report = Report()
     found = []
+    # val is a share of train, so two splits are all files
     for name in ("train", "test"):
         options = splits[name]
         labels = options.get("image_labels")

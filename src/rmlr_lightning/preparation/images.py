@@ -50,6 +50,7 @@ def check_images(
         decode: read all pixels, which finds truncated files, but takes minutes; else headers only.
         track: shows progress.
     """
+    # Reading headers waits for the disk: threads overlap the waiting, on network disks most of all.
     report = ImageReport([], [], [], [], [], {})
     with ThreadPoolExecutor(THREADS) as pool:
         results = pool.map(lambda name: _facts(find(name), decode), names)
@@ -63,11 +64,13 @@ def check_images(
 
 
 def _compare(report: ImageReport, name: str, facts: ImageFacts, size: tuple[int, int]) -> None:
+    # exactly one finding per image, the most serious one first
     stored = (facts.height, facts.width)
     if not all(stored):
         report.unreadable.append(name)
         return
     is_quarter_turn = facts.orientation in QUARTER_TURNS
+    # what viewers and most annotation tools show; MATLAB and older readers show it as stored
     shown = stored[::-1] if is_quarter_turn else stored
     if is_quarter_turn and size == stored != shown:
         report.rotated.append(name)
@@ -88,6 +91,7 @@ def _facts(path: Path, decode: bool) -> ImageFacts | None:
         with Image.open(path) as file:
             orientation = file.getexif().get(ORIENTATION, 1)
             height, width = file.height, file.width
+            # the header of a truncated file is whole: only its pixels are missing
             if decode:
                 file.load()
     # what PIL raises for broken files of its many formats

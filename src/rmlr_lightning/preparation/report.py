@@ -26,6 +26,7 @@ class Report:
         if is_problem:
             self.problems.append(f"{len(names):,} {what}")
 
+    # A problem does not end the check: a user wants to see all of them at once.
     def problem(self, text: str) -> None:
         """Print and keep a problem."""
         self.line(f"  {text}")

@@ -37,12 +37,14 @@ def statistics_of(targets: Sequence[Target]) -> Statistics:
         empty_roles += len(there) - count
         hois.update(target.hois[there].tolist())
 
+        # the person of an empty role has a box, too, which must be valid
         boxes_h, boxes_o = target.boxes_h.numpy(), target.boxes_o.numpy()[there]
         boxes = np.concatenate([boxes_h, boxes_o])
         if (boxes[:, 2:] <= boxes[:, :2]).any():
             flat.append(target.file_name)
         if _ends_outside(boxes, target.size.tolist()):
             outside.append(target.file_name)
+        # verbs are part of a row: a pair with two verbs is no repetition
         rows = np.column_stack([boxes_h[there], boxes_o, target.verbs.numpy()[there]])
         repeated += count - len(np.unique(rows, axis=0))
     return Statistics(

@@ -69,9 +69,11 @@ def make_instances(vcoco: Path, coco: Path, data: Path) -> Path | None:
     Raises:
         UserError: COCO's instances are missing or broken, or lack images.
     """
+    # splits/ comes with a clone of the official repository; UPT's json needs no instances
     out, ids = vcoco / INSTANCES, vcoco / "splits" / "vcoco_all.ids"
     if out.exists() or not ids.is_file():
         return None
+    # the zip of annotations unpacks into a folder of this name, wherever the user was
     places = (coco, coco.parent, data, data / "coco", data / "mscoco2014")
     sources = [
         _first([folder / "annotations" / name for folder in places])
@@ -94,6 +96,7 @@ def _picked(sources: list[Path], ids: set[int], out: Path) -> bytes:
         merged["annotations"] += [row for row in coco["annotations"] if row["image_id"] in ids]
         del coco  # COCO's train alone takes 2 GB in memory
 
+    # checked before writing: a file with holes would be found much later, in training
     absent = ids - {image["id"] for image in merged["images"]}
     if absent:
         raise UserError(

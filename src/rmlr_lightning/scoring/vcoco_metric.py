@@ -53,6 +53,7 @@ def role_ap_of_files(
         )
         return None
 
+    # images without detections count, so the images of the other side must go
     official = parsed_official(file, document, paths.get("instances"), paths.get("ids"))
     if paths.get("held_out") is not None:
         official = _one_side(official, paths["held_out"], paths.get("share", SHARE))
