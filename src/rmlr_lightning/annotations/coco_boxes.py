@@ -2,15 +2,16 @@
 
 from os import PathLike
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from rmlr_lightning.annotations.coco_instances import checked_instances
-from rmlr_lightning.annotations.columns import integers_of
+from rmlr_lightning.annotations.columns import LARGEST_ID, fields_of, integers_of
 from rmlr_lightning.annotations.file import AnnotationFile
 from rmlr_lightning.types import BoxTarget
-from rmlr_lightning.vocabulary import COCO_INDEX_OF_CATEGORY
+from rmlr_lightning.vocabulary import COCO_CATEGORY_IDS, COCO_INDEX_OF_CATEGORY, COCO_OBJECTS
 
 _EXPECTED = "COCO's instances json (images, annotations, categories)"
 _HINT = (
@@ -19,16 +20,26 @@ _HINT = (
 )
 
 
-def read_coco_boxes(path: str | PathLike[str]) -> list[BoxTarget]:
+class BoxAnnotations(NamedTuple):
+    """Annotated boxes of a file."""
+
+    objects: tuple[str, ...]  # names of the classes that labels are indices into
+    targets: list[BoxTarget]  # one per image
+
+
+def read_coco_boxes(path: str | PathLike[str]) -> BoxAnnotations:
     """One target per image, in the order of the file; boxes without area are left out.
 
-    Boxes are float32 xyxy in continuous 0-based pixels. Images without boxes are included.
+    Boxes are float32 xyxy in continuous 0-based pixels. Images without boxes are included. The
+    classes are COCO's 80 if the file has these, or else those of its `categories`, in their order.
 
     Raises:
         AnnotationError: the file is missing, broken, of another layout, or contradicts itself.
     """
     file = AnnotationFile(Path(path), _EXPECTED, _HINT)
-    coco = checked_instances(file, file.json())
+    document = file.json()
+    objects, index_of = _classes(file, document)
+    coco = checked_instances(file, document, index_of)
 
     # images without annotations keep an empty list: a detector is evaluated on them, too
     by_image: dict[int, list[dict]] = {image["id"]: [] for image in coco["images"]}
@@ -46,7 +57,7 @@ def read_coco_boxes(path: str | PathLike[str]) -> list[BoxTarget]:
         if not boxes.isfinite().all():
             raise file.error(f"image {image['id']} has a box with NaN or infinite coordinates")
 
-        labels = [COCO_INDEX_OF_CATEGORY[entity["category_id"]] for entity in entities]
+        labels = [index_of[entity["category_id"]] for entity in entities]
         crowd = _crowd(file, image["id"], entities)
         targets.append(
             BoxTarget(
@@ -58,7 +69,28 @@ def read_coco_boxes(path: str | PathLike[str]) -> list[BoxTarget]:
                 torch.from_numpy(crowd),
             )
         )
-    return targets
+    return BoxAnnotations(objects, targets)
+
+
+def _classes(file: AnnotationFile, document: Any) -> tuple[tuple[str, ...], dict[int, int]]:
+    """Names of the classes, and the index of each category id."""
+    if not isinstance(document, dict) or "categories" not in document:
+        return COCO_OBJECTS, COCO_INDEX_OF_CATEGORY
+    categories = file.member(document, "categories", list)
+    numbers = [[number] for number in fields_of(file, categories, "id", "category")]
+    ids = integers_of(
+        file, numbers, range(len(numbers)), "id", 0, LARGEST_ID, "category", exact=True
+    ).tolist()
+    names = [file.member(category, "name", str, "category") for category in categories]
+    for kind, values in (("id", ids), ("name", names)):
+        if len(set(values)) < len(values):
+            raise file.error(f"categories hold one {kind} twice")
+
+    # A part of COCO's classes keeps COCO's order, so that such files can be used together.
+    of_coco = {COCO_CATEGORY_IDS[index]: name for index, name in enumerate(COCO_OBJECTS)}
+    if all(of_coco.get(number) == name for number, name in zip(ids, names, strict=True)):
+        return COCO_OBJECTS, COCO_INDEX_OF_CATEGORY
+    return tuple(names), {number: index for index, number in enumerate(ids)}
 
 
 def _crowd(file: AnnotationFile, image_id: int, entities: list[dict]) -> np.ndarray:

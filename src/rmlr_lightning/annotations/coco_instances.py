@@ -1,6 +1,6 @@
 """COCO's instances json and V-COCO's lists of image ids, checked completely when they are read."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -43,8 +43,13 @@ def read_ids(ids: str | PathLike[str] | Sequence[int]) -> list[int]:
     return checked_ids(file, found)
 
 
-def checked_instances(file: AnnotationFile, coco: Any) -> dict:
+def checked_instances(
+    file: AnnotationFile, coco: Any, category_ids: Collection[int] = COCO_INDEX_OF_CATEGORY
+) -> dict:
     """`coco`, checked: distinct integer ids, sizes, finite boxes, known images and categories.
+
+    Args:
+        category_ids: the known categories; COCO's 80 by default.
 
     Raises:
         AnnotationError: it is not as described.
@@ -70,8 +75,8 @@ def checked_instances(file: AnnotationFile, coco: Any) -> dict:
     for wrong, problem, values in (
         (~np.isin(of_image, image_ids), "is of an image that is not listed: image_id", of_image),
         (
-            ~np.isin(categories, list(COCO_INDEX_OF_CATEGORY)),
-            "is of none of COCO's 80 categories: category_id",
+            ~np.isin(categories, list(category_ids)),
+            f"is of none of the {len(category_ids)} categories: category_id",
             categories,
         ),
     ):
