@@ -26,7 +26,8 @@ def test_boxes_as_pycocotools_reads_them(fake, edited):
     with contextlib.redirect_stdout(io.StringIO()):
         coco = COCO(str(path))
 
-    targets = read_coco_boxes(path)
+    objects, targets = read_coco_boxes(path)
+    assert objects == COCO_OBJECTS
     assert [target.image_id for target in targets] == list(coco.imgs)
     for target in targets:
         image = coco.imgs[target.image_id]
@@ -73,3 +74,40 @@ def test_no_json_at_all(tmp_path):
     path.write_text(json.dumps([]))
     with pytest.raises(AnnotationError, match="not an object"):
         read_coco_boxes(path)
+
+
+def own_names(document):
+    """Category 2 is COCO's bicycle; here it is a robot arm."""
+    names = {2: "robot arm", 1: "person"}
+    document["categories"] = [{"id": number, "name": name} for number, name in names.items()]
+    for row in document["annotations"]:
+        row["category_id"] = 1 if row["category_id"] == 1 else 2
+
+
+def test_a_file_with_names_of_its_own_keeps_them(fake, edited):
+    objects, targets = read_coco_boxes(edited(fake / INSTANCES, own_names))
+    assert objects == ("robot arm", "person")
+    assert {label for target in targets for label in target.labels.tolist()} == {0, 1}
+
+
+def test_a_part_of_cocos_classes_keeps_cocos_order(fake, edited):
+    path = edited(fake / INSTANCES, lambda d: d.update(categories=d["categories"][::-1][:80]))
+    assert read_coco_boxes(path).objects == COCO_OBJECTS
+
+
+@pytest.mark.parametrize(
+    ("edit", "match"),
+    [
+        (lambda d: d["categories"][0].update(id=1), "categories hold one id twice"),
+        (lambda d: d["categories"][0].update(name="person"), "categories hold one name twice"),
+        (lambda d: d["categories"][1].update(name=7), "category"),
+        (lambda d: d["categories"].pop(), "is of none of the"),
+    ],
+)
+def test_contradictory_categories_are_refused(fake, edited, edit, match):
+    def own_and_wrong(document):
+        own_names(document)
+        edit(document)
+
+    with pytest.raises(AnnotationError, match=match):
+        read_coco_boxes(edited(fake / INSTANCES, own_and_wrong))

@@ -15,7 +15,12 @@ from rmlr_lightning.data.augmentation import RandomShortest
 from rmlr_lightning.data.collate import Item
 from rmlr_lightning.data.hoi_dataset import HOIDataset
 from rmlr_lightning.data.image_file import ImageFolders, open_image
-from rmlr_lightning.data.transforms import ResizeExact, ResizeShortest, transform
+from rmlr_lightning.data.transforms import (
+    ResizeExact,
+    ResizeShortest,
+    canvas_pixels,
+    transform,
+)
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.types import BoxTarget, Target
 
@@ -66,6 +71,12 @@ class BoxDataset(Dataset):
             crowd=target.crowd[kept],
         )
         return Item(target.image_id, out.size, pixels=out.pixels, boxes=target)
+
+    def costs(self) -> list[tuple[int, int]]:
+        """Cost of each image, to group similar ones in a batch: canvas pixels, annotated boxes."""
+        return [
+            (canvas_pixels(self.resize, target.size), len(target.boxes)) for target in self.targets
+        ]
 
 
 def coco_boxes(

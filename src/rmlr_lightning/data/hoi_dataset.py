@@ -1,6 +1,5 @@
 """Images with annotated interactions, whatever annotation files they come from."""
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +16,7 @@ from rmlr_lightning.annotations.vcoco import read_vcoco
 from rmlr_lightning.data.augmentation import RandomShortest
 from rmlr_lightning.data.collate import Item
 from rmlr_lightning.data.image_file import ImageFolders, open_image
-from rmlr_lightning.data.transforms import ResizeExact, ResizeShortest, transform
+from rmlr_lightning.data.transforms import ResizeExact, ResizeShortest, canvas_pixels, transform
 from rmlr_lightning.data.truth import true_entities, truth_of
 from rmlr_lightning.data.views import View
 from rmlr_lightning.errors import UserError
@@ -132,12 +131,9 @@ class HOIDataset(Dataset):
 
     def costs(self) -> list[tuple[int, int]]:
         """Cost of each image, to group similar ones in a batch: canvas pixels, annotated rows."""
-        return [(self._canvas_pixels(target), len(target.verbs)) for target in self.targets]
-
-    def _canvas_pixels(self, target: Target) -> int:
-        if not target.size.all():  # QPIC's files hold no sizes
-            return 0
-        return math.prod(self.resize.canvas(*target.size.tolist()))
+        return [
+            (canvas_pixels(self.resize, target.size), len(target.verbs)) for target in self.targets
+        ]
 
 
 def hicodet_dataset(

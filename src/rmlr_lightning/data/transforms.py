@@ -4,6 +4,7 @@ Augmentations are torchvision's v2 transforms and those of `data/augmentation.py
 conf/data.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -42,6 +43,11 @@ class ResizeShortest:
         """(height, width) of the canvas for an image of this size, in pixels."""
         scale = min(self.shortest / min(height, width), self.longest / max(height, width))
         return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def canvas_pixels(resize: ResizeExact | ResizeShortest, size: Int[Tensor, "2"]) -> int:
+    """Pixels of the canvas of an image of this (height, width); 0 for a size that no file holds."""
+    return math.prod(resize.canvas(*size.tolist())) if size.all() else 0
 
 
 class Transformed(NamedTuple):
