@@ -11,7 +11,8 @@ from rmlr_lightning.models.ire import IRE, PairMLP
 from rmlr_lightning.models.irm import IRM, LinearIRM
 from rmlr_lightning.models.irm_text import TextIRM
 from rmlr_lightning.models.pair_features import PairFeatures
-from rmlr_lightning.models.remine import Backbone, Extractor, Neck, NoFeatures
+from rmlr_lightning.models.pvic import VisualContext
+from rmlr_lightning.models.remine import Backbone, DetectorMap, Extractor, Neck, NoFeatures
 from rmlr_lightning.models.upt import Competitive, UnaryPairwise
 from rmlr_lightning.ops.object_classes import class_index
 from rmlr_lightning.ops.selection import Selection
@@ -23,6 +24,7 @@ from tests.tiny_detectors import tiny_detector
 PAIR_FEATURES = partial(PairFeatures, region_size=3)
 REMINE = {
     "none": NoFeatures,
+    "map": partial(DetectorMap, map="memory"),
     "neck": partial(Neck, dim=16),
     "backbone": partial(Backbone, name="resnet10t", dim=16),
 }
@@ -31,19 +33,21 @@ IRES = {
     "transformer": partial(
         IRE, pair_features=PAIR_FEATURES, dim=32, heads=4, hidden=32, grid=(3, 4)
     ),
-    "upt": partial(UnaryPairwise, dim=32, representation=16, heads=4),
+    "upt": partial(UnaryPairwise, representation=32, heads=4),
+    "pvic": partial(VisualContext, representation=32, heads=4),
 }
 IRMS = {
     "linear": LinearIRM,
     "transformer": partial(IRM, heads=4, hidden=32),
-    "upt": partial(Competitive, heads=4),
+    "upt": partial(Competitive, heads=4, hidden=32),
     "text": partial(TextIRM, heads=4, hidden=32, text_dim=12),
 }
 MODELS = [
     ("none", "mlp", "linear"),
     ("neck", "transformer", "transformer"),
     ("backbone", "transformer", "linear"),
-    ("none", "upt", "upt"),
+    ("map", "upt", "upt"),
+    ("map", "pvic", "linear"),
     ("neck", "mlp", "text"),
 ]
 SELECTION = Selection(score_threshold=0.0, min_instances=4, max_instances=6)

@@ -4,7 +4,6 @@ import torch
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.attention import Attention, sine_position
 from rmlr_lightning.models.pair_features import PairFeatures, RoIFeatures
-from rmlr_lightning.models.upt import Cooperative
 from rmlr_lightning.types import Pairs
 from tests.scenes import random_scene
 
@@ -111,27 +110,6 @@ def test_positions_are_relative_to_the_real_part():
     small = torch.ones(1, 3, 4, dtype=torch.bool)
     padded = torch.nn.functional.pad(small, (0, 5, 0, 2))
     torch.testing.assert_close(sine_position(padded, 16)[:, :3, :4], sine_position(small, 16))
-
-
-def test_cooperative_layer_against_loops_over_entities_and_heads():
-    torch.manual_seed(0)
-    layer = Cooperative(16, 8, heads=2).eval()
-    tokens, layouts = torch.randn(1, 4, 16), torch.randn(1, 4, 4, 8)
-    mask = torch.tensor([[True, True, True, False]])
-    x, y = torch.relu(layer.unary(tokens[0])), torch.relu(layer.pairwise(layouts[0]))
-    read = torch.zeros(3, 16)
-    for i in range(3):
-        for head in range(2):
-            part = slice(8 * head, 8 * head + 8)
-            weights = torch.stack(
-                [layer.weigh(torch.cat([x[i, part], x[j, part], y[i, j, part]])) for j in range(3)]
-            ).softmax(0)
-            read[i, part] = sum(
-                weights[j] * layer.message(x[j, part] * y[i, j, part]) for j in range(3)
-            )
-    expected = layer.norm_attend(tokens[0, :3] + layer.out(torch.relu(read)))
-    expected = layer.norm_feed(expected + layer.feed(expected))
-    torch.testing.assert_close(layer(tokens, layouts, mask)[0, :3], expected, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("extents", [(6.0, 8.0), (4.5, 8.0)])

@@ -47,6 +47,23 @@ class Attention(nn.Module):
         return self.out(read.transpose(1, 2).flatten(2))
 
 
+def attend(
+    query: Float[Tensor, "B H Q C"],
+    key: Float[Tensor, "B H K C"],
+    value: Float[Tensor, "B H K E"],
+    mask: Bool[Tensor, "B K"],
+    dropout: Dropout,
+) -> Float[Tensor, "B H Q E"]:
+    """Scaled dot-product attention over masked keys, with dropout of the attention weights."""
+    if not dropout.training:
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None])
+    # written out, because torch's own dropout is slow on a CPU
+    weights = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
+    lowest = torch.finfo(weights.dtype).min
+    weights = weights.masked_fill(~mask[:, None, None], lowest).softmax(-1)
+    return dropout(weights) @ value
+
+
 class FeedForward(nn.Sequential):
     """Two linear layers with GELU between."""
 

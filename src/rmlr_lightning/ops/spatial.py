@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rmlr_lightning.ops.boxes import paired_iou
+from rmlr_lightning.ops.boxes import paired_iou, to_pixels
 
 SPATIAL_DIM = 36
 
@@ -45,6 +45,46 @@ def spatial_encoding(
         -1,
     )
     return torch.cat([features, torch.log(features + eps)], -1)
+
+
+def pixel_encoding(
+    boxes_h: Float[Tensor, "B P 4"],
+    boxes_o: Float[Tensor, "B P 4"],
+    sizes: Int[Tensor, "B 2"],
+    eps: float = 1e-10,
+) -> Float[Tensor, "B P 36"]:
+    """The same numbers as UPT's and PViC's released heads were trained on.
+
+    They are computed in pixels, and the logarithms have no lower bound but log(`eps`) = -23, which
+    every distance in the other direction has.
+
+    Args:
+        boxes_h, boxes_o: relative; parts outside the image count.
+        sizes: (height, width). UPT computes in pixels of the resized image; those of the file
+            differ in the aspect ratio by the rounding of the resize, at most 0.1 %.
+    """
+    pixels = to_pixels(sizes)[:, None].to(boxes_h.dtype)
+    boxes_h, boxes_o = boxes_h * pixels, boxes_o * pixels
+    width, height = pixels[..., 0], pixels[..., 1]
+    xh, yh, wh, hh = _centre_and_size(boxes_h)
+    xo, yo, wo, ho = _centre_and_size(boxes_o)
+    dx, dy = (xo - xh) / (wh + eps), (yo - yh) / (hh + eps)
+
+    features = torch.stack(
+        [
+            *(xh / width, yh / height, xo / width, yo / height),
+            *(wh / width, hh / height, wo / width, ho / height),
+            *(wh * hh / (height * width), wo * ho / (height * width)),
+            wo * ho / (wh * hh + eps),
+            wh / (hh + eps),
+            wo / (ho + eps),
+            paired_iou(boxes_h, boxes_o),
+            *(dx.clamp_min(0), (-dx).clamp_min(0), dy.clamp_min(0), (-dy).clamp_min(0)),
+        ],
+        -1,
+    )
+    # no entry is negative for boxes whose centres lie in the image, as a network's do
+    return torch.cat([features, torch.log(features.clamp_min(0) + eps)], -1)
 
 
 def _centre_and_size(boxes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
