@@ -30,7 +30,7 @@ class Entities(NamedTuple):
     cache, they are indices into the detector's own; `HOIModel` maps them.
     """
 
-    boxes: Float[Tensor, "B N 4"]  # xyxy in [0, 1]
+    boxes: Float[Tensor, "B N 4"]  # xyxy in [0, 1]; before selection parts may lie outside
     scores: Float[Tensor, "B N"]  # in [0, 1]
     labels: Int[Tensor, "B N"]  # object class
     tokens: Float[Tensor, "B N C"]  # last decoder states

@@ -10,11 +10,11 @@ from rmlr_lightning.models.pvic_map import STOCHASTIC_DEPTH, FeatureHead, SwinBl
 from rmlr_lightning.models.released import released_head
 from rmlr_lightning.ops.pairing import pair
 from rmlr_lightning.ops.prior import log_prior, verb_scores
-from rmlr_lightning.ops.selection import Selection, gather_entities, select
+from rmlr_lightning.ops.selection import Selection, select_entities
 from rmlr_lightning.vocabulary import hicodet
 from tests.recorded_heads import SIZES, VERB_STEP, RecordedHead, recorded_scene
 
-SELECTION = Selection(score_threshold=0.05)
+SELECTION = Selection(score_threshold=0.05, clamp="after_nms")
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -27,8 +27,7 @@ def test_released_weights_give_the_logits_and_scores_of_the_original(dtype):
     parts.to(dtype).eval()
 
     scene = recorded_scene(dtype)
-    entities = gather_entities(scene.entities, select(scene.entities, SELECTION))
-    entities = entities._replace(boxes=entities.boxes.clamp(0, 1))
+    entities = select_entities(scene.entities, SELECTION)
     scene = scene._replace(entities=entities)
     valid_pairs = hicodet().valid_pairs()
     pairs = pair(entities, valid_pairs)

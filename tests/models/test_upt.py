@@ -9,7 +9,7 @@ from rmlr_lightning.models.released import released_head
 from rmlr_lightning.models.upt import Competitive, Cooperative, MultiBranchFusion, UnaryPairwise
 from rmlr_lightning.ops.pairing import pair
 from rmlr_lightning.ops.prior import log_prior, verb_scores
-from rmlr_lightning.ops.selection import Selection, gather_entities, select
+from rmlr_lightning.ops.selection import Selection, select_entities
 from rmlr_lightning.types import Pairs
 from rmlr_lightning.vocabulary import hicodet
 from tests.recorded_heads import SIZES, VERB_STEP, RecordedHead, recorded_scene
@@ -26,7 +26,7 @@ def test_released_weights_give_the_logits_and_scores_of_the_original(dtype):
     parts.to(dtype).eval()
 
     scene = recorded_scene(dtype)
-    entities = gather_entities(scene.entities, select(scene.entities, Selection()))
+    entities = select_entities(scene.entities, Selection(clamp="never"))
     scene = scene._replace(entities=entities)
     valid_pairs = hicodet().valid_pairs()
     pairs = pair(entities, valid_pairs)

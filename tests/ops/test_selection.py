@@ -1,7 +1,8 @@
+import pytest
 import torch
 from torchvision.ops import box_iou
 
-from rmlr_lightning.ops.selection import Selection, gather_entities, select
+from rmlr_lightning.ops.selection import Selection, gather_entities, select, select_entities
 from rmlr_lightning.types import Entities
 from rmlr_lightning.vocabulary import PERSON
 from tests.scenes import random_scene
@@ -91,3 +92,35 @@ def test_without_a_subject_class_all_entities_are_one_group():
     picked = gather_entities(entities, select(entities, selection, subject=None))
     best = torch.where(entities.mask, entities.scores, -1.0).sort(descending=True).values
     assert torch.equal(picked.scores, best[:, :8])
+
+
+@pytest.mark.parametrize(
+    ("clamp", "boxes"),
+    [
+        ("before_nms", [[0.0, 0.2, 0.4, 0.8]]),
+        ("after_nms", [[0.0, 0.2, 0.4, 0.8], [0.02, 0.2, 0.4, 0.8]]),
+        ("never", [[-0.4, 0.2, 0.4, 0.8], [0.02, 0.2, 0.4, 0.8]]),
+    ],
+)
+def test_boxes_are_cut_to_the_image_before_or_after_nms_or_never(clamp, boxes):
+    # inside the image the two people have nearly the same box, as a whole they do not
+    entities = Entities(
+        torch.tensor([[[-0.4, 0.2, 0.4, 0.8], [0.02, 0.2, 0.4, 0.8]]]),
+        torch.tensor([[0.9, 0.8]]),
+        torch.zeros(1, 2, dtype=torch.long),
+        torch.zeros(1, 2, 1),
+        torch.ones(1, 2, dtype=torch.bool),
+    )
+    picked = select_entities(entities, Selection(clamp=clamp))
+    torch.testing.assert_close(picked.boxes[picked.mask], torch.tensor(boxes))
+
+
+def test_boxes_far_outside_the_image_suppress_none_of_another_class():
+    entities = Entities(
+        torch.tensor([[[-3.0, 0.0, 5.0, 1.0], [-3.0, 0.0, 5.0, 1.0]]]),
+        torch.tensor([[0.9, 0.8]]),
+        torch.tensor([[0, 1]]),
+        torch.zeros(1, 2, 1),
+        torch.ones(1, 2, dtype=torch.bool),
+    )
+    assert select_entities(entities, Selection(clamp="never")).mask.sum() == 2

@@ -32,7 +32,8 @@ class Detector(Protocol):
     def forward(self, images: Images) -> Scene:
         """Entities and image features of a batch, before any selection.
 
-        Boxes are xyxy in [0, 1], relative to each image without its padding. Labels are indices
+        Boxes are xyxy, relative to each image without its padding; the selection cuts off what
+        lies outside of [0, 1]. Labels are indices
         into `objects`.
         """
         ...

@@ -254,7 +254,7 @@ class TransformersDetector(nn.Module):
         if self.boxes_relative_to_canvas:
             boxes = boxes / to_canvas(images.mask)[:, None].clamp_min(1e-6)
         entities = Entities(
-            boxes=boxes.clamp(0, 1),
+            boxes=boxes,
             scores=scores,
             labels=self.class_to_object[classes].clamp_min(0),
             tokens=outputs.last_hidden_state,

@@ -9,7 +9,7 @@ from rmlr_lightning.detectors.external import with_external_detections
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.ops.object_classes import with_object_classes
 from rmlr_lightning.ops.pairing import pair
-from rmlr_lightning.ops.selection import Selection, gather_entities, select
+from rmlr_lightning.ops.selection import CLAMP, Selection, select_entities
 from rmlr_lightning.types import Inputs, Pairs, Prediction, Scene
 from rmlr_lightning.vocabulary import PERSON
 
@@ -51,6 +51,9 @@ class HOIModel(nn.Module):
         super().__init__()
         if not isinstance(bucket, int) or bucket < 1:
             raise UserError(f"model.bucket={bucket}: expected a whole number from 1")
+        if selection.clamp not in CLAMP:
+            choices = ", ".join(CLAMP)
+            raise UserError(f"model.selection.clamp={selection.clamp}: choose from {choices}")
         if not isinstance(power, (int, float)):
             raise UserError(f"model.power={power}: expected a number")
         # Checkpoints and cached features hold only the hash of a detector: it must not change.
@@ -73,8 +76,8 @@ class HOIModel(nn.Module):
         if inputs.external is not None:
             scene = with_external_detections(scene, inputs.external)
 
-        selected = select(scene.entities, self.selection, self.bucket, self.subject)
-        scene = scene._replace(entities=gather_entities(scene.entities, selected))
+        entities = select_entities(scene.entities, self.selection, self.bucket, self.subject)
+        scene = scene._replace(entities=entities)
         pairs = pair(scene.entities, self.valid_pairs, self.bucket, self.subject)
 
         features = self.remine(scene, inputs.images)

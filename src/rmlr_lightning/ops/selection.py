@@ -11,6 +11,8 @@ from rmlr_lightning.ops.nms import class_nms
 from rmlr_lightning.types import Entities
 from rmlr_lightning.vocabulary import PERSON
 
+CLAMP = ("before_nms", "after_nms", "never")
+
 
 class Selection(NamedTuple):
     """Thresholds of selection; defaults as in UPT (its `prepare_region_proposals`).
@@ -20,12 +22,15 @@ class Selection(NamedTuple):
         nms_iou: IoU above which the less confident of two entities of a class is a duplicate.
         min_instances: kept per group (humans, objects) even below the score threshold.
         max_instances: kept per group.
+        clamp: when boxes are cut to the image: "before_nms"; "after_nms" as in PViC; or "never" as
+            in UPT, so that the overlap outside the image counts, too.
     """
 
     score_threshold: float = 0.2
     nms_iou: float = 0.5
     min_instances: int = 3
     max_instances: int = 15
+    clamp: str = "before_nms"
 
 
 class Selected(NamedTuple):
@@ -45,6 +50,8 @@ def select(
     Args:
         subject: object class of the humans; None makes one group of all entities.
     """
+    if selection.clamp == "before_nms":
+        entities = inside_image(entities)
     survives = class_nms(entities, selection.nms_iou)
     # relation data know no humans: a car can be the subject, too
     groups = [survives]
@@ -68,6 +75,19 @@ def select(
 
     front, mask = compact(torch.cat(kept, 1), multiple)
     return Selected(torch.gather(torch.cat(indices, 1), 1, front), mask)
+
+
+def select_entities(
+    entities: Entities, selection: Selection, multiple: int = 1, subject: int | None = PERSON
+) -> Entities:
+    """The selected entities, with boxes cut to the image as the selection demands; see `select`."""
+    selected = gather_entities(entities, select(entities, selection, multiple, subject))
+    return selected if selection.clamp == "never" else inside_image(selected)
+
+
+def inside_image(entities: Entities) -> Entities:
+    """Boxes cut to the image."""
+    return entities._replace(boxes=entities.boxes.clamp(0, 1))
 
 
 def gather_entities(entities: Entities, selected: Selected) -> Entities:

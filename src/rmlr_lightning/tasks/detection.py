@@ -14,6 +14,7 @@ from rmlr_lightning.detectors.transformers import TransformersDetector
 from rmlr_lightning.detectors.weights import save_network
 from rmlr_lightning.models.checkpoint import CHECKPOINT_FORMAT
 from rmlr_lightning.ops.boxes import to_pixels
+from rmlr_lightning.ops.selection import inside_image
 from rmlr_lightning.ops.object_classes import class_index
 from rmlr_lightning.ops.roi import to_canvas
 from rmlr_lightning.tasks.optim import ScheduledAdamW
@@ -98,7 +99,7 @@ class DetectionTask(LightningModule):
         return self.dense(maps, boxes, [label["class_labels"] for label in labels])
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        entities = self.detector(batch.inputs.images).entities
+        entities = inside_image(self.detector(batch.inputs.images).entities)
         detections, truth = [], []
         labels = self.detected_to_object[entities.labels]
         for image, target in enumerate(batch.boxes):
