@@ -180,7 +180,7 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     options.add_argument(
-        "--rows", nargs="+", choices=HEADS, default=["upt", "rmlr", "visual", "large"]
+        "--rows", nargs="+", choices=HEADS, default=["upt", "pvic", "rmlr", "visual", "large"]
     )
     options.add_argument("--batch", type=int, default=64)
     options.add_argument("--steps", type=int, default=20, help="batches")

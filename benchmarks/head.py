@@ -1,4 +1,4 @@
-"""CPU time of the head: RmLR's IRE and IRM against UPT's head, the arithmetic and the detector.
+"""CPU time of the head: RmLR's IRE and IRM against UPT's, PViC's, the arithmetic, the detector.
 
     python benchmarks/head.py                       # about 25 minutes of one thread, 6 GB
     python benchmarks/head.py --sizes 8x10 --batches 16 --repetitions 3
@@ -15,8 +15,9 @@ returned to the system. CPU time of the process, best (median) of the repetition
     floor     share of the time that the counted operations of matrix products and convolutions
               would take at the rate of a large float32 product, which is timed between the rows
 
-The head is IRE and IRM on a given feature map (its gradient is computed). `neck` is
-model/remine=neck alone, `rmlr + neck` both together, `select` NMS and selection from 100 queries.
+The head is IRE and IRM on a given feature map. Its gradient is computed, but for the frozen map of
+the backbone that UPT and PViC read. `neck` is model/remine=neck alone, `rmlr + neck` both
+together, `select` NMS and selection from 100 queries.
 Prints a table on standard error and a line of JSON on standard output.
 """
 
@@ -50,7 +51,7 @@ from rmlr_lightning.ops.pairing import pair
 from rmlr_lightning.ops.selection import Selection, gather_entities, select
 from rmlr_lightning.types import Images, Scene
 
-ROWS = ("upt", "rmlr", "visual", "large", "rmlr + neck")
+ROWS = ("upt", "pvic", "rmlr", "visual", "large", "rmlr + neck")
 COLUMNS = ("forward", "step")
 MAX_COUNTED = 16  # images; counting replaces attention by products, which take memory
 TARGETS = (  # column, size, batch, upper limit of the ratio to UPT
@@ -68,10 +69,7 @@ def measure(heads: dict[str, Head], size: tuple[int, int], batch: int, repetitio
     scene = random_scenes(batch, humans, objects)
     vocabulary = next(iter(heads.values())).task.vocabulary
     truth = true_pairs(scene, humans, vocabulary)
-    maps = {
-        row: None if head.with_neck else head.features(scene).requires_grad_()
-        for row, head in heads.items()
-    }
+    maps = {row: None if head.with_neck else head.features(scene) for row, head in heads.items()}
     others = _other_parts(heads["rmlr"], scene)
     times: dict[str, dict[str, list[float]]] = {
         row: {column: [] for column in COLUMNS} for row in (*heads, *others)
@@ -116,13 +114,14 @@ def _count(head: Head, scene: Scene, features: Any, truth: Any) -> dict[str, flo
     """Operations per image of a forward pass and a step without the optimiser."""
     count = min(len(scene.sizes), MAX_COUNTED)
     scene, truth = _first(scene, count), _first(truth, count)
+    trained = features is not None and features.requires_grad
     features = None if features is None else features[:count].detach()
 
     head.task.eval()
     forward = operations(partial(head.forward, scene, features))
     head.task.train()
     if features is not None:
-        features.requires_grad_()
+        features.requires_grad_(trained)
     step = operations(partial(head.backward, scene, features, truth))
     head.optimizer.zero_grad()
     return {"forward": forward / count, "step": step / count}
@@ -132,6 +131,8 @@ def _first(record: Any, count: int) -> Any:
     """The first images of a (nested) record."""
     if isinstance(record, tuple):
         return type(record)(*(_first(field, count) for field in record))
+    if isinstance(record, dict):
+        return {name: _first(value, count) for name, value in record.items()}
     return record[:count]
 
 

@@ -45,7 +45,7 @@ from rmlr_lightning.types import Entities, Scene
 from rmlr_lightning.vocabulary import COCO_OBJECTS
 
 MB = 2**20
-ROWS = ("upt", "rmlr", "large")
+ROWS = ("upt", "pvic", "rmlr", "large")
 DETECTORS = {  # queries, width, memory cells
     "synthetic benchmark": (30, 128, (20, 28)),
     "DETR R50, 800 x 1066": (100, WIDTH, MEMORY_SIZE),
@@ -67,7 +67,7 @@ def measure(row: str, size: str, batch: int, training: bool, threads: int) -> di
     head.task.train(training)
     scene = random_scenes(batch, humans, objects)
     truth = true_pairs(scene, humans, head.task.vocabulary)
-    features = head.features(scene).requires_grad_(training)
+    features = head.features(scene)
     before = _resident()
     kept: dict[int, int] = {}
 

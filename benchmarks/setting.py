@@ -34,12 +34,14 @@ from rmlr_lightning.vocabulary import COCO_INDEX, COCO_OBJECTS, Vocabulary, hico
 IMAGE_SIZE = (800, 1066)  # height, width of a photograph as DETR processes it
 MEMORY_SIZE = (25, 34)  # cells of its memory at stride 32
 WIDTH = 256  # of its tokens and its memory
+MAP_DIMS = {"c5": 2048}  # of its backbone's last map, which has the memory's cells
 HUMANS, OBJECTS = 8, 10  # per image, for GridDetector
 TRUE_PAIRS = 5  # per image; training images of HICO-DET have 4 interactions on average
 
 # heads as in a user's run; their Scenes are given, so they need no detector
 HEADS = {
     "upt": ["experiment=upt"],
+    "pvic": ["experiment=pvic"],
     "rmlr": [],
     "visual": ["experiment=visual"],  # rmlr without language
     "large": ["experiment=large"],
@@ -52,6 +54,7 @@ class DetectorSizes(nn.Module):
     token_dim = memory_dim = WIDTH
     stride = 32
     num_queries = 100
+    map_dims = MAP_DIMS
     objects = COCO_OBJECTS
 
     def fingerprint(self) -> dict[str, str]:
@@ -131,7 +134,13 @@ def random_scenes(
     )
     memory_mask = torch.ones(batch, *memory_size, dtype=torch.bool)
     sizes = torch.tensor([IMAGE_SIZE]).expand(batch, 2)
-    return Scene(entities, torch.randn(batch, WIDTH, *memory_size), memory_mask, sizes)
+    memory = torch.randn(batch, WIDTH, *memory_size)
+    # one for all images: only its size matters, and 64 of them would take 0.4 GB
+    maps = {
+        name: torch.rand(1, dim, *memory_size).expand(batch, -1, -1, -1)
+        for name, dim in MAP_DIMS.items()
+    }
+    return Scene(entities, memory, memory_mask, sizes, maps)
 
 
 def true_pairs(scene: Scene, humans: int, vocabulary: Vocabulary) -> Truth:
@@ -172,11 +181,16 @@ class Head:
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
 
     def features(self, scene: Scene) -> Tensor:
-        """The map that the IRE reads: random, or of the neck in a row with it."""
-        if self.with_neck:
-            return self.task.model.remine(scene, None)
-        channels = self.task.model.remine.dim
-        return torch.randn(len(scene.sizes), channels, *scene.memory.shape[2:])
+        """The map that the IRE reads: random, or of the neck in a row with it.
+
+        A map of the frozen detector is read as it is, and needs no gradient.
+        """
+        remine = self.task.model.remine
+        trained = any(True for _ in remine.parameters())
+        if self.with_neck or not trained:
+            return remine(scene, None)
+        features = torch.randn(len(scene.sizes), remine.dim, *scene.memory.shape[2:])
+        return features.requires_grad_()
 
     def predict(self, scene: Scene, features: Tensor | None) -> Prediction:
         """Pairing, IRE and IRM. Without `features` the map is made first."""

@@ -29,7 +29,9 @@ def test_a_missing_key_is_named(state):
 
 
 def test_an_unknown_key_is_named(state):
-    with pytest.raises(UserError, match=r"best\.pth: the head has 1 unknown weights: extra\.weight"):
+    with pytest.raises(
+        UserError, match=r"best\.pth: the head has 1 unknown weights: extra\.weight"
+    ):
         released_head(state | {"extra.weight": torch.zeros(1)}, "best.pth")
 
 

@@ -14,9 +14,9 @@ from rmlr_lightning.detectors.transformers import TransformersDetector
 from rmlr_lightning.detectors.weights import save_network
 from rmlr_lightning.models.checkpoint import CHECKPOINT_FORMAT
 from rmlr_lightning.ops.boxes import to_pixels
-from rmlr_lightning.ops.selection import inside_image
 from rmlr_lightning.ops.object_classes import class_index
 from rmlr_lightning.ops.roi import to_canvas
+from rmlr_lightning.ops.selection import inside_image
 from rmlr_lightning.tasks.optim import ScheduledAdamW
 from rmlr_lightning.types import Batch, BoxTarget, Images
 from rmlr_lightning.vocabulary import COCO_OBJECTS
