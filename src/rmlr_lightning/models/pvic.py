@@ -82,15 +82,18 @@ class VisualContext(nn.Module):
         self, scene: Scene, pairs: Pairs, features: Float[Tensor, "B C h w"]
     ) -> Float[Tensor, "B P D"]:
         entities = scene.entities
+        # The map, and where its cells are in the image.
         cells_mask = mask_of(scene, features)[:, 0]
         cells = self.feature_head(features, cells_mask)
         cell_position = _cell_position(cells_mask, cells.shape[-1]).to(cells.dtype)
 
+        # The matcher: entities of an image attend to each other.
         box_position, centre_position = self._positions(entities)
         tokens = entities.tokens
         for layer in self.matcher:
             tokens = layer(tokens, box_position, entities.mask)
 
+        # Pairs attend to each other by the boxes of both entities, and to the map by both centres.
         layout = self._layouts(entities, scene, pairs)
         queries = self.fuse(tokens, pairs, layout)
         boxes = _paired(box_position, pairs)
@@ -242,6 +245,7 @@ class DecoderLayer(nn.Module):
                 self.map_value(cells),
             )
         )
+        # One product over the concatenation is the sum of a product of contents and of positions.
         query = torch.cat([query, query_position], -1)
         key = torch.cat([key, key_position], -1)
         read = _joined(attend(query, key, value, mask, self.dropout))

@@ -94,11 +94,13 @@ class WindowAttention(nn.Module):
             layer(windows).unflatten(-1, (self.heads, -1)).transpose(-2, -3)
             for layer in (self.query, self.key, self.value)
         )
+        # A bound on the scale keeps the softmax from saturating early in training.
         scale = self.log_scale.clamp(max=MAX_SCALE).exp()
         cosine = F.normalize(query, dim=-1) @ F.normalize(key, dim=-1).transpose(-1, -2)
         weights = (cosine * scale + self._position_bias()).softmax(-1)
         read = self.out((weights @ value).transpose(-2, -3).flatten(-2))
 
+        # back to one map, without what filled up its last windows
         read = read.unflatten(3, (WINDOW, WINDOW)).transpose(2, 3).flatten(3, 4).flatten(1, 2)
         return read[:, :height, :width]
 

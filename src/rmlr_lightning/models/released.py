@@ -78,6 +78,7 @@ class Weights:
 
 def released_kind(state: Mapping[str, Tensor]) -> str | None:
     """Whose model the keys belong to: "upt", "pvic", or None for another."""
+    # Keys decide: file names are the user's.
     kinds = {
         kind
         for prefix, kind in ((UPT, "upt"), (PVIC, "pvic"))
@@ -99,6 +100,7 @@ def released_head(state: Mapping[str, Tensor], name: str = "checkpoint") -> Rele
     kind = released_kind(state)
     if kind is None:
         raise UserError(f"{name}: has the weights of neither UPT's nor PViC's head")
+    # Nothing may be left over: an unknown weight is a part of the model that ours lacks.
     weights = Weights({k: v for k, v in state.items() if not k.startswith(DETECTOR)}, name)
     mapped = upt_weights(weights) if kind == "upt" else pvic_weights(weights)
     weights.finish()
@@ -195,6 +197,7 @@ def pvic_weights(weights: Weights) -> dict[str, Tensor]:
     for index in range(weights.count(encoder)):
         mapped |= weights.layers(names, f"{encoder}{index}.", f"ire.matcher.{index}.")
 
+    # In the decoder the same names, with a prefix, belong to self- and to cross-attention.
     own = {f"q_attn_{theirs}": ours for theirs, ours in (attention | positions).items()}
     own["q_attn.out_proj"] = own.pop("q_attn_attn.out_proj")
     cross = {key.replace("q_attn", "qk_attn", 1): f"map_{ours}" for key, ours in own.items()}

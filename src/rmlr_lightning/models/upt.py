@@ -89,6 +89,7 @@ class Cooperative(nn.Module):
             + torch.einsum("bijhc,hc->bijh", pairwise, layout)
             + self.weigh_bias
         )
+        # Over senders. A finite number in place of -inf: without any sender there is no NaN.
         lowest = torch.finfo(weights.dtype).min
         weights = weights.masked_fill(~mask[:, :, None, None], lowest).softmax(1)
 
@@ -188,6 +189,7 @@ class UnaryPairwise(nn.Module):
         for layer in self.layers:
             tokens = layer(tokens, all_layouts, entities.mask)
 
+        # What belongs to one entity, or to the image, is computed before it is repeated for pairs.
         layout = gather_rows(all_layouts.flatten(1, 2), pairs.human * count + pairs.object)
         human = gather_rows(self.fuse.project(0, tokens), pairs.human)
         object_ = gather_rows(self.fuse.project(1, tokens), pairs.object)
@@ -241,6 +243,7 @@ class Competitive(nn.Module):
     def forward(
         self, tokens: Float[Tensor, "B P D"], scene: Scene, pairs: Pairs
     ) -> tuple[Float[Tensor, "B P D"], Float[Tensor, "B P V"]]:
+        # Pairs compete for the verbs of an image. A normalisation follows each sum, as in UPT.
         query, key, value = (
             layer(tokens).unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for layer in (self.query, self.key, self.value)
