@@ -35,13 +35,15 @@ MAY = {
     "tasks": NOUNS | SECOND_STAGE,
     "callbacks": NOUNS | {"drawing"},
     "runs": NOUNS | SECOND_STAGE | {"annotations", "cache", "tasks", "text"},
+    "hub": NOUNS | {"ops", "detectors", "models", "data", "runs"},
+    "export": NOUNS | {"ops", "models"},
     "cli": NOUNS
     | SECOND_STAGE
-    | {"annotations", "cache", "callbacks", "drawing", "report", "runs", "scoring", "synthetic"}
-    | {"preparation", "tasks", "text"},
+    | {"annotations", "cache", "callbacks", "drawing", "export", "hub", "preparation", "report"}
+    | {"runs", "scoring", "synthetic", "tasks", "text"},
 }
 ONLY_IN = {
-    "hydra": {"runs", "cli"},
+    "hydra": {"runs", "hub", "cli"},
     "pytorch_lightning": {"tasks", "callbacks", "runs", "cli"},
     "wandb": set(),
 }

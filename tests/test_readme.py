@@ -26,6 +26,7 @@ CONFIGS = {"rmlr-train": "train", "rmlr-extract": "extract", "rmlr-eval": "evalu
 PARSERS = {
     "rmlr-prepare": "prepare",
     "rmlr-predict": "predict",
+    "rmlr-export": "export",
     "rmlr-score": "score",
     "rmlr-report": "report",
 }

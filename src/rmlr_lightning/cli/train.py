@@ -15,7 +15,9 @@ from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import write_atomic
 from rmlr_lightning.models.checkpoint import check_vocabulary
+from rmlr_lightning.report.run_folders import commit_of
 from rmlr_lightning.runs.claim import acquire_run, preparation_lock, read_metrics
+from rmlr_lightning.runs.config import PACKAGE
 from rmlr_lightning.runs.features import open_features
 from rmlr_lightning.runs.hydra_program import hydra_program
 from rmlr_lightning.runs.load_task import new_task
@@ -57,6 +59,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
         )
     open_features(cfg.get("features"), datamodule, getattr(task, "model", None), splits)
     task.run_config = run_config
+    task.commit = commit_of(PACKAGE)
 
     cost = Cost()
     trainer: Trainer = instantiate(

@@ -25,6 +25,11 @@ class ResizeExact:
     def __init__(self, height: int, width: int) -> None:
         self.height, self.width = height, width
 
+    @property
+    def largest(self) -> tuple[int, int]:
+        """(height, width) of the largest canvas in landscape format, in pixels."""
+        return self.height, self.width
+
     def canvas(self, height: int, width: int) -> tuple[int, int]:
         """(height, width) of the canvas for an image of this size, in pixels."""
         return self.height, self.width
@@ -38,6 +43,11 @@ class ResizeShortest:
 
     def __init__(self, shortest: int = 800, longest: float = 1333) -> None:
         self.shortest, self.longest = shortest, longest
+
+    @property
+    def largest(self) -> tuple[int, int]:
+        """(height, width) of the largest canvas in landscape format, in pixels."""
+        return self.shortest, round(min(self.longest, 2 * self.shortest))
 
     def canvas(self, height: int, width: int) -> tuple[int, int]:
         """(height, width) of the canvas for an image of this size, in pixels."""

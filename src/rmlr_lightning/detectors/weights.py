@@ -127,11 +127,7 @@ def load_network(path: Path) -> tuple[PreTrainedModel, dict[str, Any]]:
             f"{path}: not written by `rmlr-train task=detection` (no configuration in its metadata)"
         )
 
-    config = json.loads(header.pop("config"))
-    config.pop("model_type", None)  # an attribute of the class, not an option of it
-    network = AutoModelForObjectDetection.from_config(
-        AutoConfig.for_model(header.pop("model_type"), **config)
-    )
+    network = network_of(header.pop("model_type"), json.loads(header.pop("config")))
     network.load_state_dict(
         {
             name: value.float() if value.is_floating_point() else value
@@ -139,6 +135,17 @@ def load_network(path: Path) -> tuple[PreTrainedModel, dict[str, Any]]:
         }
     )
     return network, {key: json.loads(value) for key, value in header.items()}
+
+
+def network_of(model_type: str, config: dict[str, Any]) -> PreTrainedModel:
+    """A randomly initialised network of a complete configuration of transformers.
+
+    Nothing is downloaded, a pretrained backbone neither: the weights are loaded afterwards.
+    """
+    config = {key: value for key, value in config.items() if key != "model_type"}
+    if config.get("use_pretrained_backbone"):
+        config["use_pretrained_backbone"] = False
+    return AutoModelForObjectDetection.from_config(AutoConfig.for_model(model_type, **config))
 
 
 def copy_backbone(path: Path, network: PreTrainedModel) -> None:

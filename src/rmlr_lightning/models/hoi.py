@@ -9,8 +9,10 @@ from rmlr_lightning.detectors.external import with_external_detections
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.ops.object_classes import with_object_classes
 from rmlr_lightning.ops.pairing import pair
+from rmlr_lightning.ops.postprocess import detections
+from rmlr_lightning.ops.prior import log_prior, verb_scores
 from rmlr_lightning.ops.selection import CLAMP, Selection, select_entities
-from rmlr_lightning.types import Inputs, Pairs, Prediction, Scene
+from rmlr_lightning.types import Detections, Inputs, Pairs, Prediction, Scene
 from rmlr_lightning.vocabulary import PERSON
 
 
@@ -90,3 +92,11 @@ class HOIModel(nn.Module):
         """From re-mined features to the tokens of the IRE, the tokens of the IRM, and logits."""
         ire_tokens = self.ire(scene, pairs, features)
         return ire_tokens, *self.irm(ire_tokens, scene, pairs)
+
+    def detect(self, prediction: Prediction, max_detections: int | None = None) -> list[Detections]:
+        """HOI detections of a batch on the CPU, boxes in pixels of the files."""
+        scene, pairs = prediction.scene, prediction.pairs
+        prior = log_prior(scene.entities, pairs, self.valid_pairs, self.power)
+        scores = verb_scores(prediction.logits, prior)
+        found = detections(scores, scene.entities, pairs, scene.sizes, max_detections)
+        return [Detections(*(field.cpu() for field in image)) for image in found]

@@ -126,7 +126,7 @@ class IRE(nn.Module):
         self, coarse: Float[Tensor, "B C gh gw"]
     ) -> tuple[Float[Tensor, "B M C"], Bool[Tensor, "B M"]]:
         """Cells of the coarse map with their positions, as keys of cross-attention."""
-        mask = torch.ones(len(coarse), *self.grid, dtype=torch.bool, device=coarse.device)
+        mask = torch.ones(coarse.shape[0], *self.grid, dtype=torch.bool, device=coarse.device)
         position = sine_position(mask, self.map_dim).to(coarse.dtype)
         cells = coarse.flatten(2).transpose(1, 2) + position.flatten(1, 2)
         return cells, mask.flatten(1)

@@ -59,8 +59,9 @@ class RoIFeatures(nn.Module):
     ) -> tuple[Float[Tensor, "B N D"], Float[Tensor, "B N D"]]:
         """Features of each box as a human and as an object. `extents`: see `ops.roi`."""
         batch, count = boxes.shape[:2]
-        # folding the two layers costs about as much as two boxes per channel of the map save
-        if batch * count < 2 * features.shape[1]:
+        # Folding the two layers costs about as much as two boxes per channel of the map save; a
+        # runtime of exported programs folds them once, when it loads them.
+        if not torch.compiler.is_exporting() and batch * count < 2 * features.shape[1]:
             cells = roi_align(self.reduce(features).float(), boxes, self.size, extents)
             return self.human(cells), self.object(cells)
 

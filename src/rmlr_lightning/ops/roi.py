@@ -22,8 +22,8 @@ def map_extents(
 
     The mask may have another resolution than the map; the result need not be whole.
     """
-    shares = real_shares(mask)
-    return shares * shares.new_tensor(features.shape[2:])
+    rows, columns = real_shares(mask).unbind(1)
+    return torch.stack([rows * features.shape[2], columns * features.shape[3]], 1)
 
 
 def real_shares(mask: Bool[Tensor, "B m n"]) -> Float[Tensor, "B 2"]:
@@ -60,7 +60,7 @@ def roi_align(
         The cells of each box, flattened by row, column, channel; or the output of `project`.
     """
     if extents is None:
-        extents = boxes.new_tensor(features.shape[2:]).expand(len(boxes), 2)
+        extents = boxes.new_tensor(features.shape[2:]).expand(boxes.shape[0], 2)
 
     def align(
         features: Float[Tensor, "b C h w"],
@@ -70,9 +70,11 @@ def roi_align(
         cells = _sample(features, boxes, extents, size, samples)
         return cells if project is None else project(cells)
 
+    # traced before the sizes are compared, which would fix them in an exported program
+    if torch.compiler.is_compiling() or features.device.type != "cpu":
+        return align(features, boxes, extents)
     per_image = boxes.shape[1] * size * features.shape[1] * min(features.shape[2:])
-    fits = len(boxes) * per_image <= MAX_INTERMEDIATE
-    if features.device.type != "cpu" or fits or torch.compiler.is_compiling():
+    if len(boxes) * per_image <= MAX_INTERMEDIATE:
         return align(features, boxes, extents)
 
     images = max(1, MAX_INTERMEDIATE // per_image)
@@ -94,8 +96,9 @@ def _sample(
     rows = _bilinear_weights(y1, y2, extents[:, 0], size, height, samples).to(features.dtype)
     columns = _bilinear_weights(x1, x2, extents[:, 1], size, width, samples).to(features.dtype)
 
-    # the longer axis goes first, so that the intermediate result is small
-    if width > height:
+    # The longer axis goes first, so that the intermediate result is small. An exported program
+    # serves maps of any size with one order.
+    if not torch.compiler.is_exporting() and width > height:
         strips = torch.bmm(columns.flatten(1, 2), features.permute(0, 3, 2, 1).flatten(2))
         strips = strips.view(batch, count, size, height, channels)
         cells = (rows[:, :, None] @ strips).transpose(2, 3)

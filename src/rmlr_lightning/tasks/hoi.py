@@ -18,8 +18,7 @@ from rmlr_lightning.models.checkpoint import (
 )
 from rmlr_lightning.models.hoi import HOIModel
 from rmlr_lightning.ops.matching import match_pairs, select_positives
-from rmlr_lightning.ops.postprocess import detections
-from rmlr_lightning.ops.prior import log_prior, verb_scores
+from rmlr_lightning.ops.prior import log_prior
 from rmlr_lightning.tasks.metrics import SplitMetrics
 from rmlr_lightning.tasks.optim import ScheduledAdamW
 from rmlr_lightning.types import (
@@ -109,6 +108,7 @@ class HOITask(LightningModule):
         )
         self.kept: list[tuple[Target, Detections]] | None = None  # [] keeps what evaluation finds
         self.run_config: dict[str, Any] = {}  # kept in checkpoints, so that they can be used alone
+        self.commit: str | None = None  # of the code that trains, for model cards
         self.register_buffer("finite", torch.tensor(True), persistent=False)  # all losses so far
         # checkpoints lack the detector's weights; `check_checkpoint` compares the rest by name
         self.strict_loading = False
@@ -118,11 +118,7 @@ class HOITask(LightningModule):
 
     def detect(self, prediction: Prediction, max_detections: int | None = None) -> list[Detections]:
         """HOI detections of a batch on the CPU, boxes in pixels of the files."""
-        scene, pairs = prediction.scene, prediction.pairs
-        prior = log_prior(scene.entities, pairs, self.model.valid_pairs, self.model.power)
-        scores = verb_scores(prediction.logits, prior)
-        found = detections(scores, scene.entities, pairs, scene.sizes, max_detections)
-        return [Detections(*(field.cpu() for field in image)) for image in found]
+        return self.model.detect(prediction, max_detections)
 
     def label(self, prediction: Prediction, truth: Truth) -> Labels:
         """The supervision of all candidate pairs, shared by all losses."""
@@ -204,6 +200,7 @@ class HOITask(LightningModule):
         checkpoint["detector"] = self.model.detector.fingerprint()["weights"]
         checkpoint["vocabulary"] = plain_vocabulary(self.vocabulary)
         checkpoint["config"] = self.run_config
+        checkpoint["commit"] = self.commit
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         check_checkpoint(self, checkpoint)

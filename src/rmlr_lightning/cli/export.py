@@ -1,0 +1,129 @@
+"""rmlr-export: a trained head for other runtimes, or a whole model as a folder for the hub."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from rmlr_lightning.errors import UserError
+from rmlr_lightning.export.head import Capacity, full_capacity
+from rmlr_lightning.export.program import (
+    SUFFIXES,
+    describe,
+    export_head,
+    sidecar,
+    write_onnx,
+    write_sidecar,
+    write_torch,
+)
+from rmlr_lightning.hub.detector import SHIPPED, HOIDetector, load_detector
+from rmlr_lightning.models.hoi import HOIModel
+from rmlr_lightning.runs.user_errors import one_line_errors
+
+FOLDER = "folder"
+
+
+def export(args: argparse.Namespace) -> None:
+    """Write what `--format` names.
+
+    Raises:
+        UserError: a wrong option, or a file that exists or cannot be read or written.
+    """
+    # Before the model is loaded and traced, which takes a minute.
+    if args.format == FOLDER:
+        for option in ("entities", "pairs"):
+            if getattr(args, option) is not None:
+                raise UserError(f"--{option}: only with --format torch or onnx")
+    else:
+        if args.half or args.shipped_detector:
+            raise UserError("--half, --shipped-detector: only with --format folder")
+        suffix = SUFFIXES[args.format]
+        if args.out.suffix != suffix:
+            raise UserError(f"--out {args.out}: the file must end in {suffix}")
+        existing = [file for file in (args.out, sidecar(args.out)) if file.exists()]
+        if existing and not args.overwrite:
+            raise UserError(f"{existing[0]} exists; choose another --out, or add --overwrite")
+
+    detector = load_detector(args.model)
+    if args.format == FOLDER:
+        _write_folder(detector, args)
+    else:
+        _write_program(detector, args)
+
+
+def _write_folder(detector: HOIDetector, args: argparse.Namespace) -> None:
+    detector.saved = detector.saved._replace(half=args.half, shipped_detector=args.shipped_detector)
+    detector.save_pretrained(args.out, overwrite=args.overwrite)
+    print(args.out)
+
+
+def _write_program(detector: HOIDetector, args: argparse.Namespace) -> None:
+    capacity = _capacity(detector.model, args)
+    program, inputs = export_head(detector.model, capacity, detector.resize.largest)
+    description = describe(detector.model, detector.vocabulary, inputs, capacity)
+    description |= {"model": str(args.model), "resize": detector.saved.resize_parts}
+    try:
+        if args.format == "onnx":
+            write_onnx(program, inputs, args.out)
+        else:
+            write_torch(program, args.out)
+    except OSError as error:
+        raise UserError(f"--out {args.out}: cannot be written ({error.strerror})") from None
+    print(args.out)
+    print(write_sidecar(args.out, description))
+
+
+def _capacity(model: HOIModel, args: argparse.Namespace) -> Capacity:
+    """Of the options, or the largest numbers that the model's selection can give."""
+    full = full_capacity(model)
+    values = []
+    for option, limit in zip(("entities", "pairs"), full, strict=True):
+        value = getattr(args, option)
+        value = limit if value is None else value
+        if not 1 <= value <= limit:
+            raise UserError(f"--{option} {value}: expected a number from 1 to {limit}")
+        values.append(value)
+    return Capacity(*values)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    command_line = argparse.ArgumentParser(
+        prog="rmlr-export",
+        description="Exports a trained head to ONNX or torch.export, or a model as a folder.",
+    )
+    add = command_line.add_argument
+    add(
+        "model",
+        nargs="?",
+        default=SHIPPED,
+        metavar="CKPT|FOLDER|ID",
+        help=f"a checkpoint, a folder or a hub id (default: {SHIPPED}, which ships)",
+    )
+    add(
+        "--format",
+        choices=(*sorted(SUFFIXES), FOLDER),
+        required=True,
+        help="onnx or torch: the head; folder: config.json, model.safetensors and a model card",
+    )
+    add("--out", type=Path, required=True, metavar="FILE|FOLDER", help="what to write")
+    add("--overwrite", action="store_true", help="replace files that exist")
+    add("--entities", type=int, metavar="N", help="capacity per image (default: as selected)")
+    add("--pairs", type=int, metavar="N", help="capacity per image (default: all pairs)")
+    add("--half", action="store_true", help="folder: round the head's matrices to float16")
+    add(
+        "--shipped-detector",
+        action="store_true",
+        help="folder: reference the detector that ships with the package by its hash",
+    )
+    return command_line
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry point."""
+    args = parser().parse_args(argv)
+    with one_line_errors():
+        export(args)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""The model card: what a saved model is, how it was trained, and the metrics that were measured."""
+
+from typing import Any
+
+from huggingface_hub import ModelCard, ModelCardData
+
+from rmlr_lightning.hub.saved_model import LIBRARY, SavedModel
+
+PAPER = "https://arxiv.org/abs/2307.13529"
+USE = """```python
+from rmlr_lightning import HOIDetector
+
+detector = HOIDetector.from_pretrained("FOLDER or hub id")
+for found in detector("image.jpg", threshold=0.1):
+    print(found.verb, found.object, found.box_h, found.box_o, found.score)
+```"""
+
+
+def model_card(saved: SavedModel) -> ModelCard:
+    """Nothing in it is a template's default: what is not known is left out."""
+    # Not from the template of huggingface_hub, which asks for what is not known here.
+    training = saved.training
+    data = ModelCardData(
+        library_name=LIBRARY,
+        pipeline_tag="object-detection",
+        tags=["human-object-interaction", "hoi-detection", "rmlr"],
+    )
+    vocabulary = saved.vocabulary
+    lines = [
+        "---",
+        data.to_yaml(),
+        "---",
+        "",
+        "# Human-object interaction detector",
+        "",
+        f"RmLR ({PAPER}) in {LIBRARY}, configuration `{training['name']}`: given an image, it",
+        "predicts <human, verb, object> triplets with both boxes and a score.",
+        "",
+        USE,
+        "",
+        "## Contents",
+        "",
+        f"- {len(vocabulary.verbs)} verbs, {len(vocabulary.objects)} object classes and "
+        f"{len(vocabulary.hois)} HOIs, by name in config.json.",
+        f"- {_detector(saved)}",
+        f"- {_precision(saved)}",
+        "",
+        "## Training",
+        "",
+        *_training(training),
+        "",
+        "## Metrics",
+        "",
+        *_metrics(training["metrics"]),
+        "",
+        *_limits(training["data"]),
+    ]
+    return ModelCard("\n".join(lines))
+
+
+def _detector(saved: SavedModel) -> str:
+    detector = saved.model.detector
+    kind = detector.fingerprint().get("network", type(detector).__name__)
+    if saved.shipped_detector:
+        return f"The head; its frozen detector ({kind}) is the one that ships with {LIBRARY}."
+    return f"The head and its frozen detector ({kind})."
+
+
+def _precision(saved: SavedModel) -> str:
+    if saved.half:
+        return "The head's matrices are rounded to float16; they are used in float32."
+    return "Weights are those of the checkpoint, in float16 only where that is exact."
+
+
+def _training(training: dict[str, Any]) -> list[str]:
+    data = training["data"]
+    lines = [
+        f"- data: {', '.join(data['train'])} (training), {', '.join(data['test'])} (test)",
+        f"- seed: {training['seed']}",
+    ]
+    if "synthetic" in data:
+        values = ", ".join(f"{name}={value}" for name, value in data["synthetic"].items())
+        lines.insert(0, f"- synthetic benchmark of {LIBRARY}: {values}")
+    if training["commit"]:
+        lines.append(f"- commit of {LIBRARY}: {training['commit']}")
+    return lines
+
+
+def _metrics(metrics: dict[str, float]) -> list[str]:
+    if not metrics:
+        return ["None is recorded with this checkpoint."]
+    rows = [f"| {name.removeprefix('test/')} | {value:.4f} |" for name, value in metrics.items()]
+    return ["Of the run's test split, one seed:", "", "| metric | value |", "|---|---|", *rows]
+
+
+def _limits(data: dict[str, Any]) -> list[str]:
+    if "synthetic" not in data:
+        return []
+    return [
+        "## Limits",
+        "",
+        "Trained on rendered images: detections and scores on photographs are not meaningful.",
+        "",
+    ]

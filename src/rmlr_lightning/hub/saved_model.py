@@ -1,0 +1,186 @@
+"""A model as config.json and model.safetensors: weights and plain values, no code.
+
+config.json names the classes that the model is made of. Only classes of this package are made, and
+only modules of `models/` and the few others of `CLASSES`.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from hydra.utils import get_object, instantiate
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from rmlr_lightning.data.transforms import ResizeExact, ResizeShortest
+from rmlr_lightning.errors import UserError
+from rmlr_lightning.files import write_atomic
+from rmlr_lightning.hub.saved_detector import describe_detector, make_detector
+from rmlr_lightning.models.assemble import assemble
+from rmlr_lightning.models.checkpoint import plain_vocabulary, read_vocabulary
+from rmlr_lightning.models.hoi import HOIModel
+from rmlr_lightning.ops.selection import Selection
+from rmlr_lightning.vocabulary import Vocabulary
+
+LIBRARY = "rmlr_lightning"
+FORMAT = 1  # grows when the contents change; other formats are refused
+KEYS = {"model", "resize", "vocabulary", "detector", "training"}
+DETECTOR = "detector."  # of the names of its weights
+
+ROOM = "rmlr_lightning.models."
+CLASSES = (assemble, Selection, ResizeExact, ResizeShortest)
+# Options of timm that read or download a file
+REFUSED_OPTIONS = {"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"}
+
+
+class SavedModel(NamedTuple):
+    """A model, and what its files hold beside weights."""
+
+    model: HOIModel
+    resize: ResizeExact | ResizeShortest  # images to the size of the detector's input
+    vocabulary: Vocabulary
+    parts: dict[str, Any]  # config of `model` without its detector, resolved
+    resize_parts: dict[str, Any]  # config of `resize`
+    training: dict[str, Any]  # name, seed, data, commit, metrics: for the model card
+    shipped_detector: bool = False  # reference the shipped detector instead of writing it
+    half: bool = False  # store the head's matrices in float16
+
+
+def write_model(saved: SavedModel, folder: Path) -> None:
+    """Write config.json and model.safetensors.
+
+    Raises:
+        UserError: the detector cannot be saved, or a file cannot be written.
+    """
+    config = {
+        "library_name": LIBRARY,
+        "format": FORMAT,
+        "model": saved.parts,
+        "resize": saved.resize_parts,
+        "vocabulary": plain_vocabulary(saved.vocabulary),
+        "detector": describe_detector(saved.model.detector, saved.shipped_detector),
+        "training": saved.training,
+    }
+    state = {
+        name: _stored(value, saved.half and not name.startswith(DETECTOR))
+        for name, value in saved.model.state_dict().items()
+        if not (saved.shipped_detector and name.startswith(DETECTOR))
+    }
+    # "format" is what transformers and the hub expect in the header
+    write_atomic(folder / "model.safetensors", save(state, metadata={"format": "pt"}))
+    write_atomic(folder / "config.json", json.dumps(config, indent=1).encode())
+
+
+def _stored(value: Tensor, half: bool) -> Tensor:
+    """A matrix in float16 if that is exact or asked for; everything else as it is."""
+    # Vectors are small, and biases and statistics of normalisation suffer from rounding.
+    value = value.detach().cpu().contiguous().clone()
+    if not value.is_floating_point() or value.ndim < 2:
+        return value
+    rounded = value.half()
+    return rounded if half or torch.equal(rounded.to(value.dtype), value) else value
+
+
+def read_model(config: dict[str, Any], weights: Path, name: str) -> SavedModel:
+    """The model of a config.json and its weights, in float32 on the CPU.
+
+    Args:
+        name: folder or hub id, for messages.
+
+    Raises:
+        UserError: not a model of this package and version, or damaged.
+    """
+    if not isinstance(config, dict) or config.get("library_name") != LIBRARY:
+        raise UserError(f"{name}: config.json is not of {LIBRARY}'s HOIDetector")
+    if config.get("format") != FORMAT or not config.keys() >= KEYS:
+        raise UserError(
+            f"{name}: config.json has format {config.get('format')}, this version of {LIBRARY} "
+            f"reads {FORMAT}; save the model again"
+        )
+    # Before anything is made: a class that is imported has run its module already.
+    _check_targets({"model": config["model"], "resize": config["resize"]}, name)
+    try:
+        vocabulary = read_vocabulary(config["vocabulary"])
+        detector = make_detector(config["detector"])
+        model = instantiate(config["model"], detector=detector)(vocabulary=vocabulary)
+        resize = instantiate(config["resize"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{name}: config.json is damaged ({reason})") from error
+
+    shipped = "shipped" in config["detector"]
+    _load(model, weights, name, without_detector=shipped)
+    _check_detector(model, config["detector"], name)
+    return SavedModel(
+        model, resize, vocabulary, config["model"], config["resize"], config["training"]
+    )
+
+
+def _check_targets(node: Any, name: str) -> None:
+    """A strange file must not name what is made or run."""
+    for key, value in _values(node):
+        if key in REFUSED_OPTIONS:
+            raise UserError(f"{name}: config.json has the option {key}, which reads other files")
+        if key == "_target_" and not _is_ours(value):
+            raise UserError(
+                f"{name}: config.json names {value!r}, which is not a module of {ROOM[:-1]}; "
+                "only these are made"
+            )
+
+
+def _values(node: Any) -> Iterator[tuple[str, Any]]:
+    """All keys of nested containers with their values."""
+    if isinstance(node, list):
+        node = dict(enumerate(node))
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield str(key), value
+            yield from _values(value)
+
+
+def _is_ours(target: Any) -> bool:
+    if not isinstance(target, str) or not target.startswith("rmlr_lightning."):
+        return False
+    try:
+        made = get_object(target)
+    except (ImportError, ValueError, AttributeError):
+        return False
+    # by what it is, because a path can lead out of the package: models.remine.torch.load
+    is_module = isinstance(made, type) and issubclass(made, nn.Module)
+    return made in CLASSES or (is_module and made.__module__.startswith(ROOM))
+
+
+def _load(model: HOIModel, weights: Path, name: str, without_detector: bool) -> None:
+    try:
+        state = load_file(weights)
+    except FileNotFoundError:
+        raise UserError(f"{name}: no {weights.name} there") from None
+    except SafetensorError as error:
+        raise UserError(f"{name}: {weights.name} is not readable ({error})") from error
+
+    # By hand, because load_state_dict reports differences in many lines.
+    ours = model.state_dict()
+    if without_detector:
+        ours = {key: value for key, value in ours.items() if not key.startswith(DETECTOR)}
+    differing = sorted(
+        key
+        for key in ours.keys() | state.keys()
+        if key not in ours or key not in state or ours[key].shape != state[key].shape
+    )
+    if differing:
+        raise UserError(
+            f"{name}: {weights.name} does not fit config.json ({len(differing)} weights differ, "
+            f"such as {differing[0]})"
+        )
+    # copy_ converts float16 to the float32 of the model.
+    for key, value in ours.items():
+        value.copy_(state[key])
+
+
+def _check_detector(model: HOIModel, description: dict[str, Any], name: str) -> None:
+    """The detector that was made must be the one that the head was trained with."""
+    if model.detector.fingerprint()["weights"] != description["weights"]:
+        raise UserError(f"{name}: the detector's weights are not those it was trained with")

@@ -1,0 +1,66 @@
+"""Prints the largest difference of an exported head from the eager one, per format.
+
+In a process of its own, because the shape checks of the tests cannot be traced.
+"""
+
+import json
+import sys
+import warnings
+from pathlib import Path
+
+import onnxruntime
+import torch
+
+from rmlr_lightning.export.head import Capacity, ExportableHead, head_inputs
+from rmlr_lightning.export.program import export_head, write_onnx, write_torch
+from rmlr_lightning.types import Inputs, Scene
+from tests.models.test_hoi import model_of
+from tests.scenes import random_images, random_scene
+
+CAPACITY = Capacity(entities=12, pairs=70)
+
+
+def scene_of(batch: int) -> Scene:
+    """Another number of images than the graph was traced with; the last has no entity."""
+    scene = random_scene(batch, 14, seed=batch)
+    mask = scene.entities.mask.clone()
+    mask[-1] = False
+    return scene._replace(entities=scene.entities._replace(mask=mask))
+
+
+def main(folder: str, remine: str, ire: str, irm: str) -> None:
+    model = model_of(remine, ire, irm)
+    program, inputs = export_head(model, CAPACITY, canvas=(48, 64))
+    write_onnx(program, inputs, Path(folder, "head.onnx"))
+    write_torch(program, Path(folder, "head.pt2"))
+    loaded = torch.export.load(Path(folder, "head.pt2")).module()
+    session = onnxruntime.InferenceSession(Path(folder, "head.onnx"))
+
+    found = {"torch": 0.0, "onnx": 0.0, "model": 0.0}
+    for batch in (1, 3, 5):
+        images = random_images(batch)
+        with torch.inference_mode():
+            prediction = model(Inputs(images, scene_of(batch)))
+        shown = images if model.remine.needs_pixels else None
+        values = head_inputs(prediction.scene, prediction.pairs, CAPACITY, shown)
+        with torch.no_grad():
+            expected = ExportableHead(model)(*values.values())
+            exported = loaded(*values.values())
+        run = session.run(None, {name: value.numpy() for name, value in values.items()})
+
+        real = prediction.pairs.mask
+        eager = expected[0][:, : real.shape[1]][real]
+        pairs = {
+            "torch": zip(exported, expected, strict=True),
+            "onnx": zip(map(torch.from_numpy, run), expected, strict=True),
+            "model": [(prediction.logits[real], eager)],
+        }
+        for name, both in pairs.items():
+            for a, b in both:
+                found[name] = max([found[name], *(a - b).abs().flatten().tolist()])
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    main(*sys.argv[1:])
