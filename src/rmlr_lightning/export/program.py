@@ -114,6 +114,7 @@ def write_onnx(program: ExportedProgram, inputs: dict[str, Tensor], path: Path) 
     Raises:
         UserError: onnx and onnxscript are not installed.
     """
+    # torch names only the first that it misses, and not how to get it.
     if find_spec("onnx") is None or find_spec("onnxscript") is None:
         raise UserError(
             "--format onnx needs onnx and onnxscript: pip install 'rmlr-lightning[export]'"
@@ -121,6 +122,7 @@ def write_onnx(program: ExportedProgram, inputs: dict[str, Tensor], path: Path) 
     path.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        # One file: weights of some ten MB need no second one, and are not lost beside it.
         torch.onnx.export(
             program,
             f=path,
@@ -147,6 +149,7 @@ def describe(
     model: HOIModel, vocabulary: Vocabulary, inputs: dict[str, Tensor], capacity: Capacity
 ) -> dict[str, Any]:
     """All that a program needs which runs the head without this package."""
+    # The head works with the tokens of this detector only: the reader compares the hash.
     detector = model.detector.fingerprint()["weights"]
     axes = variable_axes(list(inputs))
     pairs = ["batch", capacity.pairs, len(vocabulary.verbs)]

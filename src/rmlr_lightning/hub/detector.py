@@ -91,6 +91,7 @@ class HOIDetector(nn.Module, ModelHubMixin, library_name="rmlr_lightning"):
     ) -> "HOIDetector":
         if config is None:
             raise UserError(f"{model_id}: no {constants.CONFIG_NAME} there")
+        # Only these two files are read, whatever else a repository holds.
         weights = Path(model_id, constants.SAFETENSORS_SINGLE_FILE)
         if not Path(model_id).is_dir():
             weights = Path(hf_hub_download(model_id, weights.name, **options))

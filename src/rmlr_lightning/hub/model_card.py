@@ -87,6 +87,7 @@ def _training(training: dict[str, Any]) -> list[str]:
 
 
 def _metrics(metrics: dict[str, float]) -> list[str]:
+    # As measured: neither rounded to percent nor chosen.
     if not metrics:
         return ["None is recorded with this checkpoint."]
     rows = [f"| {name.removeprefix('test/')} | {value:.4f} |" for name, value in metrics.items()]
@@ -94,6 +95,7 @@ def _metrics(metrics: dict[str, float]) -> list[str]:
 
 
 def _limits(data: dict[str, Any]) -> list[str]:
+    # A user who tries the shipped model on a photograph must know what to expect.
     if "synthetic" not in data:
         return []
     return [

@@ -55,6 +55,7 @@ def write_model(saved: SavedModel, folder: Path) -> None:
     Raises:
         UserError: the detector cannot be saved, or a file cannot be written.
     """
+    # The library first: the hub and other readers recognise the model by it.
     config = {
         "library_name": LIBRARY,
         "format": FORMAT,
@@ -111,6 +112,7 @@ def read_model(config: dict[str, Any], weights: Path, name: str) -> SavedModel:
         reason = " ".join(str(error).split())
         raise UserError(f"{name}: config.json is damaged ({reason})") from error
 
+    # The shipped detector has its weights; another one gets them from the file.
     shipped = "shipped" in config["detector"]
     _load(model, weights, name, without_detector=shipped)
     _check_detector(model, config["detector"], name)
@@ -144,6 +146,7 @@ def _values(node: Any) -> Iterator[tuple[str, Any]]:
 def _is_ours(target: Any) -> bool:
     if not isinstance(target, str) or not target.startswith("rmlr_lightning."):
         return False
+    # A name that leads nowhere is as strange as one that leads out.
     try:
         made = get_object(target)
     except (ImportError, ValueError, AttributeError):

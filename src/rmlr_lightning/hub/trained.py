@@ -52,6 +52,7 @@ def _data(cfg: DictConfig) -> dict[str, Any]:
         split: [Path(file).name for file in _files(cfg[split].annotations)]
         for split in ("train", "test")
     }
+    # All settings of the generator, so that the images can be drawn again.
     synthetic = OmegaConf.select(cfg, "prepare.config")
     if synthetic is None:
         return splits
@@ -77,6 +78,7 @@ def _metrics(path: Path, metrics: Path | None) -> dict[str, float]:
             return {}
     try:
         values = json.loads(metrics.read_text(encoding="utf-8"))
+        # JSON has no NaN: a metric without classes is left out
         return {
             name: float(value)
             for name, value in values.items()
