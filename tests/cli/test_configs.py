@@ -43,6 +43,7 @@ GROUPS = [
     "paths",
     "debug",
     "task",
+    "unseen",
     "detector",
     "features",
 ]

@@ -224,3 +224,8 @@ def test_unseen_classes_are_averaged_apart(world):
     assert means["map_seen"].item() == pytest.approx(
         (default[0] + default[2] + default[4]) / 3, abs=1e-12
     )
+    unseen, seen = means["map_unseen"].item(), means["map_seen"].item()
+    # the harmonic mean lies between the two, and is 0 if one of them is
+    harmonic = means["map_harmonic"].item()
+    assert harmonic * (unseen + seen) == pytest.approx(2 * unseen * seen)
+    assert min(unseen, seen) - 1e-12 <= harmonic <= max(unseen, seen) + 1e-12

@@ -27,7 +27,9 @@ def of_checkpoint(cfg: DictConfig) -> DictConfig:
     trained = OmegaConf.create(read_checkpoint(cfg.checkpoint)["config"])
     cfg = cfg.copy()
     cfg.data = OmegaConf.merge(trained.data, typed_values("data").get("data", {}))
-    cfg.model = trained.model
+    # what the data may refer to: the unseen HOIs and the seed of their draw
+    for key in ("model", "task", "seed"):
+        cfg[key] = trained[key]
     cfg.features = merged_features(cfg.features, trained.get("features"))
     return cfg
 

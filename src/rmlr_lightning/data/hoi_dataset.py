@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -19,6 +19,7 @@ from rmlr_lightning.data.image_file import ImageFolders, open_image
 from rmlr_lightning.data.transforms import ResizeExact, ResizeShortest, canvas_pixels, transform
 from rmlr_lightning.data.truth import true_entities, truth_of
 from rmlr_lightning.data.views import View
+from rmlr_lightning.data.zero_shot import rows_of, without_pairs
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.types import Target
 from rmlr_lightning.vocabulary import Vocabulary
@@ -50,10 +51,14 @@ class HOIDataset(Dataset):
         held_out: False keeps the images that are not held out, True those that are; None keeps
             all. The side of an image depends on its file name alone.
         share: of the images that is held out, where a data set has no validation split.
+        unseen: HOIs of which training must not see a pair (`data.zero_shot`).
+        unseen_annotations: "removed" drops the pairs that have one; images that are left without
+            pairs leave with only_interacting. "masked" keeps them, as the task leaves the unseen
+            HOIs out of all losses.
         limit: the first so many images.
 
     Raises:
-        UserError: no image is left.
+        UserError: a wrong option, or no image is left.
     """
 
     def __init__(
@@ -67,19 +72,28 @@ class HOIDataset(Dataset):
         only_interacting: bool = False,
         held_out: bool | None = None,
         share: float = SHARE,
+        unseen: Callable[[Vocabulary], frozenset[int]] | None = None,
+        unseen_annotations: str = "removed",
         limit: int | None = None,
     ) -> None:
         if limit is not None and limit < 1:
             raise UserError(f"limit={limit}: expected a number of images from 1")
         if external not in (None, "truth"):
             raise UserError(f"external={external}: expected null, or truth for the true boxes")
+        if unseen_annotations not in ("removed", "masked"):
+            raise UserError(f"unseen_annotations={unseen_annotations}: choose removed or masked")
+
+        self.vocabulary: Vocabulary = annotations.vocabulary
+        targets = annotations.targets
+        if unseen is not None and unseen_annotations == "removed":
+            hidden = unseen(self.vocabulary)
+            targets = [without_pairs(target, hidden) for target in targets]
 
         def is_kept(target: Target) -> bool:
             right_side = held_out is None or is_held_out(target.file_name, share) == held_out
             return right_side and (len(target.verbs) > 0 or not only_interacting)
 
-        self.vocabulary: Vocabulary = annotations.vocabulary
-        self.targets = [target for target in annotations.targets if is_kept(target)][:limit]
+        self.targets = [target for target in targets if is_kept(target)][:limit]
         if not self.targets:
             raise UserError(
                 f"{images}: no image is left for this split (only_interacting, held_out, share and "
@@ -99,7 +113,7 @@ class HOIDataset(Dataset):
         image = self.image(target.file_name)
         out = transform(image, [target.boxes_h, target.boxes_o], resize, self.augment)
         kept = out.inside[0] & out.inside[1]
-        target = _rows(target._replace(boxes_h=out.boxes[0], boxes_o=out.boxes[1]), kept)
+        target = rows_of(target._replace(boxes_h=out.boxes[0], boxes_o=out.boxes[1]), kept)
         return self.item(target, out.size, pixels=out.pixels)
 
     def item(self, target: Target, size: Int[Tensor, "2"], **parts: object) -> Item:
@@ -156,11 +170,3 @@ def vcoco_dataset(
 ) -> HOIDataset:
     """A split of V-COCO, or of anything in its layout. See `read_vcoco` and `HOIDataset`."""
     return HOIDataset(read_vcoco(annotations, instances=instances, ids=ids), images, **options)
-
-
-def _rows(target: Target, kept: Bool[Tensor, "G"]) -> Target:
-    """The target with some of its rows."""
-    columns = ["boxes_h", "boxes_o", "objects", "verbs", "hois"]
-    # only relation data have a class per subject
-    columns += ["subjects"] if target.subjects is not None else []
-    return target._replace(**{name: getattr(target, name)[kept] for name in columns})

@@ -20,7 +20,7 @@ from rmlr_lightning.vocabulary import Vocabulary, hicodet
 
 
 def _row(title: str, prefix: str = "") -> TableRow:
-    means = ("full", "rare", "non-rare", "unseen", "seen")
+    means = ("full", "rare", "non-rare", "unseen", "seen", "harmonic")
     return TableRow(title, {name: f"{prefix}map_{name.replace('-', '_')}" for name in means})
 
 
@@ -124,8 +124,9 @@ class HICODetMeanAP(PerImageMetric):
     def compute(self) -> dict[str, Tensor]:
         """`map_full`, `map_rare`, `map_non_rare`, and the same with the prefix `known_object_`.
 
-        With `unseen` also `map_unseen` and `map_seen`. In [0, 1]; NaN where the vocabulary has no
-        such class. `per_class` has the AP of each class.
+        With `unseen` also `map_unseen`, `map_seen` and `map_harmonic`, the harmonic mean of the
+        two. In [0, 1]; NaN where the vocabulary has no such class. `per_class` has the AP of each
+        class.
         """
         self._results = self.results()
         out = {}
@@ -135,9 +136,13 @@ class HICODetMeanAP(PerImageMetric):
                 out[f"{prefix}map_{name}"] = self.tensor(np.array(getattr(result, name)))
 
             if self.unseen.any():
-                for name, classes in (("unseen", self.unseen), ("seen", ~self.unseen)):
-                    mean = result.ap[classes].mean() if classes.any() else np.array(np.nan)
-                    out[f"{prefix}map_{name}"] = self.tensor(mean)
+                unseen, seen = (
+                    result.ap[classes].mean() if classes.any() else np.nan
+                    for classes in (self.unseen, ~self.unseen)
+                )
+                means = {"unseen": unseen, "seen": seen, "harmonic": _harmonic(unseen, seen)}
+                for name, mean in means.items():
+                    out[f"{prefix}map_{name}"] = self.tensor(np.array(mean))
         return out
 
     def per_class(self) -> dict[str, Tensor]:
@@ -206,6 +211,11 @@ class HICODetMeanAP(PerImageMetric):
         if hois.min(initial=0) < 0:  # an empty role (V-COCO) is no pair
             truth = PairTable(*(values[hois >= 0] for values in truth))
         return truth
+
+
+def _harmonic(a: float, b: float) -> float:
+    """The harmonic mean of two numbers from 0; 0 where one of them is."""
+    return 0.0 if a == 0 or b == 0 else 2 * a * b / (a + b)
 
 
 def _image_hois(target: Target) -> frozenset[int]:

@@ -13,6 +13,7 @@ METRICS = {
     "non-rare": "map_non_rare",
     "unseen": "map_unseen",
     "seen": "map_seen",
+    "harmonic": "map_harmonic",
     "twins": "twin_accuracy",
     "scenario 1": "role_ap_s1",
     "scenario 2": "role_ap_s2",

@@ -17,7 +17,17 @@ from rmlr_lightning.ops.selection import Selection
 from rmlr_lightning.runs.device import device_of
 
 # Groups whose values can change which cache a run reads.
-CACHE_GROUPS = ("checkpoint", "data", "paths", "experiment", "features", "model")
+CACHE_GROUPS = (
+    "checkpoint",
+    "data",
+    "paths",
+    "experiment",
+    "features",
+    "model",
+    "unseen",
+    "task",
+    "sg_split",
+)
 
 
 def open_features(
