@@ -82,7 +82,7 @@ def make_task(
 def random_detr() -> TransformersDetector:
     """A network of the shape of facebook/detr-resnet-50, with random weights."""
     network = network_from_config("detr", num_labels=91, use_pretrained_backbone=False)
-    return TransformersDetector(network, [*COCO_OBJECTS, *[None] * 11], softmax=True, stride=32)
+    return TransformersDetector(network, [*COCO_OBJECTS, *[None] * 11])
 
 
 class GridDetector(TransformersDetector):
@@ -94,7 +94,7 @@ class GridDetector(TransformersDetector):
         with torch.random.fork_rng():
             torch.manual_seed(0)
             plain = random_detr()
-        return cls(plain.network, plain.classes, softmax=True, stride=32)
+        return cls(plain.network, plain.classes)
 
     def to_scene(self, outputs: object, images: Images) -> Scene:
         """Tokens and memory of the network; boxes, classes and scores of a grid of 6 x 3 cells."""

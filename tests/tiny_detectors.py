@@ -46,14 +46,34 @@ DEFORMABLE = DETR | {
     "backbone_config": RESNET | {"out_features": ["stage2", "stage3", "stage4"]},
     "num_feature_levels": 3,
 }
-# model type: its configuration, whether classes are scored by a softmax, the finest map's stride
+RF_DETR = {
+    "backbone_config": {
+        "model_type": "rf_detr_dinov2",
+        "hidden_size": 16,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 2,
+        "patch_size": 8,
+        "num_windows": 2,
+        "image_size": 64,
+        "out_features": ["stage1", "stage3"],
+    },
+    "d_model": 16,
+    "decoder_layers": 2,
+    "decoder_ffn_dim": 32,
+    "decoder_self_attention_heads": 2,
+    "decoder_cross_attention_heads": 2,
+    "num_queries": 12,
+    "group_detr": 3,
+}
+# model type: its configuration, the finest map's stride
 FAMILY = {
-    "detr": (DETR, True, 32),
-    "conditional_detr": (DETR, False, 32),
-    "deformable_detr": (DEFORMABLE, False, 8),
-    "rt_detr": (RT_DETR, False, 8),
-    "rt_detr_v2": (RT_DETR, False, 8),
-    "d_fine": (RT_DETR, False, 8),
+    "detr": (DETR, 32),
+    "conditional_detr": (DETR, 32),
+    "deformable_detr": (DEFORMABLE, 8),
+    "rt_detr": (RT_DETR, 8),
+    "rt_detr_v2": (RT_DETR, 8),
+    "d_fine": (RT_DETR, 8),
+    "rf_detr": (RF_DETR, 8),
 }
 OBJECTS = ["person", "bicycle", "car", "motorcycle"]
 
@@ -61,5 +81,5 @@ OBJECTS = ["person", "bicycle", "car", "motorcycle"]
 def tiny_detector(model_type: str = "rt_detr_v2", frozen: bool = True) -> TransformersDetector:
     """A random detector of 16 channels and 12 queries; four classes."""
     torch.manual_seed(0)
-    config, softmax, stride = FAMILY[model_type]
-    return TransformersDetector.from_config(model_type, OBJECTS, softmax, stride, frozen, **config)
+    config, _ = FAMILY[model_type]
+    return TransformersDetector.from_config(model_type, OBJECTS, frozen, **config)

@@ -12,8 +12,6 @@ from torch.utils.data import DataLoader, Dataset
 
 from rmlr_lightning.annotations.external_detections import read_external_detections
 from rmlr_lightning.data.datamodule import DataModule
-from rmlr_lightning.detectors.transformers import TransformersDetector
-from rmlr_lightning.detectors.weights import network_from_config
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.checkpoint import (
     CHECKPOINT_FORMAT,
@@ -27,7 +25,6 @@ from rmlr_lightning.runs.resume import resume_path
 from rmlr_lightning.runs.user_errors import one_line_errors
 from rmlr_lightning.tasks.optim import ScheduledAdamW
 from rmlr_lightning.vocabulary import hicodet, vcoco
-from tests.tiny_detectors import FAMILY
 
 
 def printed(capsys, run) -> str:
@@ -166,23 +163,7 @@ def test_a_number_that_two_images_end_in_belongs_to_neither(tmp_path):
     )
     images = [Path("a_0001.jpg"), Path("b_0001.jpg")]
     with pytest.raises(UserError, match="none of its image_id fits"):
-        read_external_detections(tmp_path / "boxes.json", images)
-
-
-def hub_folder(tmp_path: Path, model_type: str, classes: int) -> str:
-    network = network_from_config(model_type, num_labels=classes, **FAMILY[model_type][0])
-    network.save_pretrained(tmp_path)
-    return str(tmp_path)
-
-
-def test_a_hub_detector_of_other_classes_is_refused(tmp_path):
-    with pytest.raises(UserError, match="has 30 classes"):
-        TransformersDetector.from_hub(hub_folder(tmp_path, "detr", 30), softmax=True)
-
-
-def test_a_hub_detector_read_by_the_wrong_scores_names_the_option(tmp_path):
-    with pytest.raises(UserError, match=r"model\.detector\.softmax=false"):
-        TransformersDetector.from_hub(hub_folder(tmp_path, "conditional_detr", 91), softmax=True)
+        read_external_detections(tmp_path / "boxes.json", images, hicodet())
 
 
 @pytest.mark.parametrize("argument", ["logger=null", "model/irm=", "experiment=null"])

@@ -52,7 +52,7 @@ def test_flipping_twice_is_nothing_and_once_mirrors_boxes(train):
 
 
 def test_shortest_side_keeps_the_aspect_and_the_bound():
-    assert ResizeShortest(800, 1333).canvas(480, 640) == (800, 1067)
+    assert ResizeShortest(800, 1333).canvas(480, 640) == (800, 1066)
     assert ResizeShortest(800, 1333).canvas(300, 1000) == (400, 1333)
 
 

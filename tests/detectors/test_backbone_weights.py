@@ -33,7 +33,6 @@ def conditional(**backbone) -> TransformersDetector:
     return TransformersDetector.from_config(
         "conditional_detr",
         ["person", "dog"],
-        stride=16,
         backbone_weights=SHIPPED,
         backbone_config=BACKBONE | backbone,
         **SIZES,

@@ -13,7 +13,7 @@ from tests.tiny_detectors import FAMILY, tiny_detector
 MAPS = ("c3", "c4", "c5")
 
 
-@pytest.mark.parametrize("model_type", FAMILY)
+@pytest.mark.parametrize("model_type", [name for name in FAMILY if name != "rf_detr"])
 def test_the_maps_are_the_outputs_of_the_backbone(model_type):
     detector, images = tiny_detector(model_type), random_images(2, 64, 96)
     assert isinstance(detector, GivesMaps) and detector(images).maps == {}

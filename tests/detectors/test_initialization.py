@@ -12,7 +12,7 @@ PIXELS = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
 
 def network(model_type: str, **options) -> nn.Module:
     torch.manual_seed(0)
-    config, _, _ = FAMILY[model_type]
+    config, _ = FAMILY[model_type]
     return network_from_config(model_type, num_labels=7, **config | options)
 
 

@@ -6,6 +6,7 @@ from torch.nn import functional as F
 from torchvision.ops import box_convert
 
 from rmlr_lightning.detectors.base import Detector
+from rmlr_lightning.detectors.feature_maps import encoder_outputs
 from rmlr_lightning.detectors.transformers import TransformersDetector
 from rmlr_lightning.detectors.weights import network_from_config, save_network
 from rmlr_lightning.errors import UserError
@@ -15,8 +16,6 @@ from tests.tiny_detectors import FAMILY, OBJECTS, tiny_detector
 
 METADATA = {
     "objects": OBJECTS,
-    "softmax": False,
-    "stride": 8,
     "mean": [0.0, 0.0, 0.0],
     "std": [1.0, 1.0, 1.0],
     "size": [64, 96],
@@ -28,7 +27,7 @@ def test_every_family_gives_a_scene(model_type):
     detector = tiny_detector(model_type)
     images = random_images(2, 64, 96)
     scene = detector(images)
-    stride = FAMILY[model_type][2]
+    stride = FAMILY[model_type][1]
     assert scene.entities.boxes.shape == (2, detector.num_queries, 4) == (2, 12, 4)
     assert detector.stride == stride
     assert scene.entities.tokens.shape == (2, 12, detector.token_dim)
@@ -43,9 +42,9 @@ def test_every_family_gives_a_scene(model_type):
 def test_feature_maps_hold_the_encoders_output_each_of_half_the_resolution(model_type):
     detector = tiny_detector(model_type)
     images = random_images(2, 64, 96)
-    features = detector.run_network(images).encoder_last_hidden_state
+    features = encoder_outputs(detector.run_network(images))
     maps = detector.feature_maps(features, (64, 96))
-    stride = FAMILY[model_type][2]
+    stride = FAMILY[model_type][1]
     assert [tuple(level.shape[2:]) for level in maps] == [
         (64 // (stride * 2**number), 96 // (stride * 2**number)) for number in range(len(maps))
     ]
@@ -131,15 +130,13 @@ def test_fingerprints_of_other_weights_differ():
     [
         ("classes", ["person", "cup", "dog", "car"]),
         ("classes", ["person", "dog", "cup", None]),
-        ("softmax", True),
-        ("stride", 16),
         ("mean", [0.5, 0.5, 0.5]),
         ("std", [0.5, 0.5, 0.5]),
     ],
 )
 def test_fingerprints_of_equal_weights_interpreted_otherwise_differ(option, value):
     network = tiny_detector().network
-    options = {"classes": ["person", "dog", "cup", "car"], "stride": 8}
+    options = {"classes": ["person", "dog", "cup", "car"]}
     plain = TransformersDetector(network, **options).fingerprint()
     other = TransformersDetector(network, **options | {option: value}).fingerprint()
     assert other["weights"] == plain["weights"]
@@ -155,10 +152,10 @@ def test_the_number_of_queries_is_in_the_fingerprint():
 
 
 def test_two_stages_have_as_many_entities_as_proposals():
-    config, softmax, stride = FAMILY["deformable_detr"]
+    config, _ = FAMILY["deformable_detr"]
     two_stages = {"two_stage": True, "two_stage_num_proposals": 7, "with_box_refine": True}
     detector = TransformersDetector.from_config(
-        "deformable_detr", OBJECTS, softmax, stride, frozen=True, **config | two_stages
+        "deformable_detr", OBJECTS, frozen=True, **config | two_stages
     )
     scene = detector(random_images(1, 64, 96))
     assert scene.entities.boxes.shape[1] == detector.num_queries == 7
@@ -184,7 +181,7 @@ def test_other_networks_are_refused():
     with pytest.raises(UserError, match="yolos"):
         network_from_config("yolos")
     with pytest.raises(UserError, match="nowhere"):
-        TransformersDetector.from_hub("./nowhere", softmax=True)
+        TransformersDetector.from_hub("./nowhere")
 
 
 @pytest.mark.parametrize("model_type", FAMILY)

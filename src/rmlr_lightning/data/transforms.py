@@ -36,9 +36,10 @@ class ResizeExact:
 
 
 class ResizeShortest:
-    """Resize with the aspect ratio kept, as DETR does (800, 1333).
+    """Resize with the aspect ratio kept, by the rule of DETR's code (800, 1333).
 
     The shorter side becomes `shortest` pixels, or less where the longer would exceed `longest`.
+    The longer side is rounded down, and may exceed `longest` by a pixel.
     """
 
     def __init__(self, shortest: int = 800, longest: float = 1333) -> None:
@@ -51,8 +52,13 @@ class ResizeShortest:
 
     def canvas(self, height: int, width: int) -> tuple[int, int]:
         """(height, width) of the canvas for an image of this size, in pixels."""
-        scale = min(self.shortest / min(height, width), self.longest / max(height, width))
-        return max(1, round(height * scale)), max(1, round(width * scale))
+        short, long = min(height, width), max(height, width)
+        side = self.shortest
+        if long / short * side > self.longest:
+            side = max(1, round(self.longest * short / long))
+        # not from a common scale: its rounding differs for half of HICO-DET's images
+        other = int(side * long / short)
+        return (side, other) if height <= width else (other, side)
 
 
 def canvas_pixels(resize: ResizeExact | ResizeShortest, size: Int[Tensor, "2"]) -> int:

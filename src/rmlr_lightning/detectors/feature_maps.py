@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -41,6 +41,53 @@ def backbone_stages(network: nn.Module) -> dict[str, Stage]:
     else:
         stages = []
     return {f"c{number}": stage for number, stage in enumerate(stages, 2)}
+
+
+def finest_stride(network: nn.Module) -> int:
+    """Pixels per cell of the finest feature map that the decoder reads, from the configuration.
+
+    It is 32 for DETR and 16 where its last stage is dilated (DC5). Of several levels it is the
+    first one's.
+    """
+    config = network.config
+    if hasattr(config, "feat_strides"):  # the RT-DETR line and D-FINE
+        return config.feat_strides[0]
+    backbone = network.model.backbone
+    if not hasattr(backbone, "model"):  # RF-DETR: a ViT
+        return config.backbone_config.patch_size
+
+    backbone = backbone.model
+    if hasattr(backbone, "feature_info"):  # of timm
+        strides = backbone.feature_info.reduction()
+    else:  # of transformers
+        strides = [2 * 2 ** int(name.removeprefix("stage")) for name in backbone.out_features]
+    return strides[0] if getattr(config, "num_feature_levels", 1) > 1 else strides[-1]
+
+
+def encoder_outputs(outputs: Any) -> Tensor | Sequence[Tensor]:
+    """The maps that the decoder reads. RF-DETR has no encoder: its decoder reads the backbone."""
+    if "backbone_features" in outputs:
+        return [outputs.backbone_features]
+    return outputs.encoder_last_hidden_state
+
+
+def check_size(network: nn.Module, size: Sequence[int]) -> None:
+    """Refuse images that RF-DETR cannot divide into windows of patches.
+
+    Args:
+        size: (height, width) of the padded images, in pixels.
+
+    Raises:
+        UserError: a side is not a multiple of a window's.
+    """
+    # 1 for every network without windows
+    config = getattr(network.config, "backbone_config", None)
+    unit = getattr(config, "patch_size", 1) * getattr(config, "num_windows", 1)
+    if any(side % unit for side in size):
+        raise UserError(
+            f"this detector reads images whose sides are multiples of {unit} pixels, not "
+            f"{tuple(size)}: set data.test.resize to data.transforms.ResizeExact of such a size"
+        )
 
 
 @contextmanager

@@ -11,7 +11,18 @@ from torch.nn import functional as F
 from torchvision.ops import box_convert
 from transformers import PreTrainedModel
 
-from rmlr_lightning.detectors.feature_maps import backbone_stages, captured
+from rmlr_lightning.detectors.class_names import (
+    checked,
+    chosen_classes,
+    classes_of_labels,
+)
+from rmlr_lightning.detectors.feature_maps import (
+    backbone_stages,
+    captured,
+    check_size,
+    encoder_outputs,
+    finest_stride,
+)
 from rmlr_lightning.detectors.set_loss import run_with_loss
 from rmlr_lightning.detectors.weights import (
     copy_backbone,
@@ -20,14 +31,12 @@ from rmlr_lightning.detectors.weights import (
     network_from_hub,
     weights_hash,
 )
-from rmlr_lightning.errors import UserError
 from rmlr_lightning.ops.roi import to_canvas
 from rmlr_lightning.types import Entities, Images, Scene
-from rmlr_lightning.vocabulary import COCO_INDEX_OF_CATEGORY, COCO_OBJECTS
 
 # These networks use the padding mask: their boxes are relative to the image, and they were trained
 # on normalised pixels. The RT-DETR line and D-FINE take neither a mask nor normalised pixels.
-USES_PADDING_MASK = ("detr", "conditional_detr", "deformable_detr")
+USES_PADDING_MASK = ("detr", "conditional_detr", "deformable_detr", "rf_detr")
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -37,8 +46,6 @@ class TransformersDetector(nn.Module):
     Args:
         network: a `...ForObjectDetection` of transformers.
         classes: names of the network's classes, in its order; None for one that is never output.
-        softmax: class scores are a softmax with a last "no object" class (DETR), not sigmoids.
-        stride: pixels per cell of the encoder's finest feature map.
         mean, std: normalisation of pixels in [0, 1].
         frozen: weights get no gradient, and the module stays in evaluation mode whatever mode its
             parent is in.
@@ -48,20 +55,19 @@ class TransformersDetector(nn.Module):
         self,
         network: PreTrainedModel,
         classes: Sequence[str | None],
-        softmax: bool = False,
-        stride: int = 32,
         mean: Sequence[float] = (0.0, 0.0, 0.0),
         std: Sequence[float] = (1.0, 1.0, 1.0),
         frozen: bool = True,
     ) -> None:
         super().__init__()
         self.network = network
-        self.softmax = softmax
-        self.stride = stride
+        # Only DETR scores classes by a softmax, with "no object" last; the others use sigmoids.
+        self.softmax = network.config.model_type == "detr"
+        self.stride = finest_stride(network)
         self.frozen = frozen
         self.maps: tuple[str, ...] = ()  # see `detectors.base.GivesMaps`
         self.metadata: dict[str, Any] = {}  # of the weight file
-        self.classes = tuple(classes)
+        self.classes = tuple(checked(classes, "model.detector"))
         self.objects = tuple(name for name in self.classes if name is not None)
         # class of the network -> index into `objects`; -1 for a class without a name
         index = [-1 if name is None else self.objects.index(name) for name in self.classes]
@@ -82,8 +88,6 @@ class TransformersDetector(nn.Module):
         detector = cls(
             network,
             metadata["objects"],
-            softmax=metadata["softmax"],
-            stride=metadata["stride"],
             mean=metadata["mean"],
             std=metadata["std"],
             frozen=frozen,
@@ -93,47 +97,38 @@ class TransformersDetector(nn.Module):
 
     @classmethod
     def from_hub(
-        cls, name: str, softmax: bool, stride: int = 32, frozen: bool = True, **options: Any
+        cls,
+        name: str,
+        objects: Sequence[str | None] | None = None,
+        frozen: bool = True,
+        **options: Any,
     ) -> "TransformersDetector":
-        """A COCO detector by hub id or local folder; `options` go to `from_pretrained`.
+        """A detector by hub id or local folder; `options` go to `from_pretrained`.
+
+        Args:
+            objects: names of its classes, in its order, None for one not in use; by default those
+                of `id2label` in its config.json (`detectors.class_names`).
 
         Raises:
-            UserError: it cannot be loaded, has other classes than COCO's, or `softmax` is wrong.
+            UserError: it cannot be loaded, or its classes have no names.
         """
         network = network_from_hub(name, **options)
-        model_type = network.config.model_type
-
-        classes = len(network.config.id2label)
-        if classes == 80:  # the RT-DETR line numbers COCO's classes 0..79
-            names = list(COCO_OBJECTS)
-        elif classes in (91, 92):  # DETR uses COCO's category ids, which have gaps
-            index = [COCO_INDEX_OF_CATEGORY.get(category) for category in range(classes)]
-            names = [None if i is None else COCO_OBJECTS[i] for i in index]
+        classes = network.config.id2label
+        source = f"detector {name!r}"
+        if objects is None:
+            names = classes_of_labels(classes, source)
         else:
-            raise UserError(
-                f"detector {name!r} has {classes} classes; "
-                "only COCO's 80, or its 91 category ids, are supported"
-            )
-
-        # Only DETR scores classes by a softmax; the others of the family use sigmoids.
-        expected = model_type == "detr"
-        if softmax != expected:
-            raise UserError(
-                f"detector {name!r} is a {model_type}: "
-                f"give model.detector.softmax={str(expected).lower()}"
-            )
+            names = chosen_classes(objects, len(classes), source)
         normalisation = {}
-        if model_type in USES_PADDING_MASK:
+        if network.config.model_type in USES_PADDING_MASK:
             normalisation = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
-        return cls(network, names, softmax, stride, frozen=frozen, **normalisation)
+        return cls(network, names, frozen=frozen, **normalisation)
 
     @classmethod
     def from_config(
         cls,
         model_type: str,
         objects: Sequence[str],
-        softmax: bool = False,
-        stride: int = 8,
         frozen: bool = False,
         backbone_weights: str | Path | None = None,
         **config: Any,
@@ -152,7 +147,7 @@ class TransformersDetector(nn.Module):
         network = network_from_config(model_type, num_labels=len(objects), **config)
         if backbone_weights is not None:
             copy_backbone(Path(backbone_weights), network)
-        return cls(network, objects, softmax, stride, frozen=frozen)
+        return cls(network, objects, frozen=frozen)
 
     @property
     def token_dim(self) -> int:
@@ -187,6 +182,14 @@ class TransformersDetector(nn.Module):
     def boxes_relative_to_canvas(self) -> bool:
         """Whether the network's boxes are relative to the padded canvas, not to the image."""
         return self.network.config.model_type not in USES_PADDING_MASK
+
+    def interpretation(self) -> dict[str, Any]:
+        """What a weight file must hold beside the network; `from_file` reads it."""
+        return {
+            "objects": list(self.classes),
+            "mean": self.mean.flatten().tolist(),
+            "std": self.std.flatten().tolist(),
+        }
 
     def fingerprint(self) -> dict[str, Any]:
         """All that determines the outputs besides the images; "weights" is a SHA-256 hash."""
@@ -235,6 +238,7 @@ class TransformersDetector(nn.Module):
                 {**label, "boxes": label["boxes"] * scale}
                 for label, scale in zip(labels, scales, strict=True)
             ]
+        check_size(self.network, pixels.shape[-2:])
         mask = images.mask.long()
         if labels is None:
             return self.network(pixel_values=pixels, pixel_mask=mask)
@@ -262,7 +266,7 @@ class TransformersDetector(nn.Module):
         )
 
         canvas = images.mask.shape[-2:]
-        memory = self.feature_maps(outputs.encoder_last_hidden_state, canvas)[0]
+        memory = self.feature_maps(encoder_outputs(outputs), canvas)[0]
         return Scene(entities, memory, _resize(images.mask, memory.shape[-2:]), images.sizes)
 
     def feature_maps(

@@ -6,6 +6,7 @@ is needed to interpret its outputs.
 
 import hashlib
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,21 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForObjectDetection, PreTrainedModel
 
+from rmlr_lightning.detectors.checkpoint_file import shortened
 from rmlr_lightning.detectors.initialization import initialize_for_training
 from rmlr_lightning.detectors.set_loss import COLLECTED
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import write_atomic
 
-FAMILY = ("detr", "conditional_detr", "deformable_detr", "rt_detr", "rt_detr_v2", "d_fine")
+FAMILY = (
+    "detr",
+    "conditional_detr",
+    "deformable_detr",
+    "rt_detr",
+    "rt_detr_v2",
+    "d_fine",
+    "rf_detr",
+)
 
 
 def network_from_config(model_type: str, **config: Any) -> PreTrainedModel:
@@ -48,15 +58,35 @@ def network_from_hub(name: str, **options: Any) -> PreTrainedModel:
     """A pretrained detector by hub id (`facebook/detr-resnet-50`) or local folder in that layout.
 
     Raises:
-        UserError: the folder or hub id cannot be loaded.
+        UserError: the folder or hub id cannot be loaded, is not of the DETR family, or its weights
+            do not fill the network key by key.
     """
+    options = {"dtype": torch.float32} | options
     try:
-        network = AutoModelForObjectDetection.from_pretrained(name, **options)
-    except (OSError, ValueError) as error:
+        network, info = AutoModelForObjectDetection.from_pretrained(
+            name, output_loading_info=True, ignore_mismatched_sizes=True, **options
+        )
+    except (OSError, ValueError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(
             f"detector {name!r}: neither a local model folder nor available from the hub ({reason})"
         ) from error
+    if network.config.model_type not in FAMILY:
+        raise UserError(
+            f"detector {name!r} is a {network.config.model_type}; supported are {', '.join(FAMILY)}"
+        )
+
+    # transformers fills what it does not find with random values
+    problems = {
+        "missing": info["missing_keys"],
+        "unexpected": info["unexpected_keys"],
+        "of another shape": [key for key, *_ in info["mismatched_keys"]],
+    }
+    found = [f"{what}: {shortened(sorted(keys))}" for what, keys in problems.items() if keys]
+    if found:
+        raise UserError(
+            f"detector {name!r}: its weights do not fit its config.json; {'; '.join(found)}"
+        )
     _check_auxiliary_loss(name, network)
     return network
 
@@ -79,8 +109,8 @@ def save_network(
     """Write a network as one self-contained safetensors file.
 
     Args:
-        metadata: what the outputs mean ("objects", "softmax", "stride", "mean", "std") and how the
-            network was made; plain JSON values.
+        metadata: what the outputs mean (`TransformersDetector.interpretation`) and how the network
+            was made; plain JSON values.
         dtype: precision of the stored matrices. Vectors and buffers (such as the statistics of
             batch normalisation) keep their own.
 
@@ -104,6 +134,15 @@ def save_network(
 def _stored(value: Tensor, dtype: torch.dtype) -> Tensor:
     is_matrix = value.is_floating_point() and value.ndim > 1
     return value.to(dtype) if is_matrix else value
+
+
+def is_own_file(path: Path) -> bool:
+    """Whether a file is one that `save_network` wrote."""
+    if path.suffix != ".safetensors":
+        return False
+    with suppress(SafetensorError), safe_open(path, "pt") as file:
+        return {"config", "model_type"} <= set(file.metadata() or {})
+    return False
 
 
 def load_network(path: Path) -> tuple[PreTrainedModel, dict[str, Any]]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torchmetrics.detection import MeanAveragePrecision
 from torchvision.ops import box_convert
 
+from rmlr_lightning.detectors.feature_maps import encoder_outputs
 from rmlr_lightning.detectors.transformers import TransformersDetector
 from rmlr_lightning.detectors.weights import save_network
 from rmlr_lightning.models.checkpoint import CHECKPOINT_FORMAT
@@ -82,7 +83,7 @@ class DetectionTask(LightningModule):
         self.log("train/loss_set", loss.detach(), batch_size=len(labels), prog_bar=True)
 
         if self.dense is not None:
-            dense = self._dense_loss(outputs.encoder_last_hidden_state, images, labels)
+            dense = self._dense_loss(encoder_outputs(outputs), images, labels)
             self.log("train/loss_dense", dense.detach(), batch_size=len(labels), prog_bar=True)
             loss = loss + self.dense_weight * dense
         return loss
@@ -161,12 +162,4 @@ class DetectionTask(LightningModule):
         Raises:
             UserError: the file cannot be written.
         """
-        detector = self.detector
-        interpretation = {
-            "objects": list(detector.classes),
-            "softmax": detector.softmax,
-            "stride": detector.stride,
-            "mean": detector.mean.flatten().tolist(),
-            "std": detector.std.flatten().tolist(),
-        }
-        save_network(detector.network, path, interpretation | metadata)
+        save_network(self.detector.network, path, self.detector.interpretation() | metadata)

@@ -1,0 +1,102 @@
+"""Class orders of detectors, always as names: a class is never found by its number alone."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from rmlr_lightning.errors import UserError
+from rmlr_lightning.vocabulary import COCO_INDEX, COCO_INDEX_OF_CATEGORY, COCO_OBJECTS
+
+# COCO's category ids 0..90 as in DETR's head. Id 0 and ten ids between are not in use.
+COCO_91: tuple[str | None, ...] = tuple(
+    COCO_OBJECTS[COCO_INDEX_OF_CATEGORY[category]] if category in COCO_INDEX_OF_CATEGORY else None
+    for category in range(91)
+)
+
+# Names of COCO's objects in other releases: PaddleDetection's, VOC's and HICO-DET's spellings.
+ALIASES = {
+    "motorbike": "motorcycle",
+    "aeroplane": "airplane",
+    "tvmonitor": "tv",
+    "television": "tv",
+    "tv monitor": "tv",
+    "sofa": "couch",
+    "pottedplant": "potted plant",
+    "diningtable": "dining table",
+    "doughnut": "donut",
+    "hair dryer": "hair drier",
+    "hairdrier": "hair drier",
+    "cellphone": "cell phone",
+    "mobile phone": "cell phone",
+    "hotdog": "hot dog",
+    "fridge": "refrigerator",
+    "ski": "skis",
+}
+
+# "N/A" are gaps of COCO's ids, "LABEL_7" is what transformers writes where nobody gave a name.
+UNUSED = re.compile(r"|n/?a|label_\d+|none|no[ _-]object|background|__background__", re.IGNORECASE)
+
+
+def object_name(name: str) -> str | None:
+    """The name of a class as data sets have it; None for a class that is not in use.
+
+    COCO's objects get COCO's spelling ("Baseball_Bat" is "baseball bat", "tvmonitor" is "tv");
+    all other names stay as they are.
+    """
+    name = name.strip()
+    if UNUSED.fullmatch(name):
+        return None
+    # case and underscores matter only for names that are not COCO's
+    plain = name.lower().replace("_", " ")
+    plain = ALIASES.get(plain, plain)
+    return plain if plain in COCO_INDEX else name
+
+
+def classes_of_labels(id2label: Mapping[int, str], source: str) -> list[str | None]:
+    """The classes of a network of transformers, in its order, from `id2label` of its config.
+
+    Args:
+        source: what the error starts with.
+
+    Raises:
+        UserError: no class has a name, or two have the same one.
+    """
+    count = max((int(index) for index in id2label), default=-1) + 1
+    names: list[str | None] = [None] * count
+    for index, name in id2label.items():
+        names[int(index)] = object_name(str(name))
+    return checked(names, f"{source}: id2label of its config.json")
+
+
+def chosen_classes(objects: Sequence[str | None], count: int, source: str) -> list[str | None]:
+    """The classes of a network as the user lists them in the configuration.
+
+    Args:
+        objects: names in the network's order, None for one not in use.
+        count: how many classes the network has.
+        source: whose classes they are, for errors.
+
+    Raises:
+        UserError: another number of names, none, or two of the same.
+    """
+    option = "model.detector.objects"
+    if len(objects) != count:
+        raise UserError(f"{option} has {len(objects)} names, but {source} has {count} classes")
+    return checked([name and object_name(name) for name in objects], option)
+
+
+def checked(names: Sequence[str | None], source: str) -> list[str | None]:
+    """The names, if they identify classes.
+
+    Raises:
+        UserError: there is none, or two classes have the same one.
+    """
+    used = [name for name in names if name is not None]
+    if not used:
+        raise UserError(
+            f"{source} has no class names, so the order of its {len(names)} classes is unknown; "
+            "write the names there"
+        )
+    twice = sorted({name for name in used if used.count(name) > 1})
+    if twice:
+        raise UserError(f"{source} has two classes named {twice[0]!r}; rename one of them")
+    return list(names)
