@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from rmlr_lightning.annotations.file import AnnotationFile
 from rmlr_lightning.annotations.hicodet import read_hicodet
 from rmlr_lightning.annotations.matlab_file import is_matlab
+from rmlr_lightning.annotations.relations import is_relations, read_relations
 from rmlr_lightning.annotations.vcoco import read_vcoco
 from rmlr_lightning.annotations.vcoco_official import is_official
 from rmlr_lightning.types import Target
@@ -45,6 +46,8 @@ def read_any(
         return AnyAnnotations("HICO-DET's anno_bbox.mat", *read_hicodet(path, split))
     # parsed here and again by the reader, which costs seconds and keeps the readers apart
     document = file.json(content)
+    if is_relations(document):
+        return AnyAnnotations("COCO with relations", *read_relations(path))
     if isinstance(document, dict) and "annotation" in document:
         return AnyAnnotations("HICO-DET in UPT's layout", *read_hicodet(path))
     if _is_qpic_hicodet(document):

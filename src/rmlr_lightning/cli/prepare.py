@@ -49,6 +49,21 @@ def parser() -> argparse.ArgumentParser:
         )
         known.set_defaults(run=prepare_known)
 
+    custom = data_sets.add_parser("custom", help="make data of your own ready: see docs/DATA.md")
+    custom.add_argument("folder", type=Path, help="boxes.json and triplets.csv, or with relations")
+    custom.add_argument("--out", type=Path, help="folder to make (default: FOLDER/rmlr)")
+    custom.add_argument(
+        "--subject", help="class of all subjects, or any (default: the one that all have, if any)"
+    )
+    custom.add_argument(
+        "--images",
+        type=Path,
+        nargs="+",
+        metavar="FOLDER",
+        help="searched in order (default: FOLDER/images, FOLDER)",
+    )
+    custom.set_defaults(run=make_own)
+
     check = data_sets.add_parser("check", help="check any annotation file and its images")
     check.add_argument("annotations", type=Path, help="an annotation file of any layout")
     check.add_argument(
@@ -59,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--ids", type=Path, help="the image ids of a split of V-COCO")
     check.set_defaults(run=check_file)
 
-    for name in ("hicodet", "vcoco", "check"):
+    for name in ("hicodet", "vcoco", "custom", "check"):
         data_sets.choices[name].add_argument(
             "--decode",
             action="store_true",
@@ -164,6 +179,20 @@ def prepare_known(args: argparse.Namespace) -> None:
 
 
 SPLITS = ("train", "test")
+
+
+def make_own(args: argparse.Namespace) -> None:
+    """Write the files of a data set of the user's own, and check them.
+
+    Raises:
+        UserError: files are missing or broken.
+    """
+    from rmlr_lightning.preparation.custom import make_custom
+
+    folder = args.folder
+    images = args.images or [folder / "images", folder]
+    out = args.out or folder / "rmlr"
+    make_custom(folder, out, args.subject, images, args.decode, track_images)
 
 
 def check_file(args: argparse.Namespace) -> None:

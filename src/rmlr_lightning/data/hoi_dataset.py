@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from rmlr_lightning.annotations.held_out import SHARE, is_held_out
 from rmlr_lightning.annotations.hicodet import read_hicodet
+from rmlr_lightning.annotations.relations import read_relations
 from rmlr_lightning.annotations.vcoco import read_vcoco
 from rmlr_lightning.data.augmentation import RandomShortest
 from rmlr_lightning.data.collate import Item
@@ -170,3 +171,13 @@ def vcoco_dataset(
 ) -> HOIDataset:
     """A split of V-COCO, or of anything in its layout. See `read_vcoco` and `HOIDataset`."""
     return HOIDataset(read_vcoco(annotations, instances=instances, ids=ids), images, **options)
+
+
+def relations_dataset(
+    annotations: str,
+    images: str | Path | Sequence[str | Path],
+    vocabulary: str | None = None,
+    **options: object,
+) -> HOIDataset:
+    """A split of data of your own, or with relations. See `read_relations` and `HOIDataset`."""
+    return HOIDataset(read_relations(annotations, vocabulary), images, **options)
