@@ -23,6 +23,7 @@ def category_names(file: AnnotationFile, document: Any, key: str = "categories")
     names = [" ".join(name.split()) for name in names]
     file.check_names(names, f"'name' of {key!r}")
 
+    # names are distinct, so fewer ids than names are the only other mistake
     by_id = dict(zip(ids.tolist(), names, strict=True))
     if len(by_id) < len(names):
         repeated = next(number for number in ids if (ids == number).sum() > 1)

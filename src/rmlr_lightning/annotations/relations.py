@@ -69,6 +69,7 @@ def read_relations(
     """
     file = AnnotationFile(Path(path), EXPECTED, HINT)
     found = parsed_relations(file, file.json())
+    # what `rmlr-prepare custom` writes, so that scorers need no further option
     beside = Path(path).with_name(NAME)
     if vocabulary is None and beside.is_file():
         vocabulary = beside
@@ -106,6 +107,7 @@ def parsed_relations(file: AnnotationFile, document: Any) -> Relations:
     subject, obj, verb = _indices(file, document, entities, list(verb_names))
     _check_images(file, document, place[subject], place[obj], position)
 
+    # one row per box of the file; relations refer to them by position from here on
     xywh = np.array([entity["bbox"] for entity in entities], dtype=np.float64).reshape(-1, 4)
     boxes = np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1)
     index = {number: i for i, number in enumerate(object_names)}
@@ -187,6 +189,7 @@ def _mapped(
     in_use: np.ndarray,
     noun: str,
 ) -> np.ndarray:
+    # -1 is only an error where it is used: a hub file lists classes that no relation has
     index = {name: i for i, name in enumerate(known)}
     mapped = np.array([index.get(name, -1) for name in names], dtype=np.int64)
     unknown = in_use[mapped[in_use] < 0]

@@ -73,6 +73,7 @@ def _triplet(file: AnnotationFile, record: Any, where: str) -> Triplet:
         raise file.error(f"split of {where} is {shown(split)}, not a name")
     split = split.strip() if split else None
 
+    # a table writes an empty cell, JSON null or no key at all
     values = [record.get(name) for name in COLUMNS[1:]]
     is_empty = [value is None or str(value).strip() == "" for value in values]
     if all(is_empty):

@@ -31,6 +31,7 @@ def read_vocabulary(path: str | PathLike[str]) -> Vocabulary:
     object_index = {name: i for i, name in enumerate(objects)}
     verb_index = {name: i for i, name in enumerate(verbs)}
 
+    # by name: a reader of the file sees what an HOI is, and no number can be off by one
     hois = []
     for entry in file.member(document, "hois", list):
         is_pair = isinstance(entry, list) and len(entry) == 2
@@ -40,6 +41,7 @@ def read_vocabulary(path: str | PathLike[str]) -> Vocabulary:
     if len(set(hois)) < len(hois):
         raise file.error("'hois' holds an HOI twice")
 
+    # counts, not the rare HOIs themselves: other limits than 10 can be tried
     counts = file.member(document, "train_pairs", list)
     if len(counts) != len(hois):
         raise file.error(f"{len(hois)} hois but {len(counts)} train_pairs")

@@ -48,6 +48,7 @@ def check_splits(
 
 def check_files(report: Report, files: Sequence[Path]) -> dict[str, str]:
     """Print each annotation file with its hash, and whether it is a known published file."""
+    # the first digits are for people; the fingerprint below is over the whole hashes
     hashes = {}
     for path in dict.fromkeys(files):  # splits may share a file
         digest = hashes[path.name] = sha256_file(path)

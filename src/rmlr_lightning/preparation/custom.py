@@ -46,6 +46,7 @@ def make_custom(
     state = _write(out, contents)
     report.line(f"{out}: {', '.join(contents)} {state}")
 
+    # read back by the reader that training uses: what it refuses is found here
     targets, vocabulary = {}, None
     for name in splits:
         vocabulary, targets[name] = read_relations(out / f"{name}.json")
@@ -71,6 +72,7 @@ def _with_all_splits(report: Report, splits: dict[str, SplitRecords]) -> dict[st
         names = [image["file_name"] for image in splits["train"].images]
         if len(names) < 2:
             raise UserError("one training image and no val split: add an image, or a val split")
+        # the share of a handful of images can be none
         out = {name for name in names if is_held_out(name)} or {min(names)}
         splits["val"] = splits["train"].of_images(out)
         splits["train"] = splits["train"].of_images(set(names) - out)
@@ -93,6 +95,7 @@ def _contents(splits: Mapping[str, SplitRecords], subject: str | None) -> dict[s
         name: [(verb_of[row.verb], object_of[row.object]) for row in split.relations]
         for name, split in splits.items()
     }
+    # of all splits: val and test may hold an HOI that train lacks
     hois = sorted({pair for of_split in pairs.values() for pair in of_split})
     if not hois:
         raise UserError("no split has an interaction: nothing can be learned")
@@ -157,6 +160,7 @@ def _document(
 
 def _write(out: Path, contents: Mapping[str, bytes]) -> str:
     """Write all files, unless they are there already; what was done, for the user."""
+    # bytes are compared, not times: the same files give the same bytes on every machine
     existing = [name for name in contents if (out / name).exists()]
     changed = [name for name in existing if (out / name).read_bytes() != contents[name]]
     if changed:

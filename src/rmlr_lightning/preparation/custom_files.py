@@ -67,6 +67,7 @@ def read_custom(folder: Path) -> dict[str, SplitRecords]:
     if table is not None:
         return _splits_of_table(folder, table)
 
+    # a .json of a split may be either: its content decides
     splits = {}
     for name, path in own.items():
         document = _relation_document(path)
@@ -161,6 +162,7 @@ def _with_triplets(path: Path, boxes_path: Path, rows: list[Triplet]) -> SplitRe
         classes = [entity[number]["category"] for number in (row.human, row.object)]
         relations.append(Relation(row.human, row.object, classes[0], row.verb, classes[1]))
 
+    # a table has no order of verbs; sorted, the numbers do not depend on the rows' order
     verbs = sorted({row.verb for row in rows if row.verb is not None})
     listed = boxes._replace(relations=relations, verbs=verbs)
     # images without a row are of another split, or not annotated
