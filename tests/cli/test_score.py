@@ -9,10 +9,13 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
+from rmlr_lightning.annotations.relations import read_relations
 from rmlr_lightning.cli.score import main
 from rmlr_lightning.scoring.export import write_npz
 from rmlr_lightning.vocabulary import COCO_CATEGORY_IDS, COCO_OBJECTS, hicodet, vcoco_actions
+from tests.annotations.make_relations import RELATIONS, WELDING
 
 RIDE = 152  # a HICO-DET class; below, only its verb and object matter
 
@@ -262,3 +265,25 @@ def test_the_script_itself_sets_the_exit_status(tmp_path):
     ]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2 and "Traceback" not in done.stderr and done.stdout == ""
+
+
+def test_data_of_ones_own_is_scored_by_its_own_classes(tmp_path, capsys):
+    """Perfect detections of two pairs, with verbs and objects that HICO-DET lacks."""
+    truth = tmp_path / "test.json"
+    truth.write_text(json.dumps(WELDING | RELATIONS))
+    vocabulary, targets = read_relations(truth)
+    columns = {
+        name: torch.cat([getattr(target, name) for target in targets]).numpy()
+        for name in ("boxes_h", "boxes_o", "objects", "verbs")
+    }
+    counts = [len(target.verbs) for target in targets]
+    columns |= {
+        "file_names": np.array([target.file_name for target in targets]),
+        "image": np.repeat(np.arange(len(targets)), counts),
+        "scores": np.linspace(0.9, 0.5, sum(counts), dtype=np.float32),
+    }
+    write_npz(tmp_path / "found.npz", columns)
+    found = ["--detections", str(tmp_path / "found.npz")]
+    main(["hicodet", *found, "--ground-truth", str(truth), "--json"])
+    report = json.loads(capsys.readouterr().out)
+    assert report["default"]["full"] == 1.0 and len(vocabulary.hois) == 3

@@ -5,9 +5,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rmlr_lightning.annotations.file import AnnotationFile
-from rmlr_lightning.annotations.hicodet import read_hicodet
+from rmlr_lightning.annotations.hicodet import HICODetAnnotations, read_hicodet
 from rmlr_lightning.annotations.matlab_file import is_matlab
-from rmlr_lightning.annotations.relations import is_relations, read_relations
+from rmlr_lightning.annotations.relations import (
+    RelationAnnotations,
+    is_relations,
+    read_relations,
+)
 from rmlr_lightning.annotations.vcoco import read_vcoco
 from rmlr_lightning.annotations.vcoco_official import is_official
 from rmlr_lightning.types import Target
@@ -61,6 +65,26 @@ def read_any(
         if is_it:
             return AnyAnnotations(layout, *read_vcoco(path, instances=instances, ids=ids))
     raise file.other_layout(document, "interaction")
+
+
+def read_pairs(
+    path: str | PathLike[str],
+    split: str = "test",
+    image_labels: str | PathLike[str] | None = None,
+) -> HICODetAnnotations | RelationAnnotations:
+    """What HICO-DET's metric is defined on: HICO-DET in any layout, or COCO with relations.
+
+    Args:
+        split, image_labels: see `read_hicodet`.
+
+    Raises:
+        AnnotationError: as `read_any`.
+    """
+    file = AnnotationFile(Path(path), _EXPECTED, _HINT)
+    content = file.read()
+    if not is_matlab(content) and is_relations(file.json(content)):
+        return read_relations(path)
+    return read_hicodet(path, split, image_labels)
 
 
 def _first(document: Any, key: str) -> bool:

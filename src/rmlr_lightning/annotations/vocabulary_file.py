@@ -31,7 +31,7 @@ def read_vocabulary(path: str | PathLike[str]) -> Vocabulary:
     object_index = {name: i for i, name in enumerate(objects)}
     verb_index = {name: i for i, name in enumerate(verbs)}
 
-    # by name: a reader of the file sees what an HOI is, and no number can be off by one
+    # by name: people can read what an HOI is, and no number can be off by one
     hois = []
     for entry in file.member(document, "hois", list):
         is_pair = isinstance(entry, list) and len(entry) == 2

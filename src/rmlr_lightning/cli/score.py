@@ -28,7 +28,7 @@ MEANS = {
     "scenario_2": ("mean24", "mean25"),
     "agent": ("mean26",),
 }
-HICODET_TRUTH = "HICO-DET: anno_bbox.mat [anno.mat], or UPT's json"
+HICODET_TRUTH = "HICO-DET: anno_bbox.mat [anno.mat], or UPT's json; own data: rmlr/test.json"
 VCOCO_TRUTH = (
     "V-COCO: vcoco_*.json COCO_INSTANCES [IDS], or one file with the keys coco, vcoco and ids"
 )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rmlr_lightning.annotations.hicodet import read_hicodet
+from rmlr_lightning.annotations.any_layout import read_pairs
 from rmlr_lightning.annotations.vcoco_official import read_vcoco_official
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.metrics.hicodet import PairTable
@@ -39,7 +39,7 @@ def note(message: str) -> None:
 
 
 def hicodet_truth(args: Namespace) -> HICODetTruth:
-    """`--ground-truth`: anno_bbox.mat [anno.mat], or a json."""
+    """`--ground-truth`: anno_bbox.mat [anno.mat], or a json; also one with relations."""
     path, labels = _files(args.ground_truth, ("the annotations", "anno.mat"))
     labels = args.image_labels or labels
     # The official archive has anno.mat beside anno_bbox.mat.
@@ -47,7 +47,7 @@ def hicodet_truth(args: Namespace) -> HICODetTruth:
     if labels is None and Path(path).suffix == ".mat" and beside.is_file():
         note(f"note: image-level labels for Known Object from {beside}")
         labels = beside
-    read = read_hicodet(path, args.split, labels)
+    read = read_pairs(path, args.split, labels)
     targets = read.targets
     pairs = PairTable(
         np.repeat(
