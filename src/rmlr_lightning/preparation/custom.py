@@ -102,8 +102,8 @@ def _contents(splits: Mapping[str, SplitRecords], subject: str | None) -> dict[s
     place = {pair: hoi for hoi, pair in enumerate(hois)}
     counts = np.bincount([place[pair] for pair in pairs["train"]], minlength=len(hois))
 
-    chosen = _subject(splits, subject, object_of)
-    vocabulary = Vocabulary(tuple(verbs), tuple(hois), frozenset(), tuple(objects), chosen)
+    selected = _subject(splits, subject, object_of)
+    vocabulary = Vocabulary(tuple(verbs), tuple(hois), frozenset(), tuple(objects), selected)
     contents = {NAME: vocabulary_json(vocabulary, counts.tolist())}
     for name, split in splits.items():
         document = _document(split, object_of, verb_of)
