@@ -37,6 +37,22 @@ def write_atomic(path: str | os.PathLike[str], content: bytes, way_out: str = OW
         _write_and_rename(path.with_name(f".{secrets.token_hex(8)}{PARTIAL}"), path, content)
 
 
+def check_writable(path: str | os.PathLike[str], way_out: str = OWN_FOLDER) -> None:
+    """Find out now whether `write_atomic` could write a file here later. Folders are made.
+
+    Raises:
+        UserError: it could not.
+    """
+    path = Path(path)
+    with _user_errors(path, way_out):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        probe = path.with_name(f".{secrets.token_hex(8)}{PARTIAL}")
+        probe.touch()
+        probe.unlink()
+
+
 def write_once(
     path: Path, make_content: Callable[[], bytes], wait: bool = True, way_out: str = OWN_FOLDER
 ) -> bool:

@@ -21,7 +21,7 @@ from rmlr_lightning.runs.config import PACKAGE
 from rmlr_lightning.runs.features import open_features
 from rmlr_lightning.runs.hydra_program import hydra_program
 from rmlr_lightning.runs.load_task import new_task
-from rmlr_lightning.runs.results_table import print_results
+from rmlr_lightning.runs.results_table import print_classes, print_results
 from rmlr_lightning.runs.resume import resume_path
 
 
@@ -57,6 +57,9 @@ def train(cfg: DictConfig) -> dict[str, float]:
             f"export={cfg.export}: only a detector can be exported; train one with "
             "experiment=detector"
         )
+    if cfg.export:
+        # a mistake here would otherwise cost the whole training
+        task.check_export(Path(cfg.export), _export_metadata(cfg, {}))
     open_features(cfg.get("features"), datamodule, getattr(task, "model", None), splits)
     task.run_config = run_config
     task.commit = commit_of(PACKAGE)
@@ -75,7 +78,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
 
     if trainer.is_global_zero:
         if cfg.export:
-            _export(cfg, task, values)
+            task.export(Path(cfg.export), _export_metadata(cfg, values))
         content = json.dumps(values, indent=1).encode()
         write_atomic(Path(cfg.paths.output, "metrics.json"), content)
         _print_summary(cfg, trainer, task, values)
@@ -106,9 +109,15 @@ def _note_slow_precision(cfg: DictConfig) -> None:
 
 
 def _check_vocabularies(datamodule: DataModule, splits: list[str]) -> None:
-    """All splits must have the HOIs of the training split."""
+    """All splits must have the HOIs, or the object classes, of the training split."""
     vocabulary = datamodule.vocabulary
     if vocabulary is None:
+        for split in splits:
+            if datamodule.uncached_dataset(split).objects != datamodule.objects:
+                raise UserError(
+                    f"data.{split}: its object classes are not those of the train split "
+                    "(data.train)"
+                )
         return
     for split in splits:
         check_vocabulary(
@@ -164,12 +173,12 @@ def _best_checkpoint(trainer: Trainer) -> str | None:
     return getattr(trainer.checkpoint_callback, "best_model_path", "") or None
 
 
-def _export(cfg: DictConfig, task: LightningModule, values: dict[str, float]) -> None:
-    """Write the detector's weights, with how it was trained."""
-    resize = cfg.data.val.resize
+def _export_metadata(cfg: DictConfig, values: dict[str, float]) -> dict[str, object]:
+    """How an exported detector was trained: canvas, seed, and what was measured."""
+    resize = OmegaConf.to_container(cfg.data.val.resize, resolve=True)
+    resize["kind"] = resize.pop("_target_").rpartition(".")[2]
     tested = {name: value for name, value in values.items() if name.startswith("test/")}
-    metadata = {"size": [resize.height, resize.width], "seed": cfg.seed, "test": tested}
-    task.export(Path(cfg.export), metadata)
+    return {"resize": resize, "seed": cfg.seed, "test": tested}
 
 
 def _print_summary(
@@ -179,6 +188,7 @@ def _print_summary(
     if cfg.test and hasattr(task, "metrics"):
         title = f"{cfg.name}, seed {cfg.seed}, test split"
         print_results(values, task.metrics["test"].table, title)
+        print_classes(values, getattr(task.metrics["test"], "class_rows", ()), "per class")
 
     print(f"checkpoint: {_best_checkpoint(trainer) or 'none was written'}")
     files = {

@@ -84,6 +84,13 @@ class DataModule(LightningDataModule):
         """The classes of the training annotations; None for a data set without interactions."""
         return getattr(self.uncached_dataset("train"), "vocabulary", None)
 
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """The object classes of the training annotations."""
+        dataset = self.uncached_dataset("train")
+        vocabulary = getattr(dataset, "vocabulary", None)
+        return dataset.objects if vocabulary is None else vocabulary.objects
+
     def train_dataloader(self) -> DataLoader:
         dataset = self.dataset("train")
         sampler = None

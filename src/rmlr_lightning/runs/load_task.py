@@ -8,15 +8,24 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import LightningModule
 
 from rmlr_lightning.data.datamodule import DataModule
+from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.checkpoint import read_checkpoint, read_vocabulary
 from rmlr_lightning.runs.config import register_resolvers
 from rmlr_lightning.tasks.hoi import HOITask, check_checkpoint
 
 
 def new_task(cfg: DictConfig, datamodule: DataModule) -> LightningModule:
-    """The untrained task of a configuration; an HOI task gets the vocabulary of its data."""
-    if datamodule.vocabulary is None:
-        return instantiate(cfg.task.module)
+    """The untrained task of a configuration, with the classes of its data.
+
+    Raises:
+        UserError: a task that trains on boxes with data of interactions, or the reverse.
+    """
+    has_boxes = datamodule.vocabulary is None
+    if cfg.task.get("boxes", False) != has_boxes:
+        expected = "interactions, such as data=hicodet" if has_boxes else "boxes: data=*_boxes"
+        raise UserError(f"this task trains on {expected}; choose the data set with data=...")
+    if has_boxes:
+        return instantiate(cfg.task.module, objects=datamodule.objects)
     return instantiate(cfg.task.module, vocabulary=datamodule.vocabulary)
 
 

@@ -44,3 +44,35 @@ def print_results(metrics: Mapping[str, float], rows: Sequence[TableRow], title:
     table = results_table(metrics, rows, title)
     if table.row_count:
         Console(width=100, highlight=False).print(table)
+
+
+def print_classes(
+    metrics: Mapping[str, float], rows: Sequence[TableRow], title: str, columns: int = 3
+) -> None:
+    """Print one row per class, in the order of the classes, several side by side.
+
+    Classes without any value are left out; nothing is printed without classes.
+
+    Args:
+        metrics, rows: see `results_table`.
+        columns: classes per line.
+    """
+    found = [(row.title, _cells(metrics, row)) for row in rows]
+    found = [(name, cells) for name, cells in found if cells]
+    if not found:
+        return
+
+    names = list(dict.fromkeys(name for _, cells in found for name in cells))
+    table = Table(title=title, title_justify="left")
+    for _ in range(min(columns, len(found))):
+        table.add_column("%")
+        for name in names:
+            table.add_column(name, justify="right")
+    # down the first column, then down the next, as an index is read
+    lines = -(-len(found) // columns)
+    for line in range(lines):
+        parts = found[line::lines]
+        table.add_row(
+            *(text for name, cells in parts for text in (name, *(cells.get(n, "") for n in names)))
+        )
+    Console(width=100, highlight=False).print(table)

@@ -1,18 +1,24 @@
 """Training of a detector, the first of the two stages, on the boxes of the HOI data set."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule
+from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor, nn
-from torchmetrics.detection import MeanAveragePrecision
 from torchvision.ops import box_convert
 
+from rmlr_lightning.detectors.class_head import replace_classes
 from rmlr_lightning.detectors.feature_maps import encoder_outputs
+from rmlr_lightning.detectors.fine_tuning import freeze_stem, set_dropout
 from rmlr_lightning.detectors.transformers import TransformersDetector
 from rmlr_lightning.detectors.weights import save_network
+from rmlr_lightning.errors import UserError
+from rmlr_lightning.files import check_writable
+from rmlr_lightning.metrics.box_average_precision import BoxAveragePrecision
 from rmlr_lightning.models.checkpoint import CHECKPOINT_FORMAT
 from rmlr_lightning.ops.boxes import to_pixels
 from rmlr_lightning.ops.object_classes import class_index
@@ -20,7 +26,6 @@ from rmlr_lightning.ops.roi import to_canvas
 from rmlr_lightning.ops.selection import inside_image
 from rmlr_lightning.tasks.optim import ScheduledAdamW
 from rmlr_lightning.types import Batch, BoxTarget, Images
-from rmlr_lightning.vocabulary import COCO_OBJECTS
 
 
 class DetectionTask(LightningModule):
@@ -29,32 +34,60 @@ class DetectionTask(LightningModule):
     Args:
         detector: not frozen.
         optim: optimiser and schedule.
-        dense: loss of one-to-many heads on the encoder's feature maps (`losses.dense`).
-        dense_weight: its weight; that of the set loss is 1.
         objects: names of the data set's object classes.
+        classes: "data" gives the detector these classes; rows of its head whose class has the same
+            name keep their weights. "detector" keeps its own: others are not learned.
+        fine_tune: train as DETR's authors do: stem and first stage of the backbone frozen.
+        dropout: probability in DETR's transformer; None leaves the network as it is.
+        dense: makes the loss of one-to-many heads on the encoder's feature maps (`losses.dense`)
+            from `dim` and `classes`.
+        dense_weight: its weight; that of the set loss is 1.
+        half_precision: store the exported matrices in float16.
+
+    Raises:
+        UserError: a frozen detector, or another choice of classes.
     """
 
     def __init__(
         self,
         detector: TransformersDetector,
         optim: ScheduledAdamW,
-        dense: nn.Module | None = None,
+        objects: Sequence[str],
+        classes: str = "detector",
+        fine_tune: bool = False,
+        dropout: float | None = None,
+        dense: Callable[..., nn.Module] | None = None,
         dense_weight: float = 1.0,
-        objects: Sequence[str] = COCO_OBJECTS,
+        half_precision: bool = False,
     ) -> None:
         super().__init__()
-        self.detector = detector.to(memory_format=torch.channels_last)
+        if detector.frozen:
+            raise UserError("task=detection trains a detector: give model.detector.frozen=false")
+        if classes not in ("data", "detector"):
+            raise UserError(f"task.module.classes={classes}: choose data or detector")
+        if classes == "data":
+            detector = _with_classes(detector, objects)
+        if fine_tune:
+            freeze_stem(detector.network)
+        if dropout is not None:
+            set_dropout(detector.network, dropout)
+
+        # transformers gives pretrained networks in evaluation mode, and Lightning keeps that
+        self.detector = detector.to(memory_format=torch.channels_last).train()
         self.optim = optim
-        self.dense = dense
+        self.dense = None
+        if dense is not None:
+            self.dense = dense(dim=detector.memory_dim, classes=len(detector.classes))
         self.dense_weight = dense_weight
-        self.objects = tuple(objects)
+        self.half_precision = half_precision
         self.run_config: dict[str, Any] = {}  # of the run; kept in checkpoints
-        self.average_precision = MeanAveragePrecision(class_metrics=True, extended_summary=True)
-        self.average_precision.warn_on_many_detections = False
+        self.metrics = nn.ModuleDict(
+            {split: BoxAveragePrecision(objects, split) for split in ("val", "test")}
+        )
 
         # the data set's classes and the network's, by name; -1 where the other has none
-        classes = {name: index for index, name in enumerate(detector.classes)}
-        to_class = torch.tensor([classes.get(name, -1) for name in objects])
+        of_network = {name: index for index, name in enumerate(detector.classes)}
+        to_class = torch.tensor([of_network.get(name, -1) for name in objects])
         to_object = class_index(detector.objects, objects)
         self.register_buffer("object_to_class", to_class, persistent=False)
         self.register_buffer("detected_to_object", to_object, persistent=False)
@@ -62,16 +95,17 @@ class DetectionTask(LightningModule):
     def network_labels(self, targets: list[BoxTarget]) -> list[dict[str, Tensor]]:
         """Targets as transformers expects them: the network's classes, cxcywh boxes in [0, 1].
 
-        Crowd regions and objects of other classes are left out.
+        Boxes are cut at the image's edge, as DETR does. Crowd regions, objects of other classes and
+        boxes outside of the image are left out.
         """
         labels = []
         for target in targets:
             classes = self.object_to_class[target.labels]
             keep = (classes >= 0) & ~target.crowd
-            boxes = target.boxes[keep] / to_pixels(target.size)
-            labels.append(
-                {"class_labels": classes[keep], "boxes": box_convert(boxes, "xyxy", "cxcywh")}
-            )
+            boxes = (target.boxes / to_pixels(target.size)).clamp(0, 1)
+            keep &= (boxes[:, 2:] > boxes[:, :2]).all(1)
+            boxes = box_convert(boxes[keep].float(), "xyxy", "cxcywh")
+            labels.append({"class_labels": classes[keep], "boxes": boxes})
         return labels
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
@@ -99,7 +133,8 @@ class DetectionTask(LightningModule):
         ]
         return self.dense(maps, boxes, [label["class_labels"] for label in labels])
 
-    def validation_step(self, batch: Batch, index: int) -> None:
+    def _detected_and_true(self, batch: Batch) -> tuple[list[dict], list[dict]]:
+        """Boxes in pixels of the file, as torchmetrics expects them."""
         entities = inside_image(self.detector(batch.inputs.images).entities)
         detections, truth = [], []
         labels = self.detected_to_object[entities.labels]
@@ -115,9 +150,13 @@ class DetectionTask(LightningModule):
             truth.append(
                 {"boxes": target.boxes, "labels": target.labels, "iscrowd": target.crowd.long()}
             )
-        self.average_precision.update(detections, truth)
+        return detections, truth
 
-    test_step = validation_step
+    def validation_step(self, batch: Batch, index: int) -> None:
+        self.metrics["val"].update(*self._detected_and_true(batch))
+
+    def test_step(self, batch: Batch, index: int) -> None:
+        self.metrics["test"].update(*self._detected_and_true(batch))
 
     def on_validation_epoch_end(self) -> None:
         self._log_average_precision("val")
@@ -126,25 +165,11 @@ class DetectionTask(LightningModule):
         self._log_average_precision("test")
 
     def _log_average_precision(self, split: str) -> None:
-        values = self.average_precision.compute()
-        self.average_precision.reset()
-        self.log_dict(
-            {
-                f"{split}/ap": values["map"],
-                f"{split}/ap50": values["map_50"],
-                f"{split}/ap_small": values["map_small"],
-            },
-            prog_bar=True,
-        )
-        # Axes of "precision": IoU thresholds, recalls, classes, areas, detection limits. These are
-        # IoU 0.50, all areas, 100 detections.
-        at_half = values["precision"][0, :, :, 0, -1]
-        per_class = values["map_per_class"].reshape(-1)
-        for index, label in enumerate(values["classes"].reshape(-1).tolist()):
-            name = self.objects[label].replace(" ", "_")
-            precision = at_half[:, index]
-            self.log(f"{split}/ap_{name}", per_class[index])
-            self.log(f"{split}/ap50_{name}", precision[precision >= 0].mean())
+        values = self.metrics[split].compute()
+        self.metrics[split].reset()
+        shown = {key: values.pop(key) for key in (f"{split}/ap", f"{split}/ap50")}
+        self.log_dict(shown, prog_bar=True)
+        self.log_dict(values)
 
     def configure_optimizers(self) -> dict:
         return self.optim(self, int(self.trainer.estimated_stepping_batches))
@@ -152,6 +177,15 @@ class DetectionTask(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["format"] = CHECKPOINT_FORMAT
         checkpoint["config"] = self.run_config
+
+    def check_export(self, path: Path, metadata: dict[str, Any]) -> None:
+        """Find before the training what would stop `export` after it.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        json.dumps(self.detector.interpretation() | metadata)
+        check_writable(path)
 
     def export(self, path: Path, metadata: dict[str, Any]) -> None:
         """Write the detector as one self-contained safetensors file.
@@ -162,4 +196,24 @@ class DetectionTask(LightningModule):
         Raises:
             UserError: the file cannot be written.
         """
-        save_network(self.detector.network, path, self.detector.interpretation() | metadata)
+        dtype = torch.float16 if self.half_precision else torch.float32
+        save_network(self.detector.network, path, self.detector.interpretation() | metadata, dtype)
+
+
+def _with_classes(detector: TransformersDetector, objects: Sequence[str]) -> TransformersDetector:
+    """The detector with the data set's classes; one line says how many keep their weights."""
+    if tuple(detector.classes) == tuple(objects):
+        return detector
+    kept = replace_classes(detector.network, detector.classes, objects)
+    new = [name for name in objects if name not in detector.objects]
+    line = f"detector: {kept} of {len(objects)} classes keep their weights"
+    if new:
+        line += f", new: {', '.join(new[:5])}" + (", ..." if len(new) > 5 else "")
+    rank_zero_only(print)(line)
+    return TransformersDetector(
+        detector.network,
+        objects,
+        mean=detector.mean.flatten().tolist(),
+        std=detector.std.flatten().tolist(),
+        frozen=detector.frozen,
+    )
