@@ -3,7 +3,8 @@ import math
 from rmlr_lightning.metrics.base import TableRow
 from rmlr_lightning.metrics.hicodet_metric import HICODetMeanAP
 from rmlr_lightning.metrics.vcoco_metric import VCOCORoleAP
-from rmlr_lightning.runs.results_table import print_results, results_table
+from rmlr_lightning.runs.results_table import print_classes, print_results, results_table
+from rmlr_lightning.vocabulary import COCO_OBJECTS
 
 
 def cells(table) -> dict[str, dict[str, str]]:
@@ -56,3 +57,26 @@ def test_the_widest_table_fits_100_columns(capsys):
     printed = capsys.readouterr().out
     assert "…" not in printed
     assert max(len(line) for line in printed.splitlines()) <= 100
+
+
+def test_classes_stand_side_by_side_in_their_order(capsys):
+    names = ["person", "robot arm", "cup", "never there", "car"]
+    rows = [TableRow(name, {"AP": f"ap_{name}", "AP50": f"ap50_{name}"}) for name in names]
+    values = {f"ap_{name}": i / 10 for i, name in enumerate(names) if name != "never there"}
+    values |= {f"ap50_{name}": 0.5 for name in names[:2]}
+    print_classes(values, rows, "per class", columns=2)
+    printed = capsys.readouterr().out
+    assert "never there" not in printed
+    lines = [line.split() for line in printed.splitlines() if "person" in line or "robot" in line]
+    assert lines[0][1:-1] == ["person", "│", "0.00", "│", "50.00", "│", "cup", "│", "20.00", "│"]
+    assert "40.00" in lines[1] and "robot" in lines[1]
+
+
+def test_eighty_classes_take_27_lines_of_at_most_100_columns(capsys):
+    rows = [TableRow(name, {"AP": name, "AP50": name}) for name in COCO_OBJECTS]
+    print_classes(dict.fromkeys(COCO_OBJECTS, 0.5), rows, "per class")
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("50.00" in line for line in lines) == 27
+    assert max(map(len, lines)) <= 100
+    print_classes({}, rows, "per class")
+    assert capsys.readouterr().out == ""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from torch import Tensor
 from torchmetrics.detection import MeanAveragePrecision
 
@@ -32,7 +33,12 @@ class BoxAveragePrecision(MeanAveragePrecision):
     def __init__(self, objects: Sequence[str], split: str) -> None:
         # The precision of each class is in the extended summary; `class_metrics` would evaluate
         # every class once more.
-        super().__init__(extended_summary=True)
+        # Thresholds in double precision, as pycocotools has them: torchmetrics rounds its own.
+        super().__init__(
+            iou_thresholds=np.linspace(0.5, 0.95, 10).tolist(),
+            rec_thresholds=np.linspace(0, 1, 101).tolist(),
+            extended_summary=True,
+        )
         self.warn_on_many_detections = False
         self.objects = tuple(objects)
         self.split = split
