@@ -201,7 +201,7 @@ class DetectionTask(LightningModule):
 
 
 def _with_classes(detector: TransformersDetector, objects: Sequence[str]) -> TransformersDetector:
-    """The detector with the data set's classes; one line says how many keep their weights."""
+    """The detector with the data set's classes; prints how many keep their weights."""
     if tuple(detector.classes) == tuple(objects):
         return detector
     kept = replace_classes(detector.network, detector.classes, objects)
