@@ -57,12 +57,20 @@ class RecordedHead:
         with np.load(FOLDER / f"{kind}_head.npz") as file:
             self.values = dict(file)
 
-    def state(self) -> dict[str, Tensor]:
-        """The head's part of a checkpoint's `model_state_dict`."""
+    def shapes(self) -> dict[str, list[int]]:
+        """Keys and shapes of the head's part of a checkpoint's `model_state_dict`."""
         shapes = map(json.loads, self.values["shapes"])
+        return dict(zip(map(str, self.values["keys"]), shapes, strict=True))
+
+    def state(self) -> dict[str, Tensor]:
+        """That part with fixed values."""
+        return {key: fixed_weight(key, shape) for key, shape in self.shapes().items()}
+
+    def zeros(self) -> dict[str, Tensor]:
+        """That part with zeros, which take no room in a file."""
         return {
-            str(key): fixed_weight(key, shape)
-            for key, shape in zip(self.values["keys"], shapes, strict=True)
+            key: CONSTANTS.get(key.rpartition(".")[2], torch.zeros(1).expand(shape))
+            for key, shape in self.shapes().items()
         }
 
     def recorded(self, name: str, image: int) -> Tensor:

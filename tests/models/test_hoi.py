@@ -119,6 +119,15 @@ def test_gradients_are_finite_even_with_an_empty_image(parts):
     assert all(p.grad is None for p in model.detector.parameters())
 
 
+@pytest.mark.parametrize("parts", [("map", "upt", "upt"), ("map", "pvic", "linear")])
+def test_every_weight_of_a_baseline_is_trained(parts):
+    model = model_of(*parts).train()
+    model(Inputs(None, random_scene(2, 8))).logits.square().sum().backward()
+    trained = [*model.ire.named_parameters(), *model.irm.named_parameters()]
+    # processes that train together wait for a gradient of each
+    assert [name for name, weight in trained if weight.grad is None] == []
+
+
 def test_images_go_through_the_detector():
     model = model_of("neck", "transformer", "transformer")
     prediction = model(Inputs(random_images(2, 64, 96)))

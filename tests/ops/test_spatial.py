@@ -2,7 +2,7 @@ import math
 
 import torch
 
-from rmlr_lightning.ops.spatial import SPATIAL_DIM, spatial_encoding
+from rmlr_lightning.ops.spatial import SPATIAL_DIM, pixel_encoding, spatial_encoding
 
 
 def by_hand(human, thing, size, eps=1e-6):
@@ -55,3 +55,12 @@ def test_agrees_with_the_formula_in_pixels():
 def test_padding_boxes_stay_finite():
     zero = torch.zeros(1, 2, 4)
     assert torch.isfinite(spatial_encoding(zero, zero, torch.tensor([[120, 160]]))).all()
+
+
+def test_the_encoding_in_pixels_differs_in_its_bound_alone():
+    human, thing = [0.1, 0.2, 0.5, 0.9], [0.4, 0.1, 0.8, 0.6]
+    boxes_h, boxes_o = torch.tensor([[human]]), torch.tensor([[thing]])
+    got = pixel_encoding(boxes_h, boxes_o, torch.tensor([[120, 160]]))[0, 0]
+    expected = torch.tensor(by_hand(human, thing, (120, 160), eps=1e-10))
+    torch.testing.assert_close(got, expected, atol=1e-4, rtol=1e-4)
+    assert got.min() < -23  # the logarithm of a distance in the other direction

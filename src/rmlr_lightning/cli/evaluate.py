@@ -43,10 +43,11 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
         raise UserError(f"split={cfg.split}: choose val or test")
 
     # The data come before the task: some metrics read annotation files.
-    trained = checkpoint_config(cfg.checkpoint, paths=cfg.paths, data=cfg.data)
+    changes = {"paths": cfg.paths, "data": cfg.data, "model": cfg.model}
+    trained = checkpoint_config(cfg.checkpoint, **changes)
     datamodule = instantiate(trained.data)
     datamodule.prepare_data()
-    task, _ = load_task(cfg.checkpoint, paths=cfg.paths, data=cfg.data)
+    task, _ = load_task(cfg.checkpoint, **changes)
     _check_outputs(cfg, task.vocabulary)
     seed_everything(trained.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")

@@ -14,11 +14,11 @@ from rmlr_lightning.vocabulary import Vocabulary, vcoco
 CHECKPOINT_FORMAT = 3
 
 
-def load_checkpoint(path: str | Path) -> dict[str, Any]:
-    """A checkpoint of rmlr-train, on the CPU. Tensors and plain values only; no code is run.
+def read_file(path: str | Path) -> Any:
+    """The content of a checkpoint, on the CPU. Tensors and plain values only; no code is run.
 
     Raises:
-        UserError: no such file, damaged, not a checkpoint, or of an older version.
+        UserError: no such file, damaged, or with objects of other classes.
     """
     path = Path(path)
     if not path.is_file():
@@ -28,12 +28,20 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
         )
     _check_archive(path)
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
         reason = str(error).partition("(1)")[0].partition("\n")[0].strip()  # without torch's advice
         reason = reason or type(error).__name__
         raise UserError(f"{path}: not a readable checkpoint ({reason})") from error
 
+
+def load_checkpoint(path: str | Path) -> dict[str, Any]:
+    """A checkpoint of rmlr-train, on the CPU.
+
+    Raises:
+        UserError: see `read_file`; or not a checkpoint, or of an older version.
+    """
+    checkpoint = read_file(path)
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise UserError(f"{path}: not a checkpoint of Lightning's (no state_dict)")
     if checkpoint.get("format") != CHECKPOINT_FORMAT:

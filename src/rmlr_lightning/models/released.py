@@ -16,6 +16,7 @@ from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.pvic_map import log_offsets, offset_index
 
 DETECTOR = "detector."
+R101_BLOCK = "detector.backbone.0.body.layer3.22.conv1.weight"  # not in R50
 UPT, PVIC = "interaction_head.", "ho_matcher."  # each is in one of the two only
 
 
@@ -24,6 +25,7 @@ class ReleasedHead(NamedTuple):
 
     kind: str  # "upt" or "pvic", as in `model=upt`
     verbs: int
+    is_r101: bool  # of the detector's backbone
     weights: dict[str, Tensor]  # "ire." and "irm." with the names of our modules
 
 
@@ -104,7 +106,7 @@ def released_head(state: Mapping[str, Tensor], name: str = "checkpoint") -> Rele
     weights = Weights({k: v for k, v in state.items() if not k.startswith(DETECTOR)}, name)
     mapped = upt_weights(weights) if kind == "upt" else pvic_weights(weights)
     weights.finish()
-    return ReleasedHead(kind, len(mapped["irm.classify.bias"]), mapped)
+    return ReleasedHead(kind, len(mapped["irm.classify.bias"]), R101_BLOCK in state, mapped)
 
 
 def upt_weights(weights: Weights) -> dict[str, Tensor]:

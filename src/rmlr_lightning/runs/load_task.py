@@ -1,5 +1,6 @@
 """From a configuration or a checkpoint to a task."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,12 @@ from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.checkpoint import read_checkpoint, read_vocabulary
 from rmlr_lightning.runs.config import register_resolvers
+from rmlr_lightning.runs.released import (
+    load_released,
+    released_config,
+    released_head_of,
+    released_vocabulary,
+)
 from rmlr_lightning.tasks.hoi import HOITask, check_checkpoint
 
 
@@ -33,13 +40,17 @@ def checkpoint_config(path: str | Path, **changes: Any) -> DictConfig:
     """The configuration that a checkpoint was trained with.
 
     Args:
+        path: a checkpoint of rmlr-train, or a released one of UPT or PViC (`runs.released`).
         changes: config groups whose values replace those of training, such as `paths` and `data`.
+            A whole group, one with a `_target_`, takes the place of the checkpoint's.
 
     Raises:
         UserError: see `read_checkpoint`.
     """
     register_resolvers()
-    return OmegaConf.merge(read_checkpoint(path)["config"], changes)
+    head = released_head_of(path)
+    config = released_config(head, path) if head else read_checkpoint(path)["config"]
+    return changed(config, changes)
 
 
 def load_task(path: str | Path, metrics: bool = True, **changes: Any) -> tuple[HOITask, DictConfig]:
@@ -52,19 +63,38 @@ def load_task(path: str | Path, metrics: bool = True, **changes: Any) -> tuple[H
         changes: see `checkpoint_config`.
 
     Raises:
-        UserError: see `read_checkpoint` and `check_checkpoint`.
+        UserError: see `read_checkpoint` and `check_checkpoint`, and for released checkpoints
+            `runs.released`.
     """
-    checkpoint = read_checkpoint(path)
-    cfg = OmegaConf.merge(checkpoint["config"], changes)
+    register_resolvers()
+    head = released_head_of(path)
+    checkpoint = None if head else read_checkpoint(path)
+    config = released_config(head, path) if head else checkpoint["config"]
+    cfg = changed(config, changes)
     # A loss would make the text embeddings, and so need the language model.
     cfg.task.module.losses = {}
     cfg.task.module.text = None
     if not metrics:
         cfg.task.module.metrics = {}
 
+    if head is not None:
+        task = instantiate(cfg.task.module, vocabulary=released_vocabulary(head, path))
+        load_released(task.model, head, path)
+        return task.eval(), cfg
+
     vocabulary = read_vocabulary(checkpoint["vocabulary"])
-    task: HOITask = instantiate(cfg.task.module, vocabulary=vocabulary)
+    task = instantiate(cfg.task.module, vocabulary=vocabulary)
     check_checkpoint(task, checkpoint, str(path))
     # Not strict: a checkpoint lacks the detector's weights and may hold those of losses.
     task.load_state_dict(checkpoint["state_dict"], strict=False)
     return task.eval(), cfg
+
+
+def changed(config: Any, changes: Mapping[str, Any]) -> DictConfig:
+    """A configuration with some of its values, or whole groups, replaced."""
+    config = OmegaConf.create(config)
+    for name, change in changes.items():
+        # Keys of two data sets do not mix: a whole group replaces the other one.
+        if isinstance(change, Mapping | DictConfig) and "_target_" in change:
+            config[name] = {}
+    return OmegaConf.merge(config, dict(changes))

@@ -1,0 +1,110 @@
+"""Released checkpoints of UPT and PViC: recognised, configured as published, evaluated."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from rmlr_lightning.cli import evaluate
+from rmlr_lightning.errors import UserError
+from rmlr_lightning.models.upt import Competitive, UnaryPairwise
+from rmlr_lightning.runs.released import load_released, released_config, released_head_of
+from rmlr_lightning.vocabulary import hicodet
+from tests.annotations.make_hicodet import make_hicodet
+from tests.recorded_heads import RecordedHead
+
+CLASSIFIERS = {"upt": "interaction_head.box_pair_predictor", "pvic": "binary_classifier"}
+DETECTOR = {"detector.class_embed.weight": torch.zeros(81, 256)}
+
+
+def written(path, kind, verbs=117, **more):
+    """A checkpoint of the head's structure; its detector has one weight."""
+    state = RecordedHead(kind).zeros() | DETECTOR | more
+    for part in ("weight", "bias"):
+        key = f"{CLASSIFIERS[kind]}.{part}"
+        state[key] = state[key][:1].expand(verbs, *state[key].shape[1:])
+    torch.save({"epoch": 20, "model_state_dict": state, "optim_state_dict": {"state": {}}}, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "verbs", "data", "clamp"),
+    [("upt", 117, "hicodet", "never"), ("pvic", 24, "vcoco", "after_nms")],
+)
+def test_model_and_data_set_follow_from_the_weights(kind, verbs, data, clamp, tmp_path):
+    path = written(tmp_path / "any_name.pt", kind, verbs)
+    head = released_head_of(path)
+    assert (head.kind, head.verbs) == (kind, verbs)
+    config = released_config(head, path)
+    assert config.model.detector.path == str(path) and config.model.detector.dilation is False
+    assert config.model.selection.clamp == clamp and config.model.power == 2.8
+    assert config.data.test._target_.endswith(f"{data}_dataset")
+    assert list(config.metrics) and config.features.mode == "online"
+
+
+def test_the_dilation_of_a_larger_backbone_is_left_to_the_user(tmp_path):
+    block = {"detector.backbone.0.body.layer3.22.conv1.weight": torch.zeros(1)}
+    path = written(tmp_path / "r101.pt", "upt", **block)
+    assert released_config(released_head_of(path), path).model.detector.get("dilation") is None
+
+
+def test_other_numbers_of_verbs_are_refused(tmp_path):
+    path = written(tmp_path / "best.pt", "upt", verbs=29)
+    with pytest.raises(UserError, match="classifies 29 verbs"):
+        released_config(released_head_of(path), path)
+
+
+def test_a_detector_alone_is_no_model(tmp_path):
+    torch.save({"model_state_dict": {"class_embed.bias": torch.zeros(81)}}, tmp_path / "detr.pth")
+    with pytest.raises(UserError, match="no weights under detector"):
+        released_head_of(tmp_path / "detr.pth")
+
+
+def test_other_files_are_left_to_others(tmp_path):
+    torch.save({"state_dict": {}}, tmp_path / "last.ckpt")
+    assert released_head_of(tmp_path / "last.ckpt") is None
+    assert released_head_of(tmp_path / "missing.ckpt") is None
+
+
+def test_a_head_of_other_sizes_is_refused_with_both(tmp_path):
+    path = written(tmp_path / "best.pt", "upt")
+    model = torch.nn.Module()
+    model.ire = UnaryPairwise(256, 2048, 256, representation=256)
+    model.irm = Competitive(512, hicodet())
+    with pytest.raises(UserError, match=r"ire.context.appearance.bias .* instead of"):
+        load_released(model, released_head_of(path), path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["upt", "pvic"])
+def test_a_whole_model_is_evaluated_in_one_command(kind, tmp_path, monkeypatch):
+    checkpoints = pytest.importorskip("tests.detr_checkpoints")
+    detector = checkpoints.seeded(checkpoints.official_shapes(outputs=81))
+    # such that queries differ in class, and most are people
+    detector["query_embed.weight"] *= 8
+    for part in ("weight", "bias"):
+        detector[f"class_embed.{part}"][[0, 33]] = detector[f"class_embed.{part}"][[33, 0]]
+    state = {f"detector.{key}": value for key, value in detector.items()}
+    path = tmp_path / "model.pt"
+    torch.save({"model_state_dict": state | RecordedHead(kind).state()}, path)
+
+    folder = tmp_path / "hico_20160224_det"
+    (folder / "images" / "test2015").mkdir(parents=True)
+    make_hicodet(folder, images=3)
+    noise = np.random.default_rng(0)
+    for name in json.loads((folder / "instances_test2015.json").read_text())["filenames"]:
+        pixels = noise.integers(0, 256, (480, 640, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / "images" / "test2015" / name)
+
+    found, metrics = tmp_path / "found.npz", tmp_path / "metrics.json"
+    argv = [f"checkpoint={path}", f"paths.data={tmp_path}", f"hydra.run.dir={tmp_path / 'run'}"]
+    argv += [f"export={found}", f"out={metrics}", "trainer.accelerator=cpu"]
+    argv += ["data=hicodet", "data.num_workers=0", "data.test.resize.shortest=160"]
+    monkeypatch.setattr(sys, "argv", ["rmlr-eval", *argv])
+    evaluate.main()
+    assert 0 <= json.loads(metrics.read_text())["test/map_full"] <= 1
+    with np.load(found) as file:
+        assert len(file["scores"]) > 0 and np.isfinite(file["scores"]).all()
