@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
@@ -107,12 +108,31 @@ def test_cached_scenes_give_the_logits_of_images(remine, world, cache, tmp_path)
         torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
 
 
+SMALL = {"stem_width": 8, "channels": [8, 8, 16, 16]}
+FROZEN = [
+    "model/remine=small_backbone",
+    "model.remine.frozen=true",
+    "model.remine.stem_width=8",
+    "model.remine.channels=[8,8,16,16]",
+]
+
+
 @pytest.mark.parametrize(
-    "remine", [["model/remine=c5"], ["model.remine.maps=[memory,c4]", "model.remine.dim=16"]]
+    "remine",
+    [
+        ["model/remine=c5"],
+        ["model.remine.maps=[memory,c4]", "model.remine.dim=16"],
+        FROZEN,
+    ],
+    ids=["c5", "neck", "frozen network"],
 )
-def test_cached_maps_of_the_backbone_give_the_logits_of_images(
+def test_cached_maps_give_the_logits_of_images_and_need_no_pixels(
     remine, world, tmp_path, monkeypatch, capsys
 ):
+    if remine is FROZEN:
+        state = timm.create_model("resnet10t", num_classes=0, **SMALL).state_dict()
+        torch.save(state, tmp_path / "resnet.pth")
+        remine = [*FROZEN, f"model.remine.weights={tmp_path}/resnet.pth"]
     cfg = composed(world, tmp_path, tmp_path, *remine)
     out = [f"paths.data={world.parent}", f"hydra.run.dir={tmp_path}/out", "splits=[val]"]
     options = [f"features.path={tmp_path}", "features.dtype=fp32", "features.shard=16"]
@@ -122,6 +142,7 @@ def test_cached_maps_of_the_backbone_give_the_logits_of_images(
 
     task, cached, online = both_ways(cfg)
     assert set(cached[0].inputs.scene.maps) == set(task.model.detector.maps) != set()
+    assert cached[0].inputs.images is None
     for found, wanted in zip(logits(task, cached), logits(task, online), strict=True):
         torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
 

@@ -12,7 +12,8 @@ from rmlr_lightning.models.irm import IRM, LinearIRM
 from rmlr_lightning.models.irm_text import TextIRM
 from rmlr_lightning.models.pair_features import PairFeatures
 from rmlr_lightning.models.pvic import VisualContext
-from rmlr_lightning.models.remine import Backbone, DetectorMap, Extractor, Neck, NoFeatures
+from rmlr_lightning.models.remine import DetectorMap, Extractor, Neck, NoFeatures
+from rmlr_lightning.models.remine_backbone import timm_backbone
 from rmlr_lightning.models.upt import Competitive, UnaryPairwise
 from rmlr_lightning.ops.object_classes import class_index
 from rmlr_lightning.ops.selection import Selection
@@ -26,7 +27,7 @@ REMINE = {
     "none": NoFeatures,
     "map": partial(DetectorMap, map="memory"),
     "neck": partial(Neck, dim=16),
-    "backbone": partial(Backbone, name="resnet10t", dim=16),
+    "backbone": partial(timm_backbone, name="resnet10t", dim=16),
 }
 IRES = {
     "mlp": partial(PairMLP, pair_features=PAIR_FEATURES, dim=32, hidden=32, grid=(3, 4)),

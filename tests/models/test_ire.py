@@ -8,7 +8,8 @@ from torch.nn import functional as F
 
 from rmlr_lightning.models.ire import IRE, PairMLP, coarse_map
 from rmlr_lightning.models.pair_features import PairFeatures
-from rmlr_lightning.models.remine import Backbone, Neck
+from rmlr_lightning.models.remine import Neck
+from rmlr_lightning.models.remine_backbone import timm_backbone
 from rmlr_lightning.types import Pairs
 from tests.scenes import random_images, random_scene
 
@@ -52,7 +53,7 @@ def test_values_in_the_padding_of_the_memory_change_nothing(ire):
 
 def test_values_in_the_padding_of_the_memory_change_nothing_with_pixels():
     scene, images = partly_real(), random_images(2)
-    remine, ire = made(partial(Backbone, 16, dim=16)), made(IRES["transformer"])
+    remine, ire = made(partial(timm_backbone, 16, dim=16)), made(IRES["transformer"])
     tokens = [ire(each, PAIRS, remine(each, images)) for each in (scene, with_garbage(scene))]
     torch.testing.assert_close(tokens[1], tokens[0])
 

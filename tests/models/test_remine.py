@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.models.assemble import extractor_for
+from rmlr_lightning.models.assemble import first_stage
 from rmlr_lightning.models.remine import DetectorMap, Extractor, Neck
 from tests.scenes import random_images, random_scene
 from tests.tiny_detectors import tiny_detector
@@ -66,12 +66,12 @@ def test_a_wrong_map_is_named(maps, message):
 
 def test_the_detector_gives_what_the_extractor_reads():
     detector = tiny_detector("detr")
-    extractor = extractor_for(
+    detector, extractor = first_stage(
         detector, lambda **dims: Neck(**dims, dim=8, maps=["memory", "c4", "c5"])
     )
     scene = detector(random_images(1, 64, 96))
     assert set(scene.maps) == {"c4", "c5"}
     assert extractor(scene, None).shape == (1, 8, 4, 6)
 
-    extractor_for(detector, Neck)
+    first_stage(detector, Neck)
     assert detector.maps == () and detector(random_images(1, 64, 96)).maps == {}

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from rmlr_lightning.cache.open import build, verify
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.models.assemble import extractor_for
+from rmlr_lightning.models.assemble import first_stage
 from rmlr_lightning.models.checkpoint import read_checkpoint
 from rmlr_lightning.runs.features import cache_options, merged_features, typed_values
 from rmlr_lightning.runs.hydra_program import hydra_program
@@ -48,8 +48,8 @@ def extract(cfg: DictConfig) -> None:
     datamodule = instantiate(cfg.data)
     datamodule.prepare_data()
     detector = instantiate(cfg.model.detector)
-    # The detector stores what the extractor reads.
-    extractor_for(detector, instantiate(cfg.model.remine))
+    # What the extractor reads is stored.
+    detector, _ = first_stage(detector, instantiate(cfg.model.remine))
     vocabulary = datamodule.uncached_dataset(cfg.splits[0]).vocabulary
     options = replace(options, subject=vocabulary.subject_name)
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from rmlr_lightning.detectors.base import Detector
 from rmlr_lightning.detectors.feature_maps import give_maps
+from rmlr_lightning.detectors.second_network import WithSecondNetwork
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.hoi import HOIModel
 from rmlr_lightning.ops.nms import MAX_CLASSES
@@ -43,7 +44,7 @@ def assemble(
         raise UserError(
             f"the data set has {len(vocabulary.objects)} object classes; at most {MAX_CLASSES} work"
         )
-    extractor = extractor_for(detector, remine)
+    detector, extractor = first_stage(detector, remine)
     encoder = ire(
         token_dim=detector.token_dim, map_dim=extractor.dim, memory_dim=detector.memory_dim
     )
@@ -90,13 +91,19 @@ def object_index(classes: Sequence[str], vocabulary: Vocabulary) -> Int[Tensor, 
     return index
 
 
-def extractor_for(detector: Detector, remine: Callable[..., nn.Module]) -> nn.Module:
-    """The extractor; the detector gives the maps that it reads from now on.
+def first_stage(detector: Detector, remine: Callable[..., nn.Module]) -> tuple[Detector, nn.Module]:
+    """The detector that gives the maps which the extractor reads, and the extractor.
+
+    A frozen network of the extractor becomes a part of the detector.
 
     Raises:
         UserError: the detector has no such map.
     """
     map_dims = getattr(detector, "map_dims", {})
     extractor = remine(memory_dim=detector.memory_dim, map_dims=map_dims)
-    give_maps(detector, getattr(extractor, "maps", ()))
-    return extractor
+    networks = getattr(extractor, "frozen_networks", ())
+    others = {name for network in networks for name in network.maps}
+    give_maps(detector, [name for name in getattr(extractor, "maps", ()) if name not in others])
+    for network in networks:
+        detector = WithSecondNetwork(detector, network)
+    return detector, extractor

@@ -2,13 +2,12 @@
 
 Extractors of one signature. RmLR gives its relation encoder a feature extractor that is not
 frozen. Where it sits is our reading: on the detector's frozen features (`Neck`) or on the pixels
-(`Backbone`).
+(`remine_backbone.Backbone`).
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-import timm
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -17,8 +16,6 @@ from torch.nn import functional as F
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.ops.masked import resized_mask
 from rmlr_lightning.types import Images, Scene
-
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @runtime_checkable
@@ -32,6 +29,7 @@ class Extractor(Protocol):
     dim: int  # channels of the re-mined map; 0 for none
     needs_pixels: bool  # False: `images` may be None, cached Scenes suffice
     maps: tuple[str, ...]  # names of the maps in `Scene.maps` that it reads
+    # optional: `frozen_networks: tuple[PixelNetwork, ...]`, whose maps the detector shall add
 
     def forward(self, scene: Scene, images: Images | None) -> Float[Tensor, "B C h w"]:
         """The re-mined map. Its real part covers the same share of the map as in the memory."""
@@ -135,9 +133,8 @@ class Neck(nn.Module):
         for name, weight in zip(self.names, weights, strict=True):
             features = map_of(scene, name)
             levels.append(F.conv2d(features * mask_of(scene, features), weight))
-        finest = max(levels, key=lambda level: level.shape[2])
-        mask = mask_of(scene, finest)
-        return self.body[1:](_summed(levels, finest.shape[2:])) * mask
+        fused = summed(levels)
+        return self.body[1:](fused) * mask_of(scene, fused)
 
 
 def map_of(scene: Scene, name: str) -> Float[Tensor, "B C h w"]:
@@ -180,86 +177,17 @@ def dims_of(names: Sequence[str], memory_dim: int, map_dims: Mapping[str, int] |
     return [known[name] for name in names]
 
 
-class Backbone(nn.Module):
-    """A trainable timm network on the pixels, as in the paper, joined with the detector's features.
-
-    Args:
-        memory_dim: channels of the detector's memory.
-        name: any timm model with `features_only`.
-        dim: channels of the re-mined map.
-        stride: of the re-mined map; coarser levels are upsampled and added, as in a feature
-            pyramid.
-        pretrained: load timm's weights from the hub.
-        options: further arguments of `timm.create_model`; None is left out.
-
-    Raises:
-        UserError: unknown network, or a stride that it does not have.
-    """
-
-    needs_pixels = True
-    maps = ()
-
-    def __init__(
-        self,
-        memory_dim: int,
-        map_dims: Mapping[str, int] | None = None,
-        name: str = "resnet10t",
-        dim: int = 128,
-        stride: int = 8,
-        pretrained: bool = False,
-        **options: object,
-    ) -> None:
-        super().__init__()
-        options = {key: value for key, value in options.items() if value is not None}
-        try:
-            self.trunk = timm.create_model(
-                name, features_only=True, pretrained=pretrained, **options
-            )
-        except (RuntimeError, TypeError) as error:
-            raise UserError(
-                f"model.remine.name={name!r}: timm has no such network with features_only ({error})"
-            ) from error
-        strides = self.trunk.feature_info.reduction()
-        if stride not in strides:
-            raise UserError(f"model.remine.stride={stride}: {name} has maps of strides {strides}")
-
-        self.dim = dim
-        self.first = strides.index(stride)
-        channels = self.trunk.feature_info.channels()[self.first :]
-        self.lateral = nn.ModuleList(nn.Conv2d(width, dim, 1) for width in channels)
-        self.memory = nn.Conv2d(memory_dim, dim, 1)
-        self.smooth = ResidualConv(dim)
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
-
-    def forward(self, scene: Scene, images: Images | None) -> Float[Tensor, "B C h w"]:
-        if images is None:
-            raise UserError(
-                "model/remine=backbone needs pixels, but the inputs are cached Scenes alone; "
-                "choose model/remine=neck or features.pixels=true"
-            )
-        pixels = (images.pixels - self.mean) / self.std * images.mask[:, None]
-        pixels = pixels.contiguous(memory_format=torch.channels_last)
-        levels = self.trunk(pixels)[self.first :]
-
-        # top-down sum at the resolution of the finest level
-        size = levels[0].shape[-2:]
-        fused = _summed(
-            [lateral(level) for lateral, level in zip(self.lateral, levels, strict=True)], size
-        )
-        memory = self.memory(scene.memory * scene.memory_mask[:, None])
-        return self.smooth(fused + _upsample(memory, size))
-
-
-def _summed(levels: Sequence[Tensor], size: torch.Size) -> Float[Tensor, "B C h w"]:
-    """The sum of maps of equal channels at one resolution."""
-    total = _upsample(levels[0], size)
-    for level in levels[1:]:
-        total = total + _upsample(level, size)
+def summed(levels: Sequence[Float[Tensor, "B C _ _"]]) -> Float[Tensor, "B C h w"]:
+    """The sum of maps of equal channels, at the resolution of the finest."""
+    finest = max(levels, key=lambda level: level.shape[2])
+    total = finest
+    for level in levels:
+        if level is not finest:
+            total = total + upsample(level, finest.shape[2:])
     return total
 
 
-def _upsample(features: Float[Tensor, "B C h w"], size: torch.Size) -> Float[Tensor, "B C H W"]:
+def upsample(features: Float[Tensor, "B C h w"], size: torch.Size) -> Float[Tensor, "B C H W"]:
     if features.shape[2:] == size:
         return features
     return F.interpolate(features, size, mode="bilinear", align_corners=False)

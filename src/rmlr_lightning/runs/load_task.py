@@ -74,6 +74,10 @@ def load_task(path: str | Path, metrics: bool = True, **changes: Any) -> tuple[H
     # A loss would make the text embeddings, and so need the language model.
     cfg.task.module.losses = {}
     cfg.task.module.text = None
+    # The checkpoint has the weights of a network that was trained on the pixels.
+    remine = cfg.model.get("remine", {})
+    if "pretrained" in remine and not remine.get("frozen"):
+        remine.update(pretrained=False, weights=None)
     if not metrics:
         cfg.task.module.metrics = {}
 
