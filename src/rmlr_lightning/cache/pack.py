@@ -133,6 +133,7 @@ def stored_bytes(
     total = entities * (ENTITY_BYTES + token_dim * number) + INDEX_BYTES
     height, width = stored_cells(options.memory, memory.cells)
     total += height * width * (memory.dim * number + 1)  # one byte of mask
+    # their real part follows from the memory's mask, so they have none
     for dim, cells in maps:
         height, width = stored_cells(options.maps, cells)
         total += height * width * dim * number + MAP_INDEX_BYTES

@@ -24,6 +24,7 @@ def backbone_stages(network: nn.Module) -> dict[str, Stage]:
     c2 to c5 are the stages of a ResNet after its stem. A network whose backbone is a transformer
     has none of them.
     """
+    # The classes of the family differ, but their backbones lie at the same place.
     encoder = getattr(getattr(network, "model", None), "backbone", None)
     backbone = getattr(encoder, "model", None)
     if hasattr(backbone, "feature_info"):  # of timm
@@ -32,7 +33,7 @@ def backbone_stages(network: nn.Module) -> dict[str, Stage]:
             Stage(modules[info["module"]], info["num_chs"], info["reduction"])
             for info in backbone.feature_info.info
             if info["module"] in modules
-        ][1:]
+        ][1:]  # without the stem
     elif hasattr(getattr(backbone, "encoder", None), "stages"):  # of transformers
         stages = [
             Stage(module, backbone.num_features[number + 1], 4 * 2**number)
@@ -104,6 +105,7 @@ def captured(modules: dict[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
     try:
         yield outputs
     finally:
+        # A hook that stays would keep the maps of the last batch in memory.
         for handle in handles:
             handle.remove()
 
@@ -121,5 +123,6 @@ def give_maps(detector: nn.Module, maps: Sequence[str]) -> None:
                 f"model.remine: this detector has no map {name!r}; choose from "
                 f"{', '.join(['memory', *known])}"
             )
+    # A detector without maps may lack the attribute.
     if known:
         detector.maps = tuple(maps)

@@ -28,6 +28,7 @@ class WithSecondNetwork(nn.Module):
         self.token_dim, self.memory_dim = detector.token_dim, detector.memory_dim
         self.stride, self.num_queries = detector.stride, detector.num_queries
         self.objects = detector.objects
+        # The hash of the weights stands for them in checkpoints and caches: they must not change.
         self.network.requires_grad_(False)
         self.eval()
 

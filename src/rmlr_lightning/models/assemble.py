@@ -101,6 +101,7 @@ def first_stage(detector: Detector, remine: Callable[..., nn.Module]) -> tuple[D
     """
     map_dims = getattr(detector, "map_dims", {})
     extractor = remine(memory_dim=detector.memory_dim, map_dims=map_dims)
+    # maps of its own networks are not asked of the detector
     networks = getattr(extractor, "frozen_networks", ())
     others = {name for network in networks for name in network.maps}
     give_maps(detector, [name for name in getattr(extractor, "maps", ()) if name not in others])

@@ -26,6 +26,7 @@ def load_weights(network: nn.Module, path: str | Path) -> None:
         UserError: no such file, not one of weights, or of another network; names some keys.
     """
     state = read_weights(Path(path))
+    # Converts the layouts of the authors' own releases, such as OpenAI's CLIP.
     convert = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
     if convert is not None:
         try:
@@ -33,6 +34,7 @@ def load_weights(network: nn.Module, path: str | Path) -> None:
         except (KeyError, RuntimeError, ValueError, AttributeError, IndexError) as error:
             raise UserError(f"{OPTION}={path}: not weights of this network ({error})") from error
 
+    # timm knows what the classifier of each network is called; some have two.
     heads = network.pretrained_cfg.get("classifier") or ()
     heads = (heads,) if isinstance(heads, str) else tuple(heads)
     state = {
@@ -60,6 +62,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         reason = str(error).partition("\n")[0].partition("(1)")[0].strip()
         raise UserError(f"{OPTION}={path}: not a readable file of weights ({reason})") from error
 
+    # Of a training run's checkpoint only the weights are wanted.
     if isinstance(state, Mapping):
         state = next((state[name] for name in NESTED if name in state), state)
     if (

@@ -97,8 +97,10 @@ class PixelNetwork(nn.Module):
             if whole != size:
                 real = F.interpolate(real, whole, mode="bilinear", align_corners=False)
             (features,) = self.body(real)
+            # zeros are what caches pad with, too
             maps.append(F.pad(features, (0, canvas[1] - width, 0, canvas[0] - height)))
             order += rows
+        # the order of the batch again
         back = torch.tensor(order).argsort().to(pixels.device)
         return torch.cat(maps)[back]
 
@@ -149,6 +151,7 @@ def timm_network(
     kept = {step: index for step, index in last.items() if step >= stride}
     if not kept:
         raise UserError(f"model.remine.stride={stride}: {name} has maps of strides {list(last)}")
+    # all blocks of a plain vision transformer have maps of one size
     patches = len(last) == 1
     levels = [Level(network.feature_info[index]["num_chs"], step) for step, index in kept.items()]
     cfg = network.pretrained_cfg

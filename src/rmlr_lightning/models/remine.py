@@ -179,6 +179,7 @@ def dims_of(names: Sequence[str], memory_dim: int, map_dims: Mapping[str, int] |
 
 def summed(levels: Sequence[Float[Tensor, "B C _ _"]]) -> Float[Tensor, "B C h w"]:
     """The sum of maps of equal channels, at the resolution of the finest."""
+    # the finest keeps its details; the others are blurred by bilinear sampling
     finest = max(levels, key=lambda level: level.shape[2])
     total = finest
     for level in levels:

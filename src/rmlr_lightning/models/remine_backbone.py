@@ -55,6 +55,7 @@ class Backbone(nn.Module):
         fused = summed(
             [lateral(level) for lateral, level in zip(self.lateral, levels, strict=True)]
         )
+        # the detector's own features join as one more level
         memory = self.memory(scene.memory * scene.memory_mask[:, None])
         return self.smooth(fused + upsample(memory, fused.shape[2:]))
 
