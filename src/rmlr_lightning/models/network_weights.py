@@ -50,7 +50,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """The weights in a .safetensors file or a PyTorch checkpoint.
 
     Raises:
-        UserError: no such file, or one that holds other things than weights.
+        UserError: no such file, or one that holds no weights by name.
     """
     if not path.is_file():
         raise UserError(f"{OPTION}={path}: no such file")
