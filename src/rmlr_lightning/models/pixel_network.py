@@ -162,7 +162,7 @@ def timm_network(
 def _create(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:
     if ":" not in name and not timm.is_model(name.partition(".")[0]):
         raise UserError(f"model.remine.name={name!r}: timm has no network of this name")
-    # a vision transformer interpolates its position embeddings only if told to
+    # a vision transformer interpolates its position embeddings only if asked to
     for more in ({"dynamic_img_size": True}, {}):
         try:
             network = timm.create_model(
