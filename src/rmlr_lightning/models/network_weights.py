@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from rmlr_lightning.errors import UserError
 
-NESTED = ("state_dict", "model", "teacher")  # where training codes keep the weights
+NESTED = ("state_dict", "model")  # where training codes keep the weights
 OPTION = "model.remine.weights"
 
 
