@@ -32,6 +32,7 @@ def run(world, tmp_path, monkeypatch):
         argv = [
             "rmlr-train",
             "experiment=hicodet_detector",
+            "model/detector=file",  # the default wants a ResNet-50
             f"hydra.run.dir={tmp_path}",
             "hydra.output_subdir=null",
             f"data.train.annotations={root}/instances_train2015.json",
