@@ -84,3 +84,10 @@ def test_the_gpu_script_runs_on_a_cpu(data):
 def test_without_a_gpu_the_script_exits_with_status_0(data, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert numbers("gpu.py", data, "--quick") == {"device": None}
+
+
+@pytest.mark.slow
+def test_the_detectors_wrapper_is_timed_beside_its_network(data):
+    found = numbers("detector.py", data, "--quick")
+    assert found["seconds_per_image"].keys() == {"network", "channels last", "wrapper"}
+    assert found["overhead"].keys() == {"network", "channels last"}
