@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from rmlr_lightning.cli.train import main
 from rmlr_lightning.runs.config import conf_dir
-from tests.text.conftest import write_bert
+from tests.text.conftest import write_bert, write_clip
 
 CONF = Path(conf_dir())
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
@@ -111,21 +111,23 @@ RUNNABLE = [
 ]  # those need images we do not have
 
 
-OF_THE_HUB = {
-    "mpnet": [],
-    "unseen_mpnet": ["model.irm.text_dim=16"],
-}  # a tiny language model stands in
+# tiny models stand in for those of the hub
+BERT, CLIP = (write_bert, "text.encoder.name"), (write_clip, "model.remine.name")
+OF_THE_HUB = {"mpnet": BERT, "unseen_mpnet": BERT, "clip": CLIP, "model/remine=clip": CLIP}
+
+
+def of_the_hub(name: str, folder: Path) -> list[str]:
+    """Overrides of a choice that needs a model of the hub."""
+    if name not in OF_THE_HUB:
+        return []
+    write, option = OF_THE_HUB[name]
+    return [f"{option}={write(folder)}"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("experiment", RUNNABLE)
 def test_every_experiment_runs(experiment, rmlr_train, tmp_path_factory):
-    overrides = []
-    if experiment in OF_THE_HUB:
-        overrides = [
-            f"text.encoder.name={write_bert(tmp_path_factory.mktemp('bert'))}",
-            *OF_THE_HUB[experiment],
-        ]
+    overrides = of_the_hub(experiment, tmp_path_factory.mktemp("model"))
     out = rmlr_train(f"experiment={experiment}", *overrides, "debug=fast")
     assert (out / "config.yaml").is_file()
 
@@ -142,8 +144,9 @@ PARTS = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("override", PARTS)
-def test_every_part_runs(override, rmlr_train):
-    out = rmlr_train(override, "debug=fast")
+def test_every_part_runs(override, rmlr_train, tmp_path_factory):
+    overrides = of_the_hub(override, tmp_path_factory.mktemp("model"))
+    out = rmlr_train(override, *overrides, "debug=fast")
     assert (out / "config.yaml").is_file()
 
 

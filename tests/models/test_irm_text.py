@@ -62,9 +62,15 @@ def test_a_checkpoint_fills_the_phrases_where_there_is_no_text():
         torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
 
 
+def test_the_width_is_that_of_the_text_encoder_unless_given():
+    assert TextIRM(16, VOCABULARY, bank).text_dim == WIDTH
+    with pytest.raises(UserError, match="text_dim: give the text encoder's width, or text="):
+        TextIRM(16, VOCABULARY)
+
+
 def test_another_width_of_the_text_encoder_is_refused_in_one_line():
     with pytest.raises(UserError, match=f"text_dim=384.*{WIDTH}") as caught:
-        TextIRM(16, VOCABULARY, bank)
+        TextIRM(16, VOCABULARY, bank, text_dim=384)
     assert "\n" not in str(caught.value)
 
 

@@ -1,11 +1,20 @@
 """Vectors of words and sentences, against references that go another way."""
 
 import importlib.util
+import re
+import shutil
 import sys
 
 import pytest
 import torch
-from transformers import AutoModel, AutoTokenizer, CLIPTextConfig, CLIPTextModelWithProjection
+from safetensors.torch import load_file, save_file
+from transformers import (
+    AutoModel,
+    AutoTokenizer,
+    CLIPModel,
+    CLIPTextConfig,
+    CLIPTextModelWithProjection,
+)
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.text import model_files
@@ -112,6 +121,38 @@ def test_clip_gives_sentences_and_words_in_its_joint_space(bert):
     encoded = encoder.encode(PHRASES[:1])[0]
     torch.testing.assert_close(encoded.sentence, expected, atol=1e-5, rtol=1e-5)
     assert encoded.words.shape == (len(PHRASES[0].words), 8)
+
+
+def test_a_clip_folder_gives_what_its_own_text_tower_gives(clip):
+    model = CLIPModel.from_pretrained(clip).eval()
+    tokenizer = AutoTokenizer.from_pretrained(clip)
+    encoder = TextEncoder.from_hub(clip, pooling="pooled")
+    for phrase, one in zip(PHRASES, encoder.encode(PHRASES), strict=True):
+        with torch.no_grad():
+            tokens = tokenizer(phrase.text, return_tensors="pt")
+            states = model.text_projection(model.text_model(**tokens).last_hidden_state[0])
+        # the sentence is the embedding of the last token, the end of the text
+        torch.testing.assert_close(one.sentence, states[-1], atol=1e-5, rtol=1e-5)
+
+        # words are counted by their ends, which CLIP's tokens mark
+        ends = [token.endswith("</w>") for token in tokenizer.tokenize(phrase.text)]
+        place, words = 1, []
+        for word in re.findall(r"\w+|,", phrase.text):
+            count = ends[place - 1 :].index(True) + 1
+            words.append((word, states[place : place + count].mean(0)))
+            place += count
+        expected = [state for word, state in words if word in phrase.words]
+        torch.testing.assert_close(one.words, torch.stack(expected), atol=1e-5, rtol=1e-5)
+
+
+def test_a_clip_without_its_text_tower_is_refused(clip, tmp_path):
+    shutil.copytree(clip, tmp_path / "clip")
+    state = load_file(tmp_path / "clip" / "model.safetensors")
+    del state["text_projection.weight"]
+    save_file(state, tmp_path / "clip" / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UserError, match="1 weights of its text tower are missing") as caught:
+        TextEncoder.from_hub(str(tmp_path / "clip"), pooling="pooled").encode(PHRASES)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["no/such-model", "./nowhere"])

@@ -61,6 +61,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
         # a mistake here would otherwise cost the whole training
         task.check_export(Path(cfg.export), _export_metadata(cfg, {}))
     open_features(cfg.get("features"), datamodule, getattr(task, "model", None), splits)
+    _keep_text_dim(run_config, getattr(task, "model", None))
     task.run_config = run_config
     task.commit = commit_of(PACKAGE)
 
@@ -83,6 +84,13 @@ def train(cfg: DictConfig) -> dict[str, float]:
         write_atomic(Path(cfg.paths.output, "metrics.json"), content)
         _print_summary(cfg, trainer, task, values)
     return values
+
+
+def _keep_text_dim(run_config: dict, model: nn.Module | None) -> None:
+    """Write the text encoder's width into the configuration, which is used without text later."""
+    width = getattr(getattr(model, "irm", None), "text_dim", None)
+    if width is not None:
+        run_config["model"]["irm"]["text_dim"] = width
 
 
 def _check_numbers(cfg: DictConfig) -> None:

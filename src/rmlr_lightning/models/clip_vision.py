@@ -1,7 +1,10 @@
 """The image tower of a CLIP model of transformers, by hub id or local folder."""
 
+import torch
 from jaxtyping import Float
+from safetensors import SafetensorError
 from torch import Tensor, nn
+from transformers import AutoConfig, CLIPModel, CLIPVisionModelWithProjection
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.pixel_network import Level, PixelNetwork
@@ -9,23 +12,24 @@ from rmlr_lightning.models.pixel_network import Level, PixelNetwork
 # CLIP's own normalisation of pixels (arXiv 2103.00020)
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
+CLASSES = {"clip": CLIPModel, "clip_vision_model": CLIPVisionModelWithProjection}
+
 
 class PatchEmbeddings(nn.Module):
     """Patches in the joint space of images and texts: last norm and projection of each patch.
 
-    CLIP projects the class token only. That the patches go the same way follows ADA-CM (arXiv
-    2309.03696).
+    CLIP projects the class token alone. That the patches go the same way is our reading.
     """
 
-    def __init__(self, tower: nn.Module) -> None:
+    def __init__(self, tower: nn.Module, projection: nn.Linear) -> None:
         super().__init__()
-        self.tower = tower
+        self.tower, self.projection = tower, projection
 
     def forward(self, pixels: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B C h w"]]:
-        vision = self.tower.vision_model
         patch = self.tower.config.patch_size
-        states = vision(pixel_values=pixels, interpolate_pos_encoding=True).last_hidden_state
-        patches = self.tower.visual_projection(vision.post_layernorm(states[:, 1:]))
+        # positions are interpolated to the canvas
+        states = self.tower(pixel_values=pixels, interpolate_pos_encoding=True).last_hidden_state
+        patches = self.projection(self.tower.post_layernorm(states[:, 1:]))
         cells = (pixels.shape[2] // patch, pixels.shape[3] // patch)
         return [patches.transpose(1, 2).unflatten(2, cells)]
 
@@ -39,30 +43,30 @@ def clip_network(name: str) -> PixelNetwork:
     Raises:
         UserError: it cannot be loaded, or is no CLIP with an image tower.
     """
-    from transformers import AutoConfig, CLIPVisionModelWithProjection
-
     try:
-        config = AutoConfig.from_pretrained(name)
-        if config.model_type not in ("clip", "clip_vision_model"):
+        kind = AutoConfig.from_pretrained(name).model_type
+        if kind not in CLASSES:
             raise UserError(
-                f"model.remine.name={name!r}: a {config.model_type}, not a CLIP with an image "
-                "tower; model/remine=backbone takes the networks of timm"
+                f"model.remine.name={name!r}: a {kind}, not a CLIP with an image tower; "
+                "model/remine=backbone takes the networks of timm"
             )
-        tower, report = CLIPVisionModelWithProjection.from_pretrained(
-            name, output_loading_info=True
+        clip, report = CLASSES[kind].from_pretrained(
+            name, dtype=torch.float32, output_loading_info=True
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split()).split(". ")[0][:160]
         raise UserError(
             f"model.remine.name={name!r}: neither a folder nor found on the hub ({reason})"
         ) from error
+
+    # transformers fills what is missing with random numbers
     missing = sorted(report["missing_keys"])
     if missing:
         raise UserError(
-            f"model.remine.name={name!r}: {len(missing)} weights of the image tower are missing, "
-            f"such as {missing[0]}"
+            f"model.remine.name={name!r}: {len(missing)} weights are missing, such as {missing[0]}"
         )
-    levels = [Level(tower.config.projection_dim, tower.config.patch_size)]
+    body = PatchEmbeddings(clip.vision_model, clip.visual_projection)
+    levels = [Level(clip.visual_projection.out_features, clip.vision_model.config.patch_size)]
     # maps and stores are named by the folder, not by where it lies
     short = name.rstrip("/").rpartition("/")[2]
-    return PixelNetwork(PatchEmbeddings(tower), short, levels, MEAN, STD, patches=True)
+    return PixelNetwork(body, short, levels, MEAN, STD, patches=True)

@@ -24,11 +24,11 @@ class TextIRM(nn.Module):
 
     Args:
         bank: None leaves the embeddings at zero, to be filled from a checkpoint.
-        text_dim: width of the text encoder.
+        text_dim: width of the text encoder; None takes that of `bank`.
         scale: initial factor of the cosines; learned.
 
     Raises:
-        UserError: the text encoder has another width than `text_dim`.
+        UserError: the text encoder has another width than `text_dim`, or neither is given.
     """
 
     def __init__(
@@ -41,10 +41,17 @@ class TextIRM(nn.Module):
         layers: int = 1,
         dropout: float = 0.1,
         head_dim: int | None = None,
-        text_dim: int = 384,
+        text_dim: int | None = None,
         scale: float = 10.0,
     ) -> None:
         super().__init__()
+        embeddings = bank().sentences if bank is not None else None
+        if text_dim is None:
+            # `rmlr-train` keeps the width in its checkpoints, which are read without text
+            if embeddings is None:
+                raise UserError("model.irm.text_dim: give the text encoder's width, or text=...")
+            text_dim = embeddings.shape[1]
+        self.text_dim = text_dim
         self.blocks = nn.ModuleList(
             Block(dim, heads, hidden, dropout=dropout, head_dim=head_dim) for _ in range(layers)
         )
@@ -54,8 +61,7 @@ class TextIRM(nn.Module):
         self.bias = nn.Parameter(torch.tensor(INITIAL_BIAS))
 
         phrases = torch.zeros(len(vocabulary.hois), text_dim)
-        if bank is not None:
-            embeddings = bank().sentences
+        if embeddings is not None:
             width = embeddings.shape[1]
             if width != text_dim:
                 raise UserError(

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoTokenizer, CLIPTextModelWithProjection
 from transformers.utils import logging
 
 from rmlr_lightning.errors import UserError
@@ -117,6 +117,26 @@ def _no_progress_bars() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+def _load_model(name: str, revision: str | None) -> nn.Module:
+    """The model; a CLIP's text tower with its projection.
+
+    Raises:
+        ValueError: weights of a CLIP are missing.
+    """
+    config = AutoConfig.from_pretrained(name, revision=revision)
+    # A text tower alone is a model without projection to AutoModel.
+    alone = "CLIPTextModelWithProjection" in (config.architectures or ())
+    kind = CLIPTextModelWithProjection if alone else AutoModel
+    model, report = kind.from_pretrained(
+        name, revision=revision, dtype=torch.float32, output_loading_info=True
+    )
+    # transformers fills what is missing with random numbers. Others than CLIP may lack a pooler.
+    missing = sorted(report["missing_keys"])
+    if missing and hasattr(model, "text_projection"):
+        raise ValueError(f"{len(missing)} weights of its text tower are missing: {missing[0]}")
+    return model
+
+
 def load_language_model(name: str, revision: str | None) -> LanguageModel:
     """Load from a local folder or the hub.
 
@@ -126,7 +146,7 @@ def load_language_model(name: str, revision: str | None) -> LanguageModel:
     try:
         with _no_progress_bars():
             tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, use_fast=True)
-            model = AutoModel.from_pretrained(name, revision=revision, dtype=torch.float32)
+            model = _load_model(name, revision)
     except (OSError, ValueError, ImportError, SafetensorError) as error:
         # transformers writes paragraphs; the first sentence is enough for one line.
         reason = " ".join(str(error).split()).split(". ")[0][:160]
