@@ -124,9 +124,9 @@ def _load_model(name: str, revision: str | None) -> nn.Module:
         ValueError: weights of a CLIP are missing.
     """
     config = AutoConfig.from_pretrained(name, revision=revision)
-    # A text tower alone is a model without projection to AutoModel.
-    alone = "CLIPTextModelWithProjection" in (config.architectures or ())
-    kind = CLIPTextModelWithProjection if alone else AutoModel
+    # A text tower by itself is a model without projection to AutoModel.
+    is_tower = "CLIPTextModelWithProjection" in (config.architectures or ())
+    kind = CLIPTextModelWithProjection if is_tower else AutoModel
     model, report = kind.from_pretrained(
         name, revision=revision, dtype=torch.float32, output_loading_info=True
     )
