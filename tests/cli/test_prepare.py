@@ -8,6 +8,7 @@ import pytest
 from scipy.io import savemat
 
 from rmlr_lightning.cli.prepare import main
+from tests.annotations.make_relations import write_custom
 
 
 @pytest.fixture
@@ -77,4 +78,21 @@ def test_other_files_are_refused(tmp_path, capsys):
     assert (
         "not a layout of interaction annotations"
         in refused(capsys, "check", str(tmp_path / "a.json"))[1]
+    )
+
+
+def test_data_of_ones_own(tmp_path, capsys):
+    folder = str(write_custom(tmp_path / "welding"))
+    main(["custom", folder])
+    out = capsys.readouterr().out
+    assert "2 object classes, 2 verbs, 3 HOIs" in out and f"{folder}: complete" in out
+
+    # the same files with subjects of any class, elsewhere
+    main(["custom", folder, "--out", str(tmp_path / "other"), "--subject", "any"])
+    assert "subjects: any class" in capsys.readouterr().out
+    assert (
+        "--subject cat: subjects are of class worker"
+        in refused(capsys, "custom", folder, "--out", str(tmp_path / "third"), "--subject", "cat")[
+            1
+        ]
     )
