@@ -8,7 +8,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import LightningModule, Trainer, seed_everything
-from torch import Tensor
+from torch import Tensor, nn
 
 from rmlr_lightning.callbacks.cost import Cost
 from rmlr_lightning.data.datamodule import DataModule

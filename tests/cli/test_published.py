@@ -1,4 +1,4 @@
-"""Every recipe with every model, and what each recipe sets and says."""
+"""Every published setting with every model, and what each of its configs sets and says."""
 
 import re
 import shlex
@@ -13,7 +13,7 @@ from rmlr_lightning.runs.config import conf_dir, register_resolvers
 
 FOLDER = Path(conf_dir()) / "experiment"
 SETTINGS = ("hicodet", "vcoco")
-RECIPES = sorted(
+CONFIGS = sorted(
     path.stem
     for path in FOLDER.glob("*.yaml")
     if re.fullmatch(r"(hicodet|vcoco)_(rmlr|upt|pvic)_\w+", path.stem)
@@ -35,27 +35,30 @@ def alone():
 
 
 @pytest.mark.parametrize(
-    ("recipe", "model"),
-    [(recipe, model) for recipe in (*SETTINGS, "hicodet_rmlr_r50") for model in MODELS]
-    + [(recipe, "upt" if "rmlr" in recipe else "rmlr") for recipe in RECIPES],
+    ("experiment", "model"),
+    [(experiment, model) for experiment in (*SETTINGS, "hicodet_rmlr_r50") for model in MODELS]
+    + [(experiment, "upt" if "rmlr" in experiment else "rmlr") for experiment in CONFIGS],
 )
-def test_any_recipe_composes_any_model(recipe, model, alone):
-    cfg = composed(f"experiment={recipe}", f"model={model}")
+def test_any_config_composes_any_model(experiment, model, alone):
+    cfg = composed(f"experiment={experiment}", f"model={model}")
     for stage in STAGES:
         assert cfg.model[stage] == alone[model][stage], stage
-    assert OmegaConf.select(cfg, "data.test._target_").endswith(f"{recipe.split('_')[0]}_dataset")
+    assert OmegaConf.select(cfg, "data.test._target_").endswith(
+        f"{experiment.split('_')[0]}_dataset"
+    )
     assert "backbone" in cfg.model.detector or "name" in cfg.model.detector
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_a_recipe_has_the_model_of_its_name(recipe, alone):
-    name = recipe.split("_")[1]
-    cfg = composed(f"experiment={recipe}")
-    assert cfg.name == recipe
+@pytest.mark.parametrize("experiment", CONFIGS)
+def test_a_config_has_the_model_of_its_name(experiment, alone):
+    name = experiment.split("_")[1]
+    cfg = composed(f"experiment={experiment}")
+    assert cfg.name == experiment
     for stage in STAGES:
         assert cfg.model[stage] == alone["rmlr_large" if name == "rmlr" else name][stage]
     assert (
-        cfg.model.detector == composed(f"model/detector=detr_{recipe.split('_')[2]}").model.detector
+        cfg.model.detector
+        == composed(f"model/detector=detr_{experiment.split('_')[2]}").model.detector
     )
 
 
@@ -72,10 +75,10 @@ def test_experiments_of_a_list_add_up_and_the_last_wins(alone):
     assert composed("experiment=[upt,hicodet]").optim.lr == 1e-4
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_recipes_are_as_published(recipe):
-    cfg = composed(f"experiment={recipe}")
-    is_pvic = "pvic" in recipe
+@pytest.mark.parametrize("experiment", CONFIGS)
+def test_configs_are_as_published(experiment):
+    cfg = composed(f"experiment={experiment}")
+    is_pvic = "pvic" in experiment
     assert (cfg.trainer.max_epochs, cfg.data.batch_size) == (30 if is_pvic else 20, 16)
     assert (cfg.optim.lr, cfg.optim.weight_decay, cfg.optim.warmup) == (1e-4, 1e-4, 0)
     assert cfg.trainer.gradient_clip_val == 0.1
@@ -95,11 +98,11 @@ def test_recipes_are_as_published(recipe):
     assert list(cfg.data.train.random_resize.shortest) == list(range(480, 801, 32))
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_a_recipe_opens_with_its_command_target_and_cost(recipe):
-    text = (FOLDER / f"{recipe}.yaml").read_text(encoding="utf-8")
+@pytest.mark.parametrize("experiment", CONFIGS)
+def test_a_config_opens_with_its_command_target_and_cost(experiment):
+    text = (FOLDER / f"{experiment}.yaml").read_text(encoding="utf-8")
     header = text.split("defaults:")[0].replace("\\\n#", "")
     program, *overrides = shlex.split(re.search(r"^# +(rmlr-train .*)$", header, re.M)[1])
-    assert program == "rmlr-train" and composed(*overrides).name == recipe
+    assert program == "rmlr-train" and composed(*overrides).name == experiment
     assert re.search(r"^# Target, as published: .*\d\d\.\d.* Not run here\.$", header, re.M)
     assert re.search(r"^# Cost, computed \(hicodet\.yaml\): .* on one H200", header, re.M)
