@@ -3,7 +3,8 @@ import torch
 
 from rmlr_lightning.detectors.fine_tuning import freeze_stem, set_dropout
 from rmlr_lightning.detectors.weights import network_from_config, network_from_hub
-from tests.tiny_detectors import DETR, LAYERS, RESNET
+from rmlr_lightning.errors import UserError
+from tests.tiny_detectors import DETR, LAYERS, RESNET, RF_DETR, RT_DETR
 
 TIMM = {
     "model_type": "timm_backbone",
@@ -82,3 +83,15 @@ def test_evaluation_has_no_dropout():
     assert not torch.equal(network(pixels).logits, network(pixels).logits)
     network.eval()
     assert torch.equal(network(pixels).logits, network(pixels).logits)
+
+
+def test_a_backbone_without_stages_is_refused():
+    network = network_from_config("rf_detr", num_labels=4, **RF_DETR)
+    with pytest.raises(UserError, match=r"task\.module\.fine_tune=false"):
+        freeze_stem(network)
+
+
+def test_other_transformers_keep_their_dropout():
+    network = network_from_config("rt_detr_v2", num_labels=4, **RT_DETR)
+    set_dropout(network, 0.25)
+    assert network.config.dropout == 0.0

@@ -5,8 +5,12 @@ import re
 from torch import nn
 from transformers import PreTrainedModel
 
+from rmlr_lightning.errors import UserError
+
 # Stages 2 to 4 of a ResNet: names of timm, of transformers' ResNets, and of older conversions.
 _TRAINED_STAGES = re.compile(r"\b(layer[234]|stages\.[123])\.")
+
+_DETR_TRANSFORMER = ("detr", "conditional_detr", "deformable_detr")
 
 
 def freeze_stem(network: PreTrainedModel) -> None:
@@ -15,8 +19,17 @@ def freeze_stem(network: PreTrainedModel) -> None:
     Statistics and gains of batch normalisation are constants in transformers' DETR, as in the
     authors' code. transformers 5 freezes the stem only for some names of a ResNet, and for others
     the whole backbone.
+
+    Raises:
+        UserError: the backbone has no such stages.
     """
-    for name, parameter in network.model.backbone.named_parameters():
+    parameters = list(network.model.backbone.named_parameters())
+    if not any(_TRAINED_STAGES.search(name) for name, _ in parameters):
+        raise UserError(
+            "task.module.fine_tune=true: the detector's backbone is not built in stages like a "
+            "ResNet; give task.module.fine_tune=false"
+        )
+    for name, parameter in parameters:
         parameter.requires_grad_(bool(_TRAINED_STAGES.search(name)))
 
 
@@ -24,8 +37,11 @@ def set_dropout(network: PreTrainedModel, probability: float) -> None:
     """Dropout where the authors' DETR has it: attention weights, feed-forward layers, residuals.
 
     The configuration of transformers' DETR has it for residuals only, and at the encoder's input,
-    where the authors have none. The probabilities are kept in the configuration.
+    where the authors have none. The probabilities are kept in the configuration. Networks without
+    DETR's transformer stay as they are: they were trained without dropout.
     """
+    if network.config.model_type not in _DETR_TRANSFORMER:
+        return
     config = network.config
     config.dropout = config.attention_dropout = config.activation_dropout = probability
     for module in network.modules():
