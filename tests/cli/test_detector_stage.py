@@ -94,3 +94,9 @@ def test_data_of_interactions_is_refused(coco_detr, run, capsys):
     with pytest.raises(SystemExit):
         run(f"model.detector.path={coco_detr}", "data=hicodet")
     assert "this task trains on boxes: data=*_boxes" in capsys.readouterr().err
+
+
+def test_missing_weights_name_the_option(run, capsys):
+    with pytest.raises(SystemExit):
+        run()
+    assert "error: model.detector.path is missing" in capsys.readouterr().err

@@ -101,6 +101,10 @@ def _check_numbers(cfg: DictConfig) -> None:
         value = cfg.trainer.get(key)
         if value is not None and not isinstance(value, int):
             raise UserError(f"trainer.{key}={value}: expected a whole number, -1 for no limit")
+    # the task names it by an interpolation, and OmegaConf would name that
+    detector = OmegaConf.select(cfg, "model.detector")
+    if detector is not None and OmegaConf.is_missing(detector, "path"):
+        raise UserError("model.detector.path is missing: the file of the detector's weights")
 
 
 def _note_slow_precision(cfg: DictConfig) -> None:
