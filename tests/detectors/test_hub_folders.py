@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoModelForObjectDetection
 from rmlr_lightning.detectors.class_names import COCO_91
 from rmlr_lightning.detectors.open import open_detector
 from rmlr_lightning.detectors.transformers import TransformersDetector
-from rmlr_lightning.detectors.weights import network_from_config
+from rmlr_lightning.detectors.weights import network_from_config, save_network
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.vocabulary import COCO_OBJECTS
 from tests.scenes import random_images
@@ -81,7 +81,11 @@ def test_gaps_of_cocos_ids_are_never_output_nor_exported(tmp_path):
         detector.network.class_labels_classifier.bias[unused] = 9.0
     labels = detector(random_images(2, 64, 96)).entities.labels
     assert {detector.objects[label] for label in labels.flatten()} <= set(COCO_OBJECTS)
-    assert detector.interpretation()["objects"] == list(COCO_91)
+
+    # an unused class stays unused in a weight file
+    save_network(detector.network, tmp_path / "d.safetensors", detector.interpretation())
+    exported = open_detector(tmp_path / "d.safetensors")
+    assert exported.classes == COCO_91 and exported.objects == COCO_OBJECTS
 
 
 def test_classes_without_names_get_them_from_the_configuration(tmp_path):
