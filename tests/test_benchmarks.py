@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,14 @@ def test_the_detectors_wrapper_is_timed_beside_its_network(data):
     found = numbers("detector.py", data, "--quick")
     assert found["seconds_per_image"].keys() == {"network", "channels last", "wrapper"}
     assert found["overhead"].keys() == {"network", "channels last"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not all(find_spec(name) for name in ("onnx", "onnxscript", "onnxruntime")),
+    reason="onnx, onnxscript or onnxruntime is not installed",
+)
+def test_the_exported_head_is_timed_in_every_runtime(data):
+    cell = numbers("latency.py", data, "--quick")["seconds_per_image"]["1 needed"]
+    assert {"model", "eager", "torch.export", "onnxruntime"} < cell.keys()
+    assert cell["capacity"] == 136

@@ -41,8 +41,7 @@ def main(folder: str, remine: str, ire: str, irm: str) -> None:
         images = random_images(batch)
         with torch.inference_mode():
             prediction = model(Inputs(images, scene_of(batch)))
-        shown = images if model.remine.needs_pixels else None
-        values = head_inputs(prediction.scene, prediction.pairs, CAPACITY, shown)
+        values = head_inputs(model, prediction.scene, prediction.pairs, CAPACITY, images)
         with torch.no_grad():
             expected = ExportableHead(model)(*values.values())
             exported = loaded(*values.values())

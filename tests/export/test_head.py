@@ -33,8 +33,8 @@ def prediction_of(model, images):
 def test_a_padded_head_gives_the_logits_and_scores_of_the_model(parts):
     model, images = model_of(*parts), random_images(3)
     prediction = prediction_of(model, images)
-    shown = images if model.remine.needs_pixels else None
-    inputs = head_inputs(prediction.scene, prediction.pairs, full_capacity(model), shown)
+    capacity = full_capacity(model)
+    inputs = head_inputs(model, prediction.scene, prediction.pairs, capacity, images)
     logits, scores = ExportableHead(model)(*inputs.values())
 
     real = prediction.pairs.mask
@@ -55,7 +55,7 @@ def test_more_pairs_than_the_capacity_are_refused():
     model = model_of("none", "mlp", "linear")
     prediction = prediction_of(model, random_images(3))
     with pytest.raises(UserError, match=r"\d+ pairs, but the exported head has a capacity of 2"):
-        head_inputs(prediction.scene, prediction.pairs, Capacity(12, 2))
+        head_inputs(model, prediction.scene, prediction.pairs, Capacity(12, 2))
 
 
 def test_the_description_names_every_tensor_with_its_shape_and_the_vocabulary():

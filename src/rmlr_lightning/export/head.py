@@ -60,7 +60,7 @@ class ExportableHead(nn.Module):
             pixels, pixels_mask, *more = more
             images = Images(pixels, pixels_mask, sizes)
 
-        maps = dict(zip(sorted(getattr(self.remine, "maps", ())), more, strict=True))
+        maps = dict(zip(maps_of(self.remine), more, strict=True))
         entities = Entities(boxes, confidence, labels, tokens, real)
         scene = Scene(entities, memory, memory_mask, sizes, maps)
         pairs = Pairs(human, object_, gather_rows(labels, object_), pair_mask)
@@ -73,15 +73,20 @@ class ExportableHead(nn.Module):
         return logits, verb_scores(logits, prior)
 
 
+def maps_of(remine: nn.Module) -> list[str]:
+    """Names of the detector's maps that an extractor reads beside the memory, in order."""
+    return sorted(getattr(remine, "maps", ()))
+
+
 def head_inputs(
-    scene: Scene, pairs: Pairs, capacity: Capacity, images: Images | None = None
+    model: HOIModel, scene: Scene, pairs: Pairs, capacity: Capacity, images: Images | None = None
 ) -> dict[str, Tensor]:
     """The inputs of an `ExportableHead` by name, in its order, padded to its capacity.
 
     Args:
         scene: after selection, as in `Prediction`.
         pairs: of these entities.
-        images: for an extractor that reads pixels; else None.
+        images: used by an extractor that reads pixels; else None will do.
 
     Raises:
         UserError: more entities or pairs than the capacity.
@@ -107,9 +112,9 @@ def head_inputs(
         "pairs_object": padded(pairs.object, capacity.pairs),
         "pairs_mask": padded(pairs.mask, capacity.pairs),
     }
-    if images is not None:
+    if model.remine.needs_pixels:
         inputs |= {"pixels": images.pixels, "pixels_mask": images.mask}
-    return inputs | {f"{MAP}{name}": scene.maps[name].float() for name in sorted(scene.maps)}
+    return inputs | {f"{MAP}{name}": scene.maps[name].float() for name in maps_of(model.remine)}
 
 
 def padded(values: Tensor, count: int) -> Tensor:

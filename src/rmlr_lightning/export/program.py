@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.export import Dim, ExportedProgram
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.export.head import MAP, OUTPUTS, Capacity, ExportableHead, head_inputs
+from rmlr_lightning.export.head import MAP, OUTPUTS, Capacity, ExportableHead, head_inputs, maps_of
 from rmlr_lightning.files import write_atomic
 from rmlr_lightning.models.checkpoint import plain_vocabulary
 from rmlr_lightning.models.hoi import HOIModel
@@ -91,15 +91,14 @@ def example_inputs(
     first = torch.zeros(batch, 1, dtype=torch.long)
     pairs = Pairs(first, first + (count - 1), first, real[:, :1])
 
-    images = None
-    if model.remine.needs_pixels:
-        pixels_mask = torch.ones(batch, *canvas, dtype=torch.bool)
-        images = Images(torch.rand(batch, 3, *canvas), pixels_mask, sizes)
+    pixels_mask = torch.ones(batch, *canvas, dtype=torch.bool)
+    images = Images(torch.rand(batch, 3, *canvas), pixels_mask, sizes)
     maps = {
         name: torch.randn(batch, model.detector.map_dims[name], *cells)
-        for name in getattr(model.remine, "maps", ())
+        for name in maps_of(model.remine)
     }
-    return head_inputs(Scene(entities, memory, mask, sizes, maps), pairs, capacity, images)
+    scene = Scene(entities, memory, mask, sizes, maps)
+    return head_inputs(model, scene, pairs, capacity, images)
 
 
 def write_torch(program: ExportedProgram, path: Path) -> None:

@@ -67,7 +67,8 @@ def _detector(saved: SavedModel) -> str:
 
 
 def _precision(saved: SavedModel) -> str:
-    if saved.half:
+    # A rounded model that is read and saved again stays a rounded one.
+    if saved.half or saved.training.get("rounded"):
         return "The head's matrices are rounded to float16; they are used in float32."
     return "Weights are those of the checkpoint, in float16 only where that is exact."
 

@@ -39,8 +39,6 @@ def describe_detector(detector: Detector, shipped: bool = False) -> dict[str, An
         # complete, so that another version of transformers with other defaults reads the same
         "network": json.loads(detector.network.config.to_json_string(use_diff=False)),
         "classes": list(detector.classes),
-        "softmax": detector.softmax,
-        "stride": detector.stride,
         "mean": detector.mean.flatten().tolist(),
         "std": detector.std.flatten().tolist(),
         "weights": weights,
@@ -54,8 +52,6 @@ def make_detector(description: dict[str, Any]) -> TransformersDetector:
     return TransformersDetector(
         network_of(description["model_type"], description["network"]),
         description["classes"],
-        softmax=description["softmax"],
-        stride=description["stride"],
         mean=description["mean"],
         std=description["std"],
     )

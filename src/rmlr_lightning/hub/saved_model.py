@@ -63,7 +63,7 @@ def write_model(saved: SavedModel, folder: Path) -> None:
         "resize": saved.resize_parts,
         "vocabulary": plain_vocabulary(saved.vocabulary),
         "detector": describe_detector(saved.model.detector, saved.shipped_detector),
-        "training": saved.training,
+        "training": saved.training | ({"rounded": True} if saved.half else {}),
     }
     state = {
         name: _stored(value, saved.half and not name.startswith(DETECTOR))
