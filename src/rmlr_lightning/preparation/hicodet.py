@@ -12,13 +12,13 @@ from rmlr_lightning.preparation.report import Report
 
 SOURCE = """\
 HICO-DET (Chao et al., WACV 2018)
-  images and annotations: hico_20160224_det.tar.gz (7.5 GB), linked at
+  images and annotations: hico_20160224_det.tar.gz, linked at
     https://websites.umich.edu/~ywchao/hico/, to be unpacked into {data}
   json annotations: https://github.com/fredzzhang/hicodet
   licence: none is stated; the photographs are from Flickr and belong to their authors"""
 
 # UPT's json leaves out the training images without pairs. Papers count the pairs of train
-# differently (117,654 to 117,871), so these are not compared.
+# differently (117,654 in HAKE), so these are not compared.
 PUBLISHED = {
     "train": {"images": (38_118, 37_633)},
     "test": {"images": (9_658,), "with_pairs": (9_546,), "pairs": (33_405,)},

@@ -17,7 +17,7 @@ from rmlr_lightning.preparation.report import Report
 SOURCE = """\
 V-COCO (Gupta and Malik, 2015)
   annotations: https://github.com/s-gupta/v-coco (MIT licence), cloned into {data}/v-coco
-  images: train2014.zip (13 GB) and val2014.zip (6 GB) of https://cocodataset.org, to be unpacked
+  images: train2014.zip and val2014.zip of https://cocodataset.org, to be unpacked
     into {data}/mscoco2014; they are from Flickr, whose terms of use apply
   boxes: annotations_trainval2014.zip of https://cocodataset.org (CC BY 4.0), to be unpacked into
     {data}/mscoco2014"""
