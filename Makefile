@@ -59,14 +59,15 @@ ablation: setup ## full ablation and its report, JOBS=2 in parallel; rerun the c
 report: setup ## report of the runs in RUNS=multirun/ablation; REPORT="--baseline upt"
 	$(BIN)/rmlr-report "$(RUNS)" --out "$(RUNS)/report" $(REPORT)
 
-ROWS := detector_tokens,upt,remine,visual,rmlr
+ROWS := detector_tokens,upt,pvic,remine,visual,sentence,word,rmlr,shuffled,compositional,large
 NOTES := $(wildcard docs/results/notes.md)
 
 # ablation_runs.csv is a copy of the runs.csv that the report of `make ablation` writes.
 .PHONY: results
 results: setup ## write docs/RESULTS.md from docs/results/ablation_runs.csv
 	$(BIN)/rmlr-report docs/results/ablation_runs.csv --rows $(ROWS) --baseline visual \
-	  --compare rmlr:upt rmlr:remine remine:detector_tokens --title Results \
+	  --compare rmlr:upt rmlr:remine rmlr:shuffled rmlr:compositional rmlr:large \
+	  remine:detector_tokens word:sentence --title Results \
 	  --page docs/RESULTS.md --plot docs/pictures/ablation.png $(if $(NOTES),--notes $(NOTES))
 
 .PHONY: detector
