@@ -118,6 +118,8 @@ OF_THE_HUB = {"mpnet": BERT, "unseen_mpnet": BERT, "clip": CLIP, "model/remine=c
 
 def of_the_hub(name: str, folder: Path) -> list[str]:
     """Overrides of a choice that needs a model of the hub."""
+    if name == "model/remine=resnet50":
+        return ["model.remine.pretrained=false"]
     if name not in OF_THE_HUB:
         return []
     write, option = OF_THE_HUB[name]
