@@ -73,7 +73,7 @@ def test_an_image_may_be_a_path_or_a_pil_image(from_checkpoint, image):
 
 def test_the_card_has_the_measured_metrics_and_how_they_were_made(folder):
     card = ModelCard.load(folder / "README.md")
-    assert card.data.library_name == "rmlr_lightning"
+    assert card.data.to_dict()["library_name"] == "rmlr_lightning"
     assert "| map_full | 0.5125 |" in card.text
     assert "nan" not in card.text and "0.2500" not in card.text  # of val
     assert "seed: 0" in card.text and "abc1234" in card.text
