@@ -82,8 +82,8 @@ pretrained: setup ## train and package the model that ships with the package, we
 	  --shipped-detector --overwrite --out src/rmlr_lightning/weights/rmlr_synthetic
 
 .PHONY: test
-test: setup ## all tests; ARGS="-m 'not slow'" for the fast ones
-	$(BIN)/python -m pytest $(ARGS)
+test: setup ## all tests, JOBS=2 in parallel; ARGS="-m 'not slow'" for the fast ones
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 # The lower bounds of pyproject.toml, in an environment of their own (several GB).
 OLDEST := .venv-oldest
@@ -93,7 +93,7 @@ test-oldest: ## run the fast tests with the oldest allowed versions; PYTHON=pyth
 	$(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check \
 	  -c constraints/oldest.txt -e ".[dev,text]"
-	$(OLDEST)/bin/python -m pytest -m "not slow" $(ARGS)
+	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" $(ARGS)
 
 .PHONY: lint
 lint: setup ## check with ruff
