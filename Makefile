@@ -85,6 +85,10 @@ pretrained: setup ## train and package the model that ships with the package, we
 test: setup ## all tests, JOBS=2 in parallel; ARGS="-m 'not slow'" for the fast ones
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
+.PHONY: test-faults
+test-faults: setup ## the tests of docs/RELIABILITY.md: damaged files, kills, wrong data, bad numbers
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m fault $(ARGS)
+
 # The lower bounds of pyproject.toml, in an environment of their own (several GB).
 OLDEST := .venv-oldest
 

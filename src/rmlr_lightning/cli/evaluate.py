@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import torch
+from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Trainer, seed_everything
@@ -43,7 +44,7 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
         raise UserError(f"split={cfg.split}: choose val or test")
 
     # The data come before the task: some metrics read annotation files.
-    changes = {"paths": cfg.paths, "data": cfg.data, "model": cfg.model}
+    changes = {"paths": _changed_paths(cfg), "data": cfg.data, "model": cfg.model}
     trained = checkpoint_config(cfg.checkpoint, **changes)
     datamodule = instantiate(trained.data)
     datamodule.prepare_data()
@@ -83,6 +84,14 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
         if cfg.out:
             write_atomic(cfg.out, json.dumps(metrics, indent=1).encode())
     return metrics
+
+
+def _changed_paths(cfg: DictConfig) -> dict[str, object]:
+    """The folders that the command line names; all others are as in training."""
+    # composed values alone do not tell what was typed from what is a default
+    given = {item.lstrip("+").partition("=")[0] for item in HydraConfig.get().overrides.task}
+    paths = OmegaConf.to_container(cfg.paths, resolve=False)
+    return {key: value for key, value in paths.items() if f"paths.{key}" in given}
 
 
 Results = list[tuple[Target, Detections]]  # of each image

@@ -14,7 +14,7 @@ from rmlr_lightning.metrics.hicodet import PairTable
 from rmlr_lightning.metrics.vcoco import RoleTable
 from rmlr_lightning.metrics.vcoco_truth import VCOCOTruth, vcoco_truth
 from rmlr_lightning.scoring.detections_file import read_pair_detections, read_role_detections
-from rmlr_lightning.vocabulary import Vocabulary
+from rmlr_lightning.vocabulary import Vocabulary, hicodet
 
 
 class HICODetTruth(NamedTuple):
@@ -59,9 +59,14 @@ def hicodet_truth(args: Namespace) -> HICODetTruth:
     )
     image_hois = [target.image_hois for target in targets]
     if None in image_hois:
+        official = (
+            " For the official numbers add anno.mat with --image-labels"
+            if read.vocabulary.verbs == hicodet().verbs
+            else ""
+        )
         note(
             f"warning: {path} has no image-level labels; Known Object uses the labels of the "
-            "annotated pairs. For the official numbers add anno.mat with --image-labels"
+            f"annotated pairs.{official}"
         )
         image_hois = [frozenset(target.hois.tolist()) for target in targets]
     return HICODetTruth(
