@@ -19,6 +19,13 @@ install_import_hook(
 from pathlib import Path  # noqa: E402
 
 import pytest  # noqa: E402
+import torch  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def same_random_numbers() -> None:
+    """Every test draws the same numbers in every run, alone or among others."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")
