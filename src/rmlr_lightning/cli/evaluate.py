@@ -89,9 +89,9 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
 def _changed_paths(cfg: DictConfig) -> dict[str, object]:
     """The folders that the command line names; all others are as in training."""
     # composed values alone do not tell what was typed from what is a default
-    given = {item.lstrip("+").partition("=")[0] for item in HydraConfig.get().overrides.task}
+    typed = {item.lstrip("+").partition("=")[0] for item in HydraConfig.get().overrides.task}
     paths = OmegaConf.to_container(cfg.paths, resolve=False)
-    return {key: value for key, value in paths.items() if f"paths.{key}" in given}
+    return {key: value for key, value in paths.items() if f"paths.{key}" in typed}
 
 
 Results = list[tuple[Target, Detections]]  # of each image
