@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
+import torch
 from pytorch_lightning import LightningDataModule
-from torch.utils.data import DataLoader, Dataset, DistributedSampler
+from torch.utils.data import DataLoader, Dataset
 
 from rmlr_lightning.data.collate import collate
-from rmlr_lightning.data.sampler import EveryItemOnce, GroupBySize
+from rmlr_lightning.data.sampler import EveryItemOnce, GroupBySize, Shuffled
+from rmlr_lightning.data.training_loader import SeededItems, TrainingLoader, TrainingOrder
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.vocabulary import Vocabulary
 
@@ -16,7 +18,8 @@ Wrap = Callable[[str, Dataset], Dataset]
 class DataModule(LightningDataModule):
     """Loaders over the data sets of three splits.
 
-    Training images are shuffled and divided among the processes. Evaluation images are loaded
+    Training images are shuffled and divided among the processes. Order and augmentation follow from
+    torch's seed when the module is made (`data.training_loader`). Evaluation images are loaded
     exactly once, for any number of processes: use `Trainer(use_distributed_sampler=False)`.
 
     Args:
@@ -52,6 +55,7 @@ class DataModule(LightningDataModule):
         self.num_workers = num_workers
         self.group_by_size = group_by_size
         self.prepare = prepare
+        self.seed = torch.initial_seed()
         self._wrap: Wrap | None = None
         self._uncached: dict[str, Dataset] = {}
         self._datasets: dict[str, Dataset] = {}
@@ -93,19 +97,19 @@ class DataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader:
         dataset = self.dataset("train")
-        sampler = None
+        self._check_processes(dataset, "train")
+        place = {"rank": self._rank, "world": self._world, "seed": self.seed}
         if self.group_by_size:
-            sampler = GroupBySize(dataset.costs(), self.batch_size, self._rank, self._world)
-        elif self._world > 1:
-            sampler = DistributedSampler(dataset, self._world, self._rank, shuffle=True)
-
+            order = GroupBySize(dataset.costs(), self.batch_size, **place)
+        else:
+            order = Shuffled(len(dataset), **place)
         return self._loader(
-            dataset,
+            SeededItems(dataset, self.seed),
             self.batch_size,
-            sampler=sampler,
-            shuffle=sampler is None,
+            TrainingLoader,
+            sampler=TrainingOrder(order),
             # a last small batch would weigh its images more; a tiny data set is one batch
-            drop_last=len(dataset) >= self.batch_size,
+            drop_last=len(order) >= self.batch_size,
         )
 
     def val_dataloader(self) -> DataLoader:
@@ -116,18 +120,27 @@ class DataModule(LightningDataModule):
 
     def _evaluation_loader(self, split: str) -> DataLoader:
         dataset = self.dataset(split)
+        self._check_processes(dataset, split)
+        sampler = EveryItemOnce(len(dataset), self._rank, self._world)
+        return self._loader(dataset, self.eval_batch_size, sampler=sampler)
+
+    def _check_processes(self, dataset: Dataset, split: str) -> None:
         # A process without a batch would not reach the collective calls the others wait in.
         if len(dataset) < self._world:
             raise UserError(
                 f"trainer.devices: {self._world} processes for the {len(dataset)} images of the "
                 f"{split} split; every process needs an image, use fewer processes"
             )
-        sampler = EveryItemOnce(len(dataset), self._rank, self._world)
-        return self._loader(dataset, self.eval_batch_size, sampler=sampler)
 
-    def _loader(self, dataset: Dataset, batch_size: int, **options: object) -> DataLoader:
+    def _loader(
+        self,
+        dataset: Dataset,
+        batch_size: int,
+        kind: type[DataLoader] = DataLoader,
+        **options: object,
+    ) -> DataLoader:
         on_gpu = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
-        return DataLoader(
+        return kind(
             dataset,
             batch_size,
             num_workers=self.num_workers,

@@ -22,12 +22,42 @@ class EveryItemOnce(Sampler[int]):
         return len(self.items)
 
 
-class GroupBySize(Sampler[int]):
+class Shuffled(Sampler[int]):
+    """All items in an order that follows from seed and epoch, divided among the processes.
+
+    All processes get the same number of items; the remainder is left out, another one in each
+    epoch. (`DistributedSampler` has one order for all seeds of a run.)
+    """
+
+    def __init__(self, length: int, rank: int = 0, world: int = 1, seed: int | None = None) -> None:
+        self.length, self.rank, self.world = length, rank, world
+        self.epoch = 0
+        self.seed = torch.initial_seed() if seed is None else seed
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called before each epoch, which has an order of its own."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._mine(self._generator()))
+
+    def __len__(self) -> int:
+        return self.length // self.world
+
+    def _generator(self) -> torch.Generator:
+        return torch.Generator().manual_seed((self.seed + self.epoch) % 2**63)
+
+    def _mine(self, generator: torch.Generator) -> list[int]:
+        """The items of this process."""
+        order = torch.randperm(self.length, generator=generator).tolist()
+        return order[self.rank :: self.world][: len(self)]
+
+
+class GroupBySize(Shuffled):
     """A random order for training in which the items of a batch have similar costs.
 
     In every epoch all items are shuffled, sorted by cost within pools of some batches, cut into
-    batches, and the batches are shuffled. All processes get the same number of items; the
-    remainder is left out, another one in each epoch.
+    batches, and the batches are shuffled.
 
     Args:
         costs: of every item; any values that can be sorted.
@@ -37,21 +67,20 @@ class GroupBySize(Sampler[int]):
     """
 
     def __init__(
-        self, costs: Sequence, batch_size: int, rank: int = 0, world: int = 1, pool: int = 20
+        self,
+        costs: Sequence,
+        batch_size: int,
+        rank: int = 0,
+        world: int = 1,
+        pool: int = 20,
+        seed: int | None = None,
     ) -> None:
-        self.costs, self.batch_size = costs, batch_size
-        self.rank, self.world, self.pool = rank, world, pool
-        self.epoch = 0
-        self.seed = torch.initial_seed()
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning; each epoch has an order of its own."""
-        self.epoch = epoch
+        super().__init__(len(costs), rank, world, seed)
+        self.costs, self.batch_size, self.pool = costs, batch_size, pool
 
     def __iter__(self) -> Iterator[int]:
-        generator = torch.Generator().manual_seed((self.seed + self.epoch) % 2**63)
-        order = torch.randperm(len(self.costs), generator=generator).tolist()
-        mine = order[self.rank :: self.world][: len(self)]
+        generator = self._generator()
+        mine = self._mine(generator)
 
         # the incomplete batch is cut off before sorting: it must not hold the most expensive items
         complete = len(mine) // self.batch_size * self.batch_size
@@ -65,6 +94,3 @@ class GroupBySize(Sampler[int]):
         shuffled = torch.randperm(len(batches), generator=generator).tolist()
         grouped = [item for batch in shuffled for item in batches[batch]]
         return iter(grouped + mine[complete:])
-
-    def __len__(self) -> int:
-        return len(self.costs) // self.world
