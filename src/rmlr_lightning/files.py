@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from rmlr_lightning.errors import UserError
 
 PARTIAL, LOCK = ".part", ".lock"
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the last: a limit of the file size
 OWN_FOLDER = "choose a folder that exists and is yours"
 
 
@@ -23,7 +23,9 @@ def sha256_file(path: str | os.PathLike[str]) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_atomic(path: str | os.PathLike[str], content: bytes, way_out: str = OWN_FOLDER) -> None:
+def write_atomic(
+    path: str | os.PathLike[str], content: bytes | memoryview, way_out: str = OWN_FOLDER
+) -> None:
     """Write a file beside the path and rename it, so that no reader ever finds half a file.
 
     Args:
@@ -124,7 +126,7 @@ def _release(lock: FileLock, path: Path) -> None:
     lock.release()
 
 
-def _write_and_rename(partial: Path, path: Path, content: bytes) -> None:
+def _write_and_rename(partial: Path, path: Path, content: bytes | memoryview) -> None:
     # Without fsync a crash of the machine can leave an empty file under the final name.
     try:
         with open(partial, "wb") as file:

@@ -1,5 +1,8 @@
 """The checkpoints of conf/callbacks/default.yaml: the best and the last epoch."""
 
+import os
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,7 +47,7 @@ def run(run_folder, epochs, resume=None, every=1, callbacks=None) -> Trainer:
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(ScoredModel(), ckpt_path=resume, weights_only=False)
+    trainer.fit(ScoredModel(), ckpt_path=resume, weights_only=True)
     return trainer
 
 
@@ -61,7 +64,9 @@ def test_the_last_checkpoint_is_that_of_the_last_epoch_though_it_is_not_the_best
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == [
         "best.ckpt",
         "last.ckpt",
+        "previous.ckpt",
     ]
+    assert steps_of(tmp_path / "checkpoints" / "previous.ckpt") == 3
     assert Path(trainer.checkpoint_callback.best_model_path).name == "best.ckpt"
 
 
@@ -81,6 +86,38 @@ def test_the_best_checkpoint_survives_a_worse_one_after_the_folder_moved(tmp_pat
     assert steps_of(folder / "last.ckpt") == 4
     assert best.best_model_score == pytest.approx(0.9)
     assert best.best_model_path == str(folder / "best.ckpt")
+
+
+@pytest.mark.fault
+def test_a_best_checkpoint_of_a_later_step_is_not_taken_for_the_one_before(tmp_path, monkeypatch):
+    """Stopped after it wrote its best checkpoint and before the last; then it scores otherwise."""
+    run(tmp_path, 1)
+    folder = tmp_path / "checkpoints"
+    shutil.copy(folder / "last.ckpt", tmp_path / "first.ckpt")
+    run(tmp_path, 2, folder / "last.ckpt")
+    monkeypatch.setattr(sys.modules[__name__], "SCORES", [0.5, 0.4])
+    best = run(tmp_path, 2, tmp_path / "first.ckpt").checkpoint_callback
+    assert best.best_model_score == pytest.approx(0.4)
+    kept = torch.load(folder / "best.ckpt", weights_only=True)["callbacks"]
+    assert any(state["best_model_score"] == pytest.approx(0.4) for state in kept.values())
+
+
+@pytest.mark.fault
+def test_a_best_checkpoint_that_is_gone_is_not_tested(tmp_path):
+    run(tmp_path, 2)
+    (tmp_path / "checkpoints" / "best.ckpt").unlink()
+    best = run(tmp_path, 2, tmp_path / "checkpoints" / "last.ckpt").checkpoint_callback
+    assert best.best_model_path == ""
+
+
+@pytest.mark.fault
+def test_the_checkpoint_before_is_kept_where_files_have_no_links(tmp_path, monkeypatch):
+    def no_links(*_):
+        raise OSError("not supported")
+
+    monkeypatch.setattr(os, "link", no_links)
+    run(tmp_path, 3)
+    assert steps_of(tmp_path / "checkpoints" / "previous.ckpt") == 2
 
 
 @pytest.mark.filterwarnings("ignore:The dirpath has changed")

@@ -138,7 +138,7 @@ def test_a_checkpoint_of_weights_only_is_not_resumed(tmp_path):
     torch.save({"state_dict": {}, "format": CHECKPOINT_FORMAT}, tmp_path / "a.ckpt")
     cfg = OmegaConf.create({"resume": str(tmp_path / "a.ckpt"), "paths": {"output": str(tmp_path)}})
     with pytest.raises(UserError, match="holds no training state"):
-        resume_path(cfg)
+        resume_path(cfg, {})
 
 
 def test_data_of_another_vocabulary_are_refused():

@@ -339,8 +339,6 @@ def test_prediction_needs_no_training_data(trained, world, tmp_path):
 def test_a_training_that_diverges_ends_with_one_line_and_without_metrics(
     world, tmp_path, monkeypatch, capsys
 ):
-    """The metrics of an earlier run in this folder are removed."""
-    (tmp_path / "metrics.json").write_text('{"test/map_full": 0.5}')
     argv = [
         "rmlr-train",
         f"paths.data={world.parent}",

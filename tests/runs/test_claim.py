@@ -1,6 +1,7 @@
 """Which process does a run of a sweep, and when it is finished."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 import rmlr_lightning
+from rmlr_lightning.errors import UserError
+from rmlr_lightning.runs import claim
 from rmlr_lightning.runs.claim import acquire_run, is_finished, preparation_lock, read_metrics
 from rmlr_lightning.runs.config import conf_dir
 
@@ -74,15 +77,17 @@ def test_an_interrupted_run_is_resumed(metrics, job, tmp_path):
     assert (tmp_path / "checkpoints" / "last.ckpt").exists()
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "override", ["optim.lr=0.25", "seed=1", "data.prepare.config.train=500", "model/remine=none"]
 )
-def test_a_run_of_another_configuration_starts_anew(override, job, tmp_path):
+def test_a_sweep_leaves_a_run_of_another_configuration_alone(override, job, tmp_path):
     write_run(job())
-    with acquire_run(job(override)) as acquired:
-        assert acquired
-    assert not (tmp_path / "checkpoints" / "last.ckpt").exists()
-    assert not (tmp_path / "metrics.json").exists()
+    with pytest.raises(UserError, match=r"another configuration; choose .*hydra\.sweep\.dir"):
+        with acquire_run(job(override)):
+            pytest.fail("acquired")
+    assert (tmp_path / "checkpoints" / "last.ckpt").exists()
+    assert read_metrics(job()) == METRICS
 
 
 def test_what_does_not_change_a_result_may_change(job):
@@ -110,10 +115,77 @@ def test_a_sweep_may_be_resumed_by_another_installation(job):
     assert is_finished(cfg)
 
 
-def test_a_single_run_is_always_acquired(job):
+@pytest.mark.fault
+def test_a_later_run_of_the_same_name_gets_a_folder_of_its_own(job, tmp_path, capsys):
     write_run(job())
-    with acquire_run(job(mode=RunMode.RUN)) as acquired:
-        assert acquired
+    for number in (2, 3):
+        cfg = job("resume=null", mode=RunMode.RUN)
+        own = tmp_path.with_name(f"{tmp_path.name}-{number}")
+        with acquire_run(cfg) as acquired:
+            assert acquired and Path(cfg.paths.output) == own
+            # DDP starts its other processes with this folder
+            assert HydraConfig.get().run.dir == str(own)
+            (own / "metrics.json").touch()
+        assert f"this one is written to {own}" in capsys.readouterr().out
+    assert read_metrics(job()) == METRICS
+
+
+@pytest.mark.fault
+def test_two_runs_at_the_same_time_have_two_folders(job, tmp_path):
+    first, second = (job("resume=null", mode=RunMode.RUN) for _ in range(2))
+    with acquire_run(first), acquire_run(second):
+        folders = {first.paths.output, second.paths.output}
+    assert folders == {str(tmp_path), f"{tmp_path}-2"}
+
+
+def test_what_a_failed_start_left_is_no_run(job, tmp_path):
+    cfg = job("resume=null", mode=RunMode.RUN)
+    OmegaConf.save(cfg, tmp_path / "config.yaml", resolve=True)
+    with acquire_run(cfg):
+        assert cfg.paths.output == str(tmp_path)
+
+
+@pytest.mark.parametrize("resume", ["last", "auto", "OUT/checkpoints/last.ckpt"])
+def test_a_run_that_resumes_keeps_its_folder(resume, job, tmp_path):
+    write_run(job())
+    cfg = job(f"resume={resume.replace('OUT', str(tmp_path))}", mode=RunMode.RUN)
+    with acquire_run(cfg) as acquired:
+        assert acquired and cfg.paths.output == str(tmp_path)
+
+
+@pytest.mark.fault
+def test_a_file_of_another_folder_does_not_make_this_one_its_own(job, tmp_path):
+    write_run(job())
+    cfg = job("resume=/elsewhere/checkpoints/last.ckpt", mode=RunMode.RUN)
+    with acquire_run(cfg):
+        assert cfg.paths.output == f"{tmp_path}-2"
+
+
+@pytest.mark.fault
+def test_a_run_that_another_process_trains_is_not_resumed(job, tmp_path, monkeypatch):
+    monkeypatch.setattr(claim, "PATIENCE_S", 0.0)
+    write_run(job())
+    cfg = job("resume=last", mode=RunMode.RUN)
+    with FileLock(tmp_path / ".lock"), pytest.raises(UserError, match="another process is"):
+        with acquire_run(cfg):
+            pytest.fail("acquired")
+
+
+@pytest.mark.fault
+def test_a_sweep_without_resume_leaves_an_earlier_run_alone(job, tmp_path):
+    write_run(job())
+    with pytest.raises(UserError, match="holds an earlier run; add resume=auto"):
+        with acquire_run(job("resume=null")):
+            pytest.fail("acquired")
+
+
+@pytest.mark.fault
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_folder_that_cannot_be_written_is_named(job, tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(UserError, match=rf"^{tmp_path}: cannot be written .*hydra\.run\.dir"):
+        with acquire_run(job("resume=null", mode=RunMode.RUN)):
+            pytest.fail("acquired")
 
 
 def test_only_one_process_acquires_a_run(job, tmp_path):

@@ -1,18 +1,40 @@
 """Checkpoints of a run whose folder may be moved."""
 
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
+import torch
+from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
+
+PREVIOUS = "previous.ckpt"
 
 
 class MovableCheckpoint(ModelCheckpoint):
-    """Lightning's `ModelCheckpoint`, whose best score survives a move of its folder.
+    """Lightning's `ModelCheckpoint`, whose best score stays that of the file in its folder.
 
     When a run resumes in another folder, Lightning's own class forgets the best score, so that a
     worse checkpoint replaces the best one. Here the score is kept if the old folder is gone and
-    the new one holds the file. All arguments are those of `ModelCheckpoint`.
+    the new one holds the file. It is forgotten if the file is gone, or is of a later step than the
+    one that the run resumes from.
+
+    Args:
+        keep_previous: keep the checkpoint that a new one replaces, as previous.ckpt.
+        options: those of `ModelCheckpoint`.
     """
+
+    def __init__(self, *args: Any, keep_previous: bool = False, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.keep_previous = keep_previous
+        self._resumed_step = 0
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        # Lightning calls this before `load_state_dict`.
+        self._resumed_step = checkpoint["global_step"]
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         old_folder = Path(state_dict["dirpath"])
@@ -23,6 +45,43 @@ class MovableCheckpoint(ModelCheckpoint):
         if best and not old_folder.is_dir() and (new_folder / best).is_file():
             state_dict = _moved(state_dict, new_folder)
         super().load_state_dict(state_dict)
+
+        # A run that was stopped after it wrote a best checkpoint and before the last one, and whose
+        # options then changed, may never write that best checkpoint again.
+        if self.monitor is not None and self._step_of_best() > self._resumed_step:
+            self._forget()
+
+    def _step_of_best(self) -> float:
+        """The step of the file with the best weights; infinite if it cannot be read."""
+        if not self.best_model_path:
+            return 0
+        try:
+            read = torch.load(self.best_model_path, map_location="cpu", weights_only=True)
+            return read["global_step"]
+        except Exception:  # torch raises errors of many classes for a damaged file
+            return float("inf")
+
+    def _forget(self) -> None:
+        self.best_model_path = self.kth_best_model_path = ""
+        self.best_model_score = None
+        self.best_k_models = {}
+        self.kth_value = torch.tensor(-torch.inf if self.mode == "max" else torch.inf)
+
+    def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
+        if self.keep_previous and trainer.is_global_zero and Path(filepath).is_file():
+            _keep(Path(filepath))
+        super()._save_checkpoint(trainer, filepath)
+
+
+def _keep(path: Path) -> None:
+    """Give a file a second name, which stays when a new file takes the first one."""
+    link = path.with_name(f".{PREVIOUS}.part")
+    link.unlink(missing_ok=True)
+    try:
+        os.link(path, link)
+    except OSError:  # a file system without links
+        shutil.copyfile(path, link)
+    os.replace(link, path.with_name(PREVIOUS))
 
 
 def _moved(state_dict: dict[str, Any], folder: Path) -> dict[str, Any]:

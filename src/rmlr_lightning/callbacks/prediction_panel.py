@@ -1,5 +1,6 @@
 """Predictions on the first images of a split, as one sheet."""
 
+import io
 from pathlib import Path
 
 from PIL import Image
@@ -8,6 +9,7 @@ from pytorch_lightning.loggers import WandbLogger
 
 from rmlr_lightning.drawing.contact_sheet import contact_sheet
 from rmlr_lightning.drawing.triplets import draw_triplets
+from rmlr_lightning.files import write_atomic
 from rmlr_lightning.types import Batch, Target
 from rmlr_lightning.vocabulary import Vocabulary
 
@@ -73,8 +75,10 @@ class PredictionPanel(Callback):
             tiles.append(tile)
 
         sheet = contact_sheet(tiles, columns=min(3, len(tiles)))
+        png = io.BytesIO()
+        sheet.save(png, "png")
         self.folder.mkdir(parents=True, exist_ok=True)
-        sheet.save(self.folder / name)
+        write_atomic(self.folder / name, png.getvalue())
         _log(trainer, split, sheet)
 
 

@@ -10,9 +10,9 @@ from omegaconf import DictConfig, OmegaConf
 from rmlr_lightning.cache.open import build, verify
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.assemble import first_stage
-from rmlr_lightning.models.checkpoint import read_checkpoint
 from rmlr_lightning.runs.features import cache_options, merged_features, typed_values
 from rmlr_lightning.runs.hydra_program import hydra_program
+from rmlr_lightning.runs.load_task import checkpoint_config
 
 SPLITS = ("train", "val", "test")
 
@@ -24,7 +24,7 @@ def of_checkpoint(cfg: DictConfig) -> DictConfig:
     """
     if cfg.checkpoint is None:
         return cfg
-    trained = OmegaConf.create(read_checkpoint(cfg.checkpoint)["config"])
+    trained = checkpoint_config(cfg.checkpoint)
     cfg = cfg.copy()
     cfg.data = OmegaConf.merge(trained.data, typed_values("data").get("data", {}))
     # what the data may refer to: the unseen HOIs and the seed of their draw

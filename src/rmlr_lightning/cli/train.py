@@ -5,24 +5,33 @@ import warnings
 from pathlib import Path
 
 import torch
+from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import LightningModule, Trainer, seed_everything
-from torch import Tensor, nn
+from torch import nn
 
 from rmlr_lightning.callbacks.cost import Cost
+from rmlr_lightning.callbacks.logged_metrics import LoggedMetrics
+from rmlr_lightning.callbacks.step_seeds import StepSeeds
 from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.files import write_atomic
+from rmlr_lightning.files import PARTIAL, write_atomic
 from rmlr_lightning.models.checkpoint import check_vocabulary
 from rmlr_lightning.report.run_folders import commit_of
+from rmlr_lightning.runs.checkpoint_files import CheckpointFiles
 from rmlr_lightning.runs.claim import acquire_run, preparation_lock, read_metrics
 from rmlr_lightning.runs.config import PACKAGE
+from rmlr_lightning.runs.environment import write_environment
 from rmlr_lightning.runs.features import open_features
 from rmlr_lightning.runs.hydra_program import hydra_program
 from rmlr_lightning.runs.load_task import new_task
+from rmlr_lightning.runs.loggers import one_log_per_run
+from rmlr_lightning.runs.precision import check_precision
+from rmlr_lightning.runs.repeat import FOLDER, repeating_arguments, write_for_repetition
 from rmlr_lightning.runs.results_table import print_classes, print_results
-from rmlr_lightning.runs.resume import resume_path
+from rmlr_lightning.runs.resume import how_to_resume, resume_path
+from rmlr_lightning.runs.stop_signals import Stopped
 
 
 def train(cfg: DictConfig) -> dict[str, float]:
@@ -38,6 +47,9 @@ def train(cfg: DictConfig) -> dict[str, float]:
     # because `instantiate` resolves config groups that it reaches through `${...}` in place.
     run_config = OmegaConf.to_container(cfg, resolve=False)
     _check_numbers(cfg)
+    output = Path(cfg.paths.output)
+    if not (output / FOLDER).exists():  # a run that fails early leaves its configuration, too
+        write_for_repetition(output, run_config, HydraConfig.get().overrides.task)
     seed_everything(cfg.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")  # TF32 on GPUs that have it
     _note_slow_precision(cfg)
@@ -47,7 +59,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
     with preparation_lock(Path(cfg.paths.data)):
         datamodule.prepare_data()
     # Mistakes are reported here, before the minutes that a feature cache may take.
-    checkpoint = resume_path(cfg)
+    checkpoint = resume_path(cfg, run_config)
     splits = ["train", "val", "test"] if cfg.test else ["train", "val"]
     _check_vocabularies(datamodule, splits)
 
@@ -65,23 +77,31 @@ def train(cfg: DictConfig) -> dict[str, float]:
     task.run_config = run_config
     task.commit = commit_of(PACKAGE)
 
-    cost = Cost()
+    cost, logged = Cost(), LoggedMetrics()
     trainer: Trainer = instantiate(
         cfg.trainer,
         logger=_parts(cfg.get("logger")),
-        callbacks=[*_parts(cfg.get("callbacks")), cost],
+        # Checkpoints hold the states of these callbacks, too. The seeds come first: another
+        # callback may draw random numbers.
+        callbacks=[StepSeeds(cfg.seed), *_parts(cfg.get("callbacks")), cost, logged],
+        plugins=[CheckpointFiles()],
     )
-    _start_output(cfg, trainer)
-    metrics = _fit(cfg, trainer, task, datamodule, checkpoint)
-    if cfg.test:
-        metrics |= _test(trainer, task, datamodule)
-    values = {name: float(value) for name, value in metrics.items()} | cost.spent
+    _start_output(cfg, trainer, run_config, task)
+    with one_log_per_run(trainer.loggers, cfg):
+        if checkpoint is not None:
+            warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
+        trainer.fit(task, datamodule, ckpt_path=checkpoint, weights_only=True)
+        values = dict(logged.values)
+        if cfg.test:
+            values |= _test(trainer, task, datamodule)
+    values |= cost.spent
 
     if trainer.is_global_zero:
         if cfg.export:
             task.export(Path(cfg.export), _export_metadata(cfg, values))
-        content = json.dumps(values, indent=1).encode()
-        write_atomic(Path(cfg.paths.output, "metrics.json"), content)
+        # a trial of one batch (debug=fast) is no run that a folder holds
+        if not trainer.fast_dev_run:
+            write_atomic(output / "metrics.json", json.dumps(values, indent=1).encode())
         _print_summary(cfg, trainer, task, values)
     return values
 
@@ -101,6 +121,7 @@ def _check_numbers(cfg: DictConfig) -> None:
         value = cfg.trainer.get(key)
         if value is not None and not isinstance(value, int):
             raise UserError(f"trainer.{key}={value}: expected a whole number, -1 for no limit")
+    check_precision(cfg.trainer.precision)
     # the task names it by an interpolation, and OmegaConf would name that
     detector = OmegaConf.select(cfg, "model.detector")
     if detector is not None and OmegaConf.is_missing(detector, "path"):
@@ -145,39 +166,28 @@ def _parts(group: DictConfig | None) -> list:
     return [part for part in instantiate(group or {}).values() if part is not None]
 
 
-def _start_output(cfg: DictConfig, trainer: Trainer) -> None:
-    """Write the configuration, and remove the metrics of an earlier run in this folder."""
-    # Only a finished run has metrics.json; that of an earlier run would be taken for this one's.
-    if trainer.is_global_zero:
-        Path(cfg.paths.output, "metrics.json").unlink(missing_ok=True)
-        OmegaConf.save(cfg, Path(cfg.paths.output, "config.yaml"), resolve=True)
+def _start_output(
+    cfg: DictConfig, trainer: Trainer, run_config: dict, task: LightningModule
+) -> None:
+    """Write configuration and environment; remove the metrics of what this run resumes."""
+    if not trainer.is_global_zero:
+        return
+    output = Path(cfg.paths.output)
+    for partial in (output / "checkpoints").glob(f".*{PARTIAL}"):
+        partial.unlink()  # of a process that was killed while it wrote
+    # Only a finished run has metrics.json; that of its first part would be taken for this one's.
+    (output / "metrics.json").unlink(missing_ok=True)
+    write_atomic(output / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True).encode())
+    write_for_repetition(output, run_config, HydraConfig.get().overrides.task)
+    detector = getattr(getattr(task, "model", None), "detector", None)
+    write_environment(cfg, detector.fingerprint()["weights"] if detector is not None else None)
 
 
-def _fit(
-    cfg: DictConfig,
-    trainer: Trainer,
-    task: LightningModule,
-    datamodule: DataModule,
-    checkpoint: str | None,
-) -> dict[str, Tensor]:
-    """Train from a checkpoint, or from the beginning."""
-    if checkpoint is not None:
-        warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
-    # weights_only: `load_checkpoint` has read the file without running code from it.
-    trainer.fit(task, datamodule, ckpt_path=checkpoint, weights_only=False)
-
-    # A run that had finished training before its test failed logs nothing when it resumes.
-    if checkpoint is not None and cfg.task.monitor not in trainer.callback_metrics:
-        trainer.validate(task, datamodule, verbose=False)
-    return dict(trainer.callback_metrics)
-
-
-def _test(trainer: Trainer, task: LightningModule, datamodule: DataModule) -> dict[str, Tensor]:
+def _test(trainer: Trainer, task: LightningModule, datamodule: DataModule) -> dict[str, float]:
     """Test the best checkpoint; the current weights where none was written."""
-    trainer.test(
-        task, datamodule, ckpt_path=_best_checkpoint(trainer), verbose=False, weights_only=False
-    )
-    return dict(trainer.callback_metrics)
+    best = _best_checkpoint(trainer)
+    trainer.test(task, datamodule, ckpt_path=best, verbose=False, weights_only=True)
+    return {name: float(value) for name, value in trainer.callback_metrics.items()}
 
 
 def _best_checkpoint(trainer: Trainer) -> str | None:
@@ -218,11 +228,15 @@ def _print_summary(
         print(f"detector: {cfg.export}")
 
 
-@hydra_program("train")
+@hydra_program("train", repeating_arguments)
 def main(cfg: DictConfig) -> float | None:
     """Entry point; returns the monitored metric, for Hydra's sweepers."""
     with acquire_run(cfg) as acquired:
-        metrics = train(cfg) if acquired else read_metrics(cfg)
+        try:
+            metrics = train(cfg) if acquired else read_metrics(cfg)
+        except Stopped as stopped:
+            stopped.way_out = how_to_resume(cfg)
+            raise
         return metrics.get(cfg.task.monitor)
 
 

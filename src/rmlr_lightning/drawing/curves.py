@@ -1,10 +1,13 @@
 """Metrics of a run over its epochs, as a plot."""
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from rmlr_lightning.files import write_atomic
 
 
 def draw_curves(history: Mapping[str, Sequence[tuple[float, float]]], path: Path) -> None:
@@ -13,6 +16,9 @@ def draw_curves(history: Mapping[str, Sequence[tuple[float, float]]], path: Path
     Args:
         history: (epoch, value) points by name; names with "loss" in them are losses.
         path: the PNG; its folder is made.
+
+    Raises:
+        UserError: the file cannot be written.
     """
     # A bare Figure needs no display and leaves no global state, unlike pyplot.
     figure = Figure(figsize=(9, 3.6), layout="constrained")
@@ -26,8 +32,10 @@ def draw_curves(history: Mapping[str, Sequence[tuple[float, float]]], path: Path
     metrics.set(xlabel="epoch", ylabel="metric", title="Validation", ylim=(0, 1))
     for axes in (losses, metrics):
         _decorate(axes)
+    png = io.BytesIO()
+    figure.savefig(png, dpi=140, format="png")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=140)
+    write_atomic(path, png.getvalue())
 
 
 def _decorate(axes: Axes) -> None:

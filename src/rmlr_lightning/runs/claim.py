@@ -1,4 +1,7 @@
-"""Which process does which run of a sweep, and whether a run is finished.
+"""Which folder a run writes to, and which process does which run of a sweep.
+
+A run holds a lock in its folder until it ends, however it ends: no other process writes there. A
+run that does not resume leaves an earlier run alone: it takes FOLDER-2, FOLDER-3 and so on.
 
 A sweep with `resume=auto` can be started again, and several times at once (`make ablation` starts
 it twice). Every process goes through the same list of runs and does those that no other process
@@ -9,6 +12,7 @@ has finished or locked. Hydra's joblib launcher was tried for this: its jobs fai
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +20,10 @@ import yaml
 from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from rmlr_lightning.errors import UserError
 
 # Keys that do not change the result of a run
 IRRELEVANT_KEYS = (
@@ -33,45 +39,125 @@ IRRELEVANT_KEYS = (
     "features.batch_size",
 )
 WEIGHTS_FOLDER = "/rmlr_lightning/weights/"
+# Loading processes of a killed run hold its lock until they notice, which takes up to 5 seconds.
+PATIENCE_S = 15.0
 
 
 @contextmanager
 def acquire_run(cfg: DictConfig) -> Iterator[bool]:
-    """Yields True if this process acquired the run.
+    """Yields True if this process acquired the run, whose folder is `cfg.paths.output` then.
 
-    In a sweep with `resume=auto`, finished runs and runs locked by another process are skipped, and
-    what a run of another configuration left in the folder is removed, so that it is not resumed.
-    The lock is held inside the context; the system releases it if the process dies. All other runs
-    are acquired without a lock.
+    The lock is held inside the context; the system releases it if the process dies.
+
+    - A run that does not resume takes its folder, or the next free FOLDER-N.
+    - A run that resumes (`resume=last`, `auto`, or a file of the folder) takes that folder.
+    - A run of a sweep takes its folder. With `resume=auto` it is skipped if it is finished, or if
+      another process has locked it.
+
+    Raises:
+        UserError: the folder cannot be locked; a sweep would overwrite an earlier run.
     """
-    if HydraConfig.get().mode != RunMode.MULTIRUN or cfg.resume != "auto":
-        yield True
-        return
+    folder = Path(cfg.paths.output)
+    is_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     if rank_zero_only.rank != 0:  # a child process of a run that its first process has locked
-        yield not is_finished(cfg)
+        yield not (is_sweep and cfg.resume == "auto" and is_finished(cfg))
         return
 
+    if is_sweep and cfg.resume == "auto":
+        with _locked(folder) as acquired:
+            if not acquired:
+                print(f"{folder}: skipped, another process is running it")
+            yield acquired and not _is_done(cfg, folder)
+    elif is_sweep or _resumes(cfg, folder):
+        with _locked(folder, PATIENCE_S) as acquired:
+            if not acquired:
+                raise UserError(f"{folder}: another process is training in this folder; stop it")
+            if holds_run(folder) and not _resumes(cfg, folder):
+                raise UserError(
+                    f"{folder}: holds an earlier run; add resume=auto to skip or resume runs, or "
+                    "choose another folder with hydra.sweep.dir=..."
+                )
+            yield True
+    else:
+        with _free_folder(cfg, folder):
+            yield True
+
+
+@contextmanager
+def _free_folder(cfg: DictConfig, first: Path) -> Iterator[None]:
+    """Inside the context the output folder of `cfg` is the first free one, which is locked."""
+    for number in count(1):
+        folder = first if number == 1 else first.with_name(f"{first.name}-{number}")
+        with _locked(folder) as acquired:
+            if not acquired or holds_run(folder):
+                continue
+            if folder != first:
+                print(f"{first}: holds another run; this one is written to {folder}")
+                _use(cfg, folder)
+            yield
+            return
+
+
+def _use(cfg: DictConfig, folder: Path) -> None:
+    """Change the output folder, for the configuration and for the processes that DDP starts."""
+    hydra_config = HydraConfig.instance().cfg
+    with read_write(hydra_config), open_dict(hydra_config):
+        OmegaConf.update(hydra_config, "hydra.run.dir", str(folder))
+        OmegaConf.update(hydra_config, "hydra.runtime.output_dir", str(folder.absolute()))
+    if Path(cfg.paths.output) != folder:  # it was typed
+        cfg.paths.output = str(folder)
+
+
+@contextmanager
+def _locked(folder: Path, timeout: float = 0.0) -> Iterator[bool]:
+    """Yields whether this process got the folder's lock, which it holds inside the context."""
     # thread_local=False: the lock belongs to the process, whichever thread releases it.
-    folder = Path(cfg.paths.output)
     lock = FileLock(folder / ".lock", thread_local=False)
     try:
-        lock.acquire(blocking=False)
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=timeout)
     except Timeout:
-        print(f"{folder}: skipped, another process is running it")
         yield False
         return
-
-    # The folder is examined under the lock only: before, another process may still write to it.
+    except (OSError, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(
+            f"{folder}: cannot be written ({reason}); choose another folder with hydra.run.dir=..."
+        ) from error
     try:
-        finished = is_finished(cfg)
-        if finished:
-            print(f"{folder}: skipped, already finished")
-        elif not has_same_config(cfg):
-            for name in ("metrics.json", "checkpoints/last.ckpt"):
-                (folder / name).unlink(missing_ok=True)
-        yield not finished
+        yield True
     finally:
         lock.release()
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a folder holds checkpoints or metrics of a run."""
+    return any(folder.glob("checkpoints/*.ckpt")) or (folder / "metrics.json").exists()
+
+
+def _resumes(cfg: DictConfig, folder: Path) -> bool:
+    """Whether a run resumes in its own folder."""
+    if cfg.resume in (None, "last", "auto"):
+        return cfg.resume is not None
+    return Path(cfg.resume).absolute().parent == (folder / "checkpoints").absolute()
+
+
+def _is_done(cfg: DictConfig, folder: Path) -> bool:
+    """Whether a run of a sweep needs no work.
+
+    Raises:
+        UserError: the folder holds a run of another configuration.
+    """
+    # The folder is examined under the lock only: before, another process may still write to it.
+    if is_finished(cfg):
+        print(f"{folder}: skipped, already finished")
+        return True
+    if holds_run(folder) and not has_same_config(cfg):
+        raise UserError(
+            f"{folder}: holds a run of another configuration; choose another folder with "
+            "hydra.sweep.dir=..., or move this one away"
+        )
+    return False
 
 
 @contextmanager

@@ -4,6 +4,8 @@ import hashlib
 import os
 from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 import rmlr_lightning
@@ -40,6 +42,13 @@ def _wandb_offline() -> bool:
     return not os.environ.get("WANDB_API_KEY")
 
 
+def _sweep_folder() -> str | None:
+    """The folder of the sweep that a run belongs to; None for a single run."""
+    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
+        return None
+    return OmegaConf.select(HydraConfig.get(), "sweep.dir")
+
+
 def first_existing(*paths: str) -> str:
     """The first path that exists; the first one if none does, which the error then names."""
     return next((path for path in paths if Path(path).exists()), paths[0])
@@ -63,6 +72,7 @@ RESOLVERS = {
     "world_file": _world_file,
     "short_name": short_name,
     "wandb_offline": _wandb_offline,
+    "sweep_folder": _sweep_folder,
 }
 
 

@@ -3,35 +3,48 @@
 import functools
 import re
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.runs.framework_messages import silence_framework_messages
-from rmlr_lightning.runs.user_errors import one_line_errors
+from rmlr_lightning.runs.user_errors import one_line_errors, user_message
 
 Function = Callable[[DictConfig], Any]
 
 
-def hydra_program(config_name: str) -> Callable[[Function], Callable[[], Any]]:
+def hydra_program(
+    config_name: str, arguments: Callable[[Sequence[str]], list[str]] = list
+) -> Callable[[Function], Callable[[], Any]]:
     """Decorator: `hydra.main` with the package's configuration and one line for a user's mistake.
+
+    A run of a sweep that fails does not stop the runs after it; those that failed are named at the
+    end.
 
     Args:
         config_name: a file of conf/, without its ending.
+        arguments: changes what the user typed before Hydra reads it.
     """
 
     def decorate(function: Function) -> Callable[[], Any]:
         # Hydra calls this after it has composed the configuration, and looks up by its name and
         # module where it is defined; hence `wraps`.
+        jobs = Jobs()
+
         @functools.wraps(function)
         def run(cfg: DictConfig) -> Any:
             silence_framework_messages()
+            if HydraConfig.get().mode == RunMode.MULTIRUN:
+                return jobs.run(function, cfg)
             with one_line_errors():
                 return function(cfg)
 
@@ -41,12 +54,59 @@ def hydra_program(config_name: str) -> Callable[[Function], Callable[[], Any]]:
         @functools.wraps(function)
         def main() -> Any:
             with one_line_errors():
+                sys.argv[1:] = arguments(sys.argv[1:])
                 check_groups(sys.argv[1:])
-            return program()
+                jobs.clear()
+                result = program()
+                jobs.check()
+                return result
 
         return main
 
     return decorate
+
+
+class Jobs:
+    """The runs of a sweep, one after the other in this process."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Before a sweep."""
+        self.number = 0
+        self.failed: list[str] = []
+        self.crashed = False  # one of them by an error that is not the user's
+
+    def run(self, function: Function, cfg: DictConfig) -> Any:
+        """Do one run. If it fails, print why, so that the sweep continues with the next one."""
+        self.number += 1
+        try:
+            return function(cfg)
+        except Exception as error:
+            folder = HydraConfig.get().runtime.output_dir
+            message = user_message(error)
+            if message is None:
+                traceback.print_exc()
+                self.crashed = True
+            print(f"error: {folder}: {message or 'see the traceback above'}", file=sys.stderr)
+            self.failed.append(folder)
+            return None
+
+    def check(self) -> None:
+        """After a sweep.
+
+        Raises:
+            UserError: a run failed.
+            RuntimeError: a run failed by an error that is not the user's.
+        """
+        if not self.failed:
+            return
+        folders = ", ".join(self.failed)
+        message = f"{len(self.failed)} of {self.number} runs failed: {folders}"
+        if self.crashed:
+            raise RuntimeError(message)
+        raise UserError(message)
 
 
 def check_groups(arguments: Sequence[str]) -> None:

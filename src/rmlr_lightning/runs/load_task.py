@@ -18,6 +18,7 @@ from rmlr_lightning.runs.released import (
     released_head_of,
     released_vocabulary,
 )
+from rmlr_lightning.runs.targets import check_targets
 from rmlr_lightning.tasks.hoi import HOITask, check_checkpoint
 
 
@@ -45,12 +46,13 @@ def checkpoint_config(path: str | Path, **changes: Any) -> DictConfig:
             A whole group, one with a `_target_`, takes the place of the checkpoint's.
 
     Raises:
-        UserError: see `read_checkpoint`.
+        UserError: see `read_checkpoint` and `runs.targets`.
     """
     register_resolvers()
     head = released_head_of(path)
-    config = released_config(head, path) if head else read_checkpoint(path)["config"]
-    return changed(config, changes)
+    if head:
+        return changed(released_config(head, path), changes)
+    return changed(_trusted_config(read_checkpoint(path), path), changes)
 
 
 def load_task(path: str | Path, metrics: bool = True, **changes: Any) -> tuple[HOITask, DictConfig]:
@@ -63,13 +65,13 @@ def load_task(path: str | Path, metrics: bool = True, **changes: Any) -> tuple[H
         changes: see `checkpoint_config`.
 
     Raises:
-        UserError: see `read_checkpoint` and `check_checkpoint`, and for released checkpoints
-            `runs.released`.
+        UserError: see `read_checkpoint`, `runs.targets` and `check_checkpoint`, and for released
+            checkpoints `runs.released`.
     """
     register_resolvers()
     head = released_head_of(path)
     checkpoint = None if head else read_checkpoint(path)
-    config = released_config(head, path) if head else checkpoint["config"]
+    config = released_config(head, path) if head else _trusted_config(checkpoint, path)
     cfg = changed(config, changes)
     # A loss would make the text embeddings, and so need the language model.
     cfg.task.module.losses = {}
@@ -92,6 +94,11 @@ def load_task(path: str | Path, metrics: bool = True, **changes: Any) -> tuple[H
     # Not strict: a checkpoint lacks the detector's weights and may hold those of losses.
     task.load_state_dict(checkpoint["state_dict"], strict=False)
     return task.eval(), cfg
+
+
+def _trusted_config(checkpoint: dict[str, Any], path: str | Path) -> dict[str, Any]:
+    check_targets(checkpoint["config"], str(path))
+    return checkpoint["config"]
 
 
 def changed(config: Any, changes: Mapping[str, Any]) -> DictConfig:

@@ -1,25 +1,46 @@
-"""How a user's mistake ends a console script."""
+"""How a user's mistake, a full disk or a signal ends a console script."""
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.runs.stop_signals import Stopped, stop_on_signals
 
 # Hydra, OmegaConf and Lightning are imported where an error is examined: the processes that draw
 # the synthetic benchmark import this file, and must not load torch.
+
+# What the machine refuses, and what the user can do about it
+OF_THE_MACHINE = {
+    errno.ENOSPC: "the disk is full; make room",
+    errno.EDQUOT: "the disk quota is used up; make room",
+    errno.EFBIG: "the file would be larger than this system allows (ulimit -f)",
+    errno.EROFS: "the file system is read-only; choose another folder",
+    errno.EACCES: "permission denied; choose a folder that is yours",
+    errno.EPERM: "permission denied; choose a folder that is yours",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+    errno.EMFILE: "too many open files; allow more (ulimit -n) or use fewer loading processes",
+    errno.EIO: "the disk cannot be read or written",
+}
 
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """Print a user's mistake as one line on standard error and exit with status 2.
 
-    Errors of Hydra, OmegaConf and Lightning about the configuration count as mistakes too. Other
-    errors keep their traceback. HYDRA_FULL_ERROR=1 shows every traceback.
+    Errors of Hydra, OmegaConf and Lightning about the configuration count as mistakes too, and so
+    do a full disk and other limits of the machine. Other errors keep their traceback.
+    HYDRA_FULL_ERROR=1 shows every traceback. Ctrl-C and SIGTERM print one line and exit with status
+    130 and 143.
     """
     try:
-        yield
+        with stop_on_signals():
+            yield
+    except Stopped as stopped:
+        print("; ".join(filter(None, [str(stopped), stopped.way_out])), file=sys.stderr)
+        sys.exit(stopped.status)
     except Exception as error:  # the mistake may be the cause of an error of any class
         message = user_message(error)
         if message is None or os.environ.get("HYDRA_FULL_ERROR") == "1":
@@ -31,13 +52,22 @@ def one_line_errors() -> Iterator[None]:
 def user_message(error: BaseException) -> str | None:
     """The line for the user; None if the error is not a user's mistake."""
     # Hydra wraps errors of the objects it makes.
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, UserError):
-        cause = cause.__cause__
-    if cause is not None:
-        # In an error from a loading process the message follows that process's traceback.
-        return str(cause).rpartition("UserError: ")[2].strip()
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, UserError):
+            # In an error from a loading process the message follows that process's traceback.
+            return str(cause).rpartition("UserError: ")[2].strip()
+    for cause in causes:
+        if isinstance(cause, OSError) and cause.errno in OF_THE_MACHINE:
+            where = f"{cause.filename}: " if cause.filename else ""
+            return where + OF_THE_MACHINE[cause.errno]
     return _configuration_message(error)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
 
 
 def _configuration_message(error: BaseException) -> str | None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -63,18 +64,23 @@ class ScheduledAdamW:
             _check(f"lr_overrides.{part}", rate)
 
     def groups(self, module: nn.Module) -> list[dict]:
-        """Trainable parameters, grouped by learning rate and weight decay."""
-        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        """Trainable parameters, grouped by part of `lr_overrides` and by whether they decay.
+
+        The groups do not depend on rates: a run may resume with other ones.
+        """
+        groups: dict[tuple[str | None, bool], list[nn.Parameter]] = {}
         for name, parameter in module.named_parameters():
             if not parameter.requires_grad:
                 continue
-            rates = (rate for part, rate in self.lr_overrides.items() if part in name)
-            lr = next(rates, self.lr)
-            decay = self.weight_decay if parameter.ndim > 1 else 0.0
-            groups.setdefault((lr, decay), []).append(parameter)
+            part = next((part for part in self.lr_overrides if part in name), None)
+            groups.setdefault((part, parameter.ndim > 1), []).append(parameter)
         return [
-            {"params": group, "lr": lr, "weight_decay": decay}
-            for (lr, decay), group in groups.items()
+            {
+                "params": group,
+                "lr": self.lr_overrides.get(part, self.lr),
+                "weight_decay": self.weight_decay if decays else 0.0,
+            }
+            for (part, decays), group in groups.items()
         ]
 
     def factor(self, done: int, total: int) -> float:
@@ -84,15 +90,46 @@ class ScheduledAdamW:
 
     def __call__(self, module: nn.Module, total_steps: int) -> dict:
         """The result of `LightningModule.configure_optimizers`."""
-        optimizer = torch.optim.AdamW(self.groups(module), lr=self.lr, betas=self.betas, fused=True)
+        optimizer = _AdamW(self.groups(module), lr=self.lr, betas=self.betas, fused=True)
         # The fused step can unscale gradients itself, and Lightning refuses to clip the gradients
         # of such an optimiser. Without this attribute Lightning unscales and clips them.
         optimizer._step_supports_amp_scaling = False
-        scheduler = LambdaLR(optimizer, lambda done: self.factor(done, total_steps))
+        scheduler = _Schedule(optimizer, lambda done: self.factor(done, total_steps))
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
+
+
+class _AdamW(torch.optim.AdamW):
+    """AdamW that resumes with moments of the checkpoint and options of this run.
+
+    torch's class takes the options (rates, weight decay, betas) from the checkpoint, too.
+    """
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """See torch."""
+        options = [
+            {name: value for name, value in group.items() if name != "params"}
+            for group in self.param_groups
+        ]
+        super().load_state_dict(state_dict)
+        for group, own in zip(self.param_groups, options, strict=True):
+            group.update(own)
+
+
+class _Schedule(LambdaLR):
+    """A schedule that resumes at the step of the checkpoint with the rates of this run."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """See torch."""
+        rates = self.base_lrs
+        super().load_state_dict(state_dict)
+        self.base_lrs = rates
+        factors = [factor(self.last_epoch) for factor in self.lr_lambdas]
+        self._last_lr = [rate * factor for rate, factor in zip(rates, factors, strict=True)]
+        for group, rate in zip(self.optimizer.param_groups, self._last_lr, strict=True):
+            group["lr"] = rate
 
 
 def _check(name: str, value: float) -> None:

@@ -1,0 +1,184 @@
+"""Kills trainings at random moments, resumes them, and compares them with one that ran through.
+
+    python -m tests.faults.killed_runs FOLDER --kills 20           # about 10 minutes of one core
+
+FOLDER holds `synthetic`, a small synthetic benchmark (see `world` in tests/conftest.py), and gets
+the runs. Every run is a fork of this process, which has imported everything already. Prints one
+line for each kill and exits with status 1 if a run ended otherwise than it should.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rmlr_lightning.cli import train
+
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+# With everything that a checkpoint must bring back: moving average, accumulation, dropout, two
+# views of each image, checkpoints within an epoch.
+OPTIONS = (
+    "data.prepare.config.train=60",
+    "+data.prepare.config.val=24",
+    "+data.prepare.config.test=48",
+    "data.prepare.config.seed=3",
+    "+data.train.limit=24",
+    "+data.val.limit=8",
+    "+data.test.limit=8",
+    "data.batch_size=4",
+    "callbacks=ema",
+    "callbacks.ema.decay=0.9",
+    "callbacks.progress=null",
+    "+trainer.enable_progress_bar=false",
+    "callbacks.panel.every_n_epochs=1",
+    "callbacks.panel.max_images=1",
+    "trainer.max_epochs=3",
+    "trainer.accumulate_grad_batches=2",
+    "trainer.log_every_n_steps=1",
+    "trainer.accelerator=cpu",
+)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0, help="of the moments and signals")
+    options = parser.parse_args()
+
+    whole = options.folder / "whole"
+    start = time.monotonic()
+    status = run(options.folder, whole, 0)
+    duration = time.monotonic() - start
+    print(f"whole run: status {status}, {duration:.1f} s; seed {options.seed}", flush=True)
+    bad = status != 0
+
+    drawn = random.Random(options.seed)
+    for number in range(options.kills):
+        signum = drawn.choice(SIGNALS)
+        moment = drawn.uniform(0, duration)
+        line = killed(options.folder, number, signum, moment, whole)
+        bad |= "WRONG" in line
+        print(line, flush=True)
+    return int(bad)
+
+
+def killed(folder: Path, number: int, signum: signal.Signals, moment: float, whole: Path) -> str:
+    """Kill a run after so many seconds, resume it, and describe how it differs from the whole."""
+    out = folder / f"killed_{number}"
+    workers = number % 3
+    status = run(folder, out, workers, signum, moment)
+    reached = sorted(path.name for path in out.glob("checkpoints/*")) or "no checkpoint"
+    expected = {0, -signum} if signum == signal.SIGKILL else {0, 128 + signum}
+    first = f"{signum.name} after {moment:.1f} s ({workers} workers): status {status}, {reached}"
+    if status not in expected:
+        return f"{first}: WRONG status"
+
+    status = run(folder, out, workers, resume="auto")
+    if status != 0:
+        return f"{first}: WRONG, resuming ended with status {status}"
+    differing = differences(whole, out)
+    return f"{first}: " + (f"WRONG, {', '.join(differing)} differ" if differing else "equal")
+
+
+def run(
+    folder: Path,
+    out: Path,
+    workers: int,
+    signum: signal.Signals | None = None,
+    moment: float = 0.0,
+    resume: str = "null",
+) -> int:
+    """The exit status of rmlr-train in a process of its own; negative if a signal ended it."""
+    places = [f"paths.data={folder}", f"hydra.run.dir={out}", f"features.path={out}/features"]
+    child = os.fork()
+    if child == 0:
+        sys.argv = ["rmlr-train", *places, *OPTIONS, f"data.num_workers={workers}"]
+        sys.argv.append(f"resume={resume}")
+        os._exit(_status_of_train(out))
+    timer = None
+    if signum is not None:
+        timer = threading.Timer(moment, os.kill, (child, signum))
+        timer.start()
+    _, status = os.waitpid(child, 0)
+    if timer is not None:
+        timer.cancel()
+    return os.waitstatus_to_exitcode(status)
+
+
+def _status_of_train(out: Path) -> int:
+    out.mkdir(parents=True, exist_ok=True)
+    printed = os.open(out / "printed.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(printed, 1)
+    os.dup2(printed, 2)
+    try:
+        train.main()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return 0
+
+
+def differences(one: Path, other: Path) -> list[str]:
+    """What two runs do not have in common, to the bit: weights, states, metrics."""
+    found = []
+    for name in ("last.ckpt", "best.ckpt"):
+        first, second = (
+            torch.load(run / "checkpoints" / name, weights_only=True) for run in (one, other)
+        )
+        for key in ("state_dict", "current_model_state", "averaging_state", "optimizer_states"):
+            if not equal(first.get(key), second.get(key)):
+                found.append(f"{name} {key}")
+        for key in ("lr_schedulers", "epoch", "global_step"):
+            if first[key] != second[key]:
+                found.append(f"{name} {key}")
+        if histories(first) != histories(second):
+            found.append(f"{name} curves")
+    first, second = (metrics(run) for run in (one, other))
+    found += [
+        key for key in sorted(first.keys() | second.keys()) if first.get(key) != second.get(key)
+    ]
+    return found
+
+
+def histories(checkpoint: dict[str, Any]) -> list[Any]:
+    """Logged values, and the score of the best checkpoint."""
+    states = checkpoint["callbacks"].values()
+    kept = [state[key] for state in states for key in ("history", "values") if key in state]
+    scores = [float(s["best_model_score"]) for s in states if s.get("best_model_score") is not None]
+    return [kept, scores]
+
+
+def metrics(run: Path) -> dict[str, str]:
+    """As text: NaN equals NaN. Without seconds."""
+    read = json.loads((run / "metrics.json").read_text())
+    return {key: repr(value) for key, value in read.items() if not key.endswith("_seconds")}
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Whether nested containers of tensors are equal to the bit."""
+    if isinstance(one, torch.Tensor):
+        return isinstance(other, torch.Tensor) and torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(equal, one, other))
+    return one == other
+
+
+if __name__ == "__main__":
+    sys.exit(main())

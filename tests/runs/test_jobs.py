@@ -1,0 +1,72 @@
+"""A run of a sweep that fails does not stop those after it."""
+
+from types import SimpleNamespace
+
+import pytest
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+
+from rmlr_lightning.errors import UserError
+from rmlr_lightning.runs.hydra_program import Jobs
+from rmlr_lightning.runs.stop_signals import Stopped
+
+pytestmark = pytest.mark.fault
+
+
+@pytest.fixture
+def folder(monkeypatch):
+    """The output folder of the current run, as Hydra has it."""
+    current = SimpleNamespace(name="")
+    content = {"hydra": {"runtime": {"output_dir": ""}}}
+
+    def config():
+        content["hydra"]["runtime"]["output_dir"] = current.name
+        return OmegaConf.create(content).hydra
+
+    monkeypatch.setattr(HydraConfig, "get", staticmethod(config))
+    return current
+
+
+def failing(cfg):
+    raise UserError("data.batch_size=0: expected a whole number")
+
+
+def crashing(cfg):
+    raise ZeroDivisionError("a mistake of ours")
+
+
+def sweep(folder, **functions) -> tuple[Jobs, list]:
+    jobs, results = Jobs(), []
+    for folder.name, function in functions.items():
+        results.append(jobs.run(function, None))
+    return jobs, results
+
+
+def test_a_sweep_without_failures_passes(folder):
+    jobs, results = sweep(folder, a=lambda cfg: 1.0, b=lambda cfg: 2.0)
+    jobs.check()
+    assert results == [1.0, 2.0]
+
+
+def test_the_failed_run_is_named_at_once_and_at_the_end(folder, capsys):
+    jobs, results = sweep(folder, a=lambda cfg: 1.0, b=failing, c=lambda cfg: 3.0)
+    assert results == [1.0, None, 3.0]
+    assert capsys.readouterr().err == "error: b: data.batch_size=0: expected a whole number\n"
+    with pytest.raises(UserError, match=r"^1 of 3 runs failed: b$"):
+        jobs.check()
+
+
+def test_an_error_of_the_package_keeps_its_traceback(folder, capsys):
+    jobs, results = sweep(folder, a=crashing, b=lambda cfg: 2.0)
+    assert results == [None, 2.0]
+    assert "ZeroDivisionError: a mistake of ours" in capsys.readouterr().err
+    with pytest.raises(RuntimeError, match=r"^1 of 2 runs failed: a$"):
+        jobs.check()
+
+
+def test_a_signal_stops_the_whole_sweep(folder):
+    def stopped(cfg):
+        raise Stopped(15)
+
+    with pytest.raises(Stopped):
+        sweep(folder, a=stopped, b=lambda cfg: pytest.fail("started"))
