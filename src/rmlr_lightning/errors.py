@@ -6,3 +6,7 @@ class UserError(Exception):
 
     Console scripts print it without a traceback and exit with status 2.
     """
+
+
+class SharedError(UserError):
+    """A mistake that all processes of a run find at the same moment; one of them prints it."""

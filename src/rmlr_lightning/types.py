@@ -100,6 +100,9 @@ class Positives(NamedTuple):
     mask: Bool[Tensor, "R"]
     objects: Int[Tensor, "R"]  # object class
     phrases: Bool[Tensor, "R T"]  # the true phrases of each row
+    # rows with each phrase in the whole optimiser step: all processes, all accumulated batches;
+    # None: this batch is the step
+    in_step: Float[Tensor, "T"] | None = None
 
 
 class Labels(NamedTuple):

@@ -37,8 +37,26 @@ def collate(items: list[Item]) -> Batch:
     if first.truth is not None:
         truth = collate_truths([item.truth for item in items])
     if first.boxes is not None:
-        boxes = [item.boxes for item in items]
+        boxes = in_few_tensors([item.boxes for item in items])
     return Batch(Inputs(images, scene, external), truth, [item.image_id for item in items], boxes)
+
+
+def in_few_tensors(targets: list[BoxTarget]) -> list[BoxTarget]:
+    """The same targets as views of one tensor per field.
+
+    Each tensor that a loading process sends takes a file descriptor of the main process for as long
+    as anything refers to it, and the system allows as few as 1,024.
+    """
+    counts = [len(target.labels) for target in targets]
+    boxes, labels, crowd = (
+        torch.cat([getattr(target, name) for target in targets]).split(counts)
+        for name in ("boxes", "labels", "crowd")
+    )
+    sizes = torch.stack([target.size for target in targets])
+    return [
+        target._replace(size=sizes[i], boxes=boxes[i], labels=labels[i], crowd=crowd[i])
+        for i, target in enumerate(targets)
+    ]
 
 
 def collate_images(pixels: list[Tensor], sizes: list[Tensor]) -> Images:

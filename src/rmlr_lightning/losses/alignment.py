@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.ops.masked import gather_rows
+from rmlr_lightning.ops.masked import at_least_float32, gather_rows
 from rmlr_lightning.types import Labels, Positives, Prediction, TextEmbeddings
 from rmlr_lightning.vocabulary import Vocabulary
 
@@ -42,8 +42,8 @@ class Alignment(nn.Module, ABC):
         bank: text embeddings of the phrases.
         site: "ire" or "irm"; both together are dual distillation.
         weight: of the term in the sum of losses. The focal loss ends near .5.
-        balance: pairs are weighted by count(rarest phrase) ** -balance, normalised to mean 1;
-            0 disables re-weighting.
+        balance: pairs are weighted by count(rarest phrase) ** -balance, and the mean over pairs
+            becomes a weighted mean; 0 disables re-weighting. Counts are of this training so far.
         decay: share of the training over which the weight falls to 0, along half a cosine; 0
             keeps it constant. Training sets `progress`, from 0 to 1.
     """
@@ -67,15 +67,34 @@ class Alignment(nn.Module, ABC):
         self.register_buffer("phrase_objects", phrase_objects, persistent=False)
         self.register_buffer("phrase_counts", torch.zeros(len(vocabulary.hois)))
 
-    def forward(self, prediction: Prediction, labels: Labels) -> Float[Tensor, ""]:
-        """The weighted mean over interacting pairs; 0, with gradients of 0, where there is none."""
+    def observe(self, phrases: Float[Tensor, "T"]) -> None:
+        """Count the phrases of a training step: rows with each of them."""
+        self.phrase_counts += phrases
+
+    def count(self, labels: Labels) -> Float[Tensor, ""]:
+        """What the mean over the pairs of a batch is divided by: the sum of their weights."""
+        return self.row_weights(labels.positives).sum()
+
+    def forward(
+        self, prediction: Prediction, labels: Labels, count: Float[Tensor, ""] | None = None
+    ) -> Float[Tensor, ""]:
+        """The weighted mean over interacting pairs; 0, with gradients of 0, where there is none.
+
+        Args:
+            count: of all batches of the step, which have been observed; None: this batch is the
+                step.
+        """
         positives = labels.positives
+        if count is None:
+            if self.balance and self.training:
+                self.observe(positives.phrases.sum(0).to(self.phrase_counts.dtype))
+            count = self.count(labels)
         tokens = gather_rows(getattr(prediction, self.site_tokens), positives.index).flatten(0, 1)
         # cosines need more than bfloat16's eight bits
         with torch.autocast(tokens.device.type, enabled=False):
-            losses = self.row_losses(positives, self.project(tokens.float()))
-        weights = self.row_weights(positives)
-        mean = (losses * weights).sum() / weights.sum().clamp_min(1e-6)
+            losses = self.row_losses(positives, self.project(at_least_float32(tokens)))
+        total = (losses * self.row_weights(positives)).sum()
+        mean = total / torch.where(count > 0, count, 1.0)
         return self.weight * self.decay_factor() * mean
 
     @abstractmethod
@@ -93,13 +112,10 @@ class Alignment(nn.Module, ABC):
     def row_weights(self, positives: Positives) -> Float[Tensor, "R"]:
         """Weight of each row, 0 on padding."""
         if not self.balance:
-            return positives.mask.float()
-        if self.training:
-            self.phrase_counts += positives.phrases.sum(0)
+            return positives.mask.to(self.phrase_counts.dtype)
         counts = self.phrase_counts.clamp_min(1)
         rarest = torch.where(positives.phrases, counts, torch.inf).amin(1)
-        weights = torch.where(positives.mask, rarest**-self.balance, 0.0)
-        return weights / weights.sum().clamp_min(1e-6) * positives.mask.sum()
+        return torch.where(positives.mask, rarest**-self.balance, 0.0)
 
 
 def centred(

@@ -37,7 +37,13 @@ class AuxiliaryVerbs(nn.Module):
         self.classify = nn.Linear(dim, len(vocabulary.verbs))
         self.focal = FocalLoss(weight, alpha, gamma)
 
-    def forward(self, prediction: Prediction, labels: Labels) -> Float[Tensor, ""]:
-        """The weighted focal loss of the site's own logits."""
+    def count(self, labels: Labels) -> Float[Tensor, ""]:
+        """See `FocalLoss.count`."""
+        return self.focal.count(labels)
+
+    def forward(
+        self, prediction: Prediction, labels: Labels, count: Float[Tensor, ""] | None = None
+    ) -> Float[Tensor, ""]:
+        """The weighted focal loss of the site's own logits. `count`: see `FocalLoss.forward`."""
         logits = self.classify(getattr(prediction, self.site_tokens))
-        return self.focal(prediction._replace(logits=logits), labels)
+        return self.focal(prediction._replace(logits=logits), labels, count)

@@ -1,11 +1,11 @@
 """The focal loss on the verbs of pairs."""
 
 import torch
-import torch.distributed
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rmlr_lightning.ops.masked import at_least_float32
 from rmlr_lightning.types import Labels, Prediction
 
 
@@ -24,15 +24,27 @@ class FocalLoss(nn.Module):
     """Focal loss on sigmoid(logit) * prior, over valid verbs, divided by the number of positives.
 
     The prior joins the probability as in UPT (arXiv 2112.01838, equation 8). The number of
-    positives is the mean over processes, at least 1.
+    positives is that of the whole optimiser step, at least 1 (`tasks.step`).
     """
 
     def __init__(self, weight: float = 1.0, alpha: float = 0.5, gamma: float = 0.2) -> None:
         super().__init__()
         self.weight, self.alpha, self.gamma = weight, alpha, gamma
 
-    def forward(self, prediction: Prediction, labels: Labels) -> Float[Tensor, ""]:
-        """The weighted loss of a batch."""
+    def count(self, labels: Labels) -> Float[Tensor, ""]:
+        """The number of positives of a batch."""
+        return (labels.verbs & labels.valid).sum().to(labels.log_prior.dtype)
+
+    def forward(
+        self, prediction: Prediction, labels: Labels, count: Float[Tensor, ""] | None = None
+    ) -> Float[Tensor, ""]:
+        """The weighted loss of a batch.
+
+        Args:
+            count: positives of all batches of the step; those of this batch if None.
+        """
+        if count is None:
+            count = self.count(labels)
         logits, verbs, valid, log_prior = (
             prediction.logits,
             labels.verbs,
@@ -47,15 +59,7 @@ class FocalLoss(nn.Module):
                 values.flatten().index_select(0, index)
                 for values in (logits, verbs, valid, log_prior)
             )
-        log_p = F.logsigmoid(logits.float()) + torch.where(valid, log_prior, 0.0)
+        log_p = F.logsigmoid(at_least_float32(logits)) + torch.where(valid, log_prior, 0.0)
         losses = focal(log_p, verbs, self.alpha, self.gamma)
         total = torch.where(valid, losses, 0.0).sum()
-        return self.weight * total / _mean_over_processes((verbs & valid).sum().float())
-
-
-def _mean_over_processes(count: Float[Tensor, ""]) -> Float[Tensor, ""]:
-    """The mean of a count over all processes, at least 1."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.all_reduce(count)
-        count = count / torch.distributed.get_world_size()
-    return count.clamp_min(1)
+        return self.weight * total / count.clamp_min(1)

@@ -29,7 +29,8 @@ class SentenceAlignment(Alignment):
             "soft": cross-entropy with a target that is spread by the similarity of phrases;
             "cosine": 1 - cosine with the mean of the true phrases;
             "l1": mean absolute difference from the direction of that mean.
-        negatives: of infonce and soft: "batch", phrases that are true somewhere in the batch;
+        negatives: of infonce and soft: "batch", phrases that are true somewhere in the batches of
+            the optimiser step, of all processes;
             "object", those and all others of the same object; "all", the vocabulary.
         temperature: of the cosines; where `learned`, its initial value.
         softness: temperature of the similarities that spread the target of "soft".
@@ -76,7 +77,8 @@ class SentenceAlignment(Alignment):
     def soft(self, positives: Positives, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R"]:
         """Each true phrase spreads its share of the target over candidates that are similar."""
         candidates = self._candidates(positives) | ~positives.mask[:, None]
-        share = positives.phrases / positives.phrases.sum(1, keepdim=True).clamp_min(1)
+        phrases = positives.phrases.to(projected.dtype)
+        share = phrases / phrases.sum(1, keepdim=True).clamp_min(1)
         similarity = ((self.phrases @ self.phrases.T - 1) / self.softness).exp()  # T T, diagonal 1
 
         # normalising before the product avoids a tensor of R x T x T
@@ -100,13 +102,14 @@ class SentenceAlignment(Alignment):
         """Phrases in the denominator of each row, its true ones included."""
         if self.negatives == "all":
             return torch.ones_like(positives.phrases)
-        candidates = positives.phrases.any(0).expand_as(positives.phrases)
+        in_step = positives.phrases.any(0) if positives.in_step is None else positives.in_step > 0
+        candidates = in_step.expand_as(positives.phrases)
         if self.negatives == "object":
             candidates = candidates | (positives.objects[:, None] == self.phrase_objects)
         return candidates
 
     def _mean_phrase(self, positives: Positives) -> Float[Tensor, "R E"]:
         """Direction of the mean of each row's true phrases."""
-        share = positives.phrases.float()
+        share = positives.phrases.to(self.phrases.dtype)
         mean = share @ self.phrases / share.sum(1, keepdim=True).clamp_min(1)
         return F.normalize(mean, dim=-1)

@@ -26,7 +26,9 @@ class WordAlignment(Alignment):
     Args:
         form: "cosine": 1 - cosine with the attended words; "l1": mean absolute difference of the
             unit vectors; "infonce": the row's own attended words against those of the batch's
-            other rows, rows with the same phrases left out.
+            other rows, rows with the same phrases left out. These other rows are those of one
+            process and one accumulated batch: unlike all other losses, "infonce" depends on how a
+            step is divided, because the targets of other batches do not exist yet.
         temperature: of the attention, and of infonce.
         content: attend to content words only; False attends to every word of the phrase.
         detach: no gradient through the attention.
@@ -102,7 +104,7 @@ class WordAlignment(Alignment):
         logits = projected @ target.T / self.temperature
 
         # two rows have the same phrases if their intersection is as large as both of them
-        phrases = positives.phrases.float()
+        phrases = positives.phrases.to(logits.dtype)
         count = phrases.sum(1)
         same_phrases = phrases @ phrases.T == torch.maximum(count[:, None], count)
         own = torch.eye(len(logits), dtype=torch.bool, device=logits.device)

@@ -9,7 +9,7 @@ from rmlr_lightning.detectors.base import Detector
 from rmlr_lightning.detectors.feature_maps import give_maps
 from rmlr_lightning.detectors.second_network import WithSecondNetwork
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.models.hoi import HOIModel
+from rmlr_lightning.models.hoi import MAX_PAIRS, HOIModel
 from rmlr_lightning.ops.nms import MAX_CLASSES
 from rmlr_lightning.ops.object_classes import class_index
 from rmlr_lightning.ops.selection import Selection
@@ -27,6 +27,7 @@ def assemble(
     power: float = 2.8,
     compiled: bool = False,
     bucket: int = 1,
+    max_pairs: int = MAX_PAIRS,
     bank: Callable[[], TextEmbeddings] | None = None,
 ) -> HOIModel:
     """An HOIModel. Other arguments: see there.
@@ -61,6 +62,7 @@ def assemble(
         power,
         compiled,
         bucket,
+        max_pairs,
     )
 
 

@@ -9,11 +9,14 @@ from rmlr_lightning.detectors.external import with_external_detections
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.ops.object_classes import with_object_classes
 from rmlr_lightning.ops.pairing import pair
+from rmlr_lightning.ops.parts import joined, split
 from rmlr_lightning.ops.postprocess import detections
 from rmlr_lightning.ops.prior import log_prior, verb_scores
 from rmlr_lightning.ops.selection import CLAMP, Selection, select_entities
-from rmlr_lightning.types import Detections, Inputs, Pairs, Prediction, Scene
+from rmlr_lightning.types import Detections, Images, Inputs, Pairs, Prediction, Scene
 from rmlr_lightning.vocabulary import PERSON
+
+MAX_PAIRS = 32768  # what it costs: docs/PERFORMANCE.md
 
 
 class HOIModel(nn.Module):
@@ -34,6 +37,8 @@ class HOIModel(nn.Module):
             for each bucket of sizes. Selection and pairing have no fixed shape and stay outside.
         bucket: the numbers of entities and pairs are rounded up to a multiple of it, so that there
             are few sizes.
+        max_pairs: images times pairs of the fullest image that re-mining, IRE and IRM process at
+            once; a batch with more is processed in parts of at least one image (`ops.parts`).
     """
 
     def __init__(
@@ -49,8 +54,11 @@ class HOIModel(nn.Module):
         power: float = 2.8,
         compiled: bool = False,
         bucket: int = 1,
+        max_pairs: int = MAX_PAIRS,
     ) -> None:
         super().__init__()
+        if not isinstance(max_pairs, int) or max_pairs < 1:
+            raise UserError(f"model.max_pairs={max_pairs}: expected a whole number from 1")
         if not isinstance(bucket, int) or bucket < 1:
             raise UserError(f"model.bucket={bucket}: expected a whole number from 1")
         if selection.clamp not in CLAMP:
@@ -64,7 +72,7 @@ class HOIModel(nn.Module):
         self.detector, self.selection = detector, selection
         self.remine, self.ire, self.irm = remine, ire, irm
         self.power, self.bucket = power, bucket
-        self.subject = subject
+        self.subject, self.max_pairs = subject, max_pairs
         self.register_buffer("valid_pairs", valid_pairs, persistent=False)
         self.register_buffer("object_index", object_index, persistent=False)
         if compiled:
@@ -72,6 +80,17 @@ class HOIModel(nn.Module):
 
     def forward(self, inputs: Inputs) -> Prediction:
         """One return type, in training and in evaluation."""
+        scene, pairs = self.candidates(inputs)
+        parts = split(scene, pairs, inputs.images, self.max_pairs, self.bucket)
+        found = [self.interpret(*part) for part in parts]
+        if len(found) == 1:
+            return found[0]
+        tokens_and_logits = zip(*(prediction[2:] for prediction in found), strict=True)
+        rows = pairs.mask.shape[1]
+        return Prediction(scene, pairs, *(joined(list(v), rows) for v in tokens_and_logits))
+
+    def candidates(self, inputs: Inputs) -> tuple[Scene, Pairs]:
+        """The stages without trained weights: detector, selection, pairing."""
         scene = inputs.scene if inputs.scene is not None else self.detector(inputs.images)
         entities = with_object_classes(scene.entities, self.object_index)
         scene = scene._replace(entities=entities)
@@ -80,9 +99,11 @@ class HOIModel(nn.Module):
 
         entities = select_entities(scene.entities, self.selection, self.bucket, self.subject)
         scene = scene._replace(entities=entities)
-        pairs = pair(scene.entities, self.valid_pairs, self.bucket, self.subject)
+        return scene, pair(scene.entities, self.valid_pairs, self.bucket, self.subject)
 
-        features = self.remine(scene, inputs.images)
+    def interpret(self, scene: Scene, pairs: Pairs, images: Images | None) -> Prediction:
+        """The trained stages: re-mining, IRE, IRM."""
+        features = self.remine(scene, images)
         ire_tokens, irm_tokens, logits = self.reason(scene, pairs, features)
         return Prediction(scene, pairs, ire_tokens, irm_tokens, logits)
 

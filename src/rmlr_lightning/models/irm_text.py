@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.attention import Block
 from rmlr_lightning.models.irm import INITIAL_BIAS, Bank
+from rmlr_lightning.ops.masked import at_least_float32
 from rmlr_lightning.types import Pairs, Scene
 from rmlr_lightning.vocabulary import Vocabulary
 
@@ -85,7 +86,7 @@ class TextIRM(nn.Module):
 
         # cosines need more than bfloat16's eight bits
         with torch.autocast(tokens.device.type, enabled=False):
-            projected = F.normalize(self.project(tokens.float()), dim=-1)
+            projected = F.normalize(self.project(at_least_float32(tokens)), dim=-1)
             cosines = F.pad(projected @ self.phrases.T, (0, 1))  # B P T+1
         logits = torch.gather(cosines, 2, self.hoi_table[pairs.object_class])
         return tokens, logits * self.log_scale.exp().clamp_max(MAX_SCALE) + self.bias

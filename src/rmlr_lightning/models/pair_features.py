@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from rmlr_lightning.models.attention import FeedForward
 from rmlr_lightning.ops.boxes import union_box
-from rmlr_lightning.ops.masked import gather_rows
+from rmlr_lightning.ops.masked import at_least_float32, gather_rows
 from rmlr_lightning.ops.roi import map_extents, roi_align
 from rmlr_lightning.ops.spatial import SPATIAL_DIM
 from rmlr_lightning.types import Pairs, Scene
@@ -62,12 +62,12 @@ class RoIFeatures(nn.Module):
         # Folding the two layers costs about as much as two boxes per channel of the map save; a
         # runtime of exported programs folds them once, when it loads them.
         if not torch.compiler.is_exporting() and batch * count < 2 * features.shape[1]:
-            cells = roi_align(self.reduce(features).float(), boxes, self.size, extents)
+            cells = roi_align(at_least_float32(self.reduce(features)), boxes, self.size, extents)
             return self.human(cells), self.object(cells)
 
         weight, bias = self._folded()
         both = roi_align(
-            features.float(),
+            at_least_float32(features),
             boxes,
             self.size,
             extents,
@@ -88,7 +88,7 @@ class RoIFeatures(nn.Module):
         self, coarse: Float[Tensor, "B C gh gw"], boxes: Float[Tensor, "B P 4"]
     ) -> Float[Tensor, "B P D"]:
         """Features of the union box of each pair, from the coarse map."""
-        reduced = self.reduce_union(coarse).float()
+        reduced = at_least_float32(self.reduce_union(coarse))
         return roi_align(reduced, boxes, self.union_size, project=self.union)
 
 

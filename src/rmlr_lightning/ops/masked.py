@@ -21,6 +21,11 @@ def masked_mean(values: Float[Tensor, "B N D"], mask: Bool[Tensor, "B N"]) -> Fl
     return (values * weights).sum(1) / weights.sum(1).clamp_min(1)
 
 
+def at_least_float32(values: Tensor) -> Tensor:
+    """float16 and bfloat16 as float32; float32 and float64 as they are."""
+    return values.float() if values.dtype.itemsize < 4 else values
+
+
 def compact(
     mask: Bool[Tensor, "B N"], multiple: int = 1
 ) -> tuple[Int[Tensor, "B K"], Bool[Tensor, "B K"]]:

@@ -5,6 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rmlr_lightning.ops.boxes import paired_iou, to_pixels
+from rmlr_lightning.ops.masked import at_least_float32
 
 SPATIAL_DIM = 36
 
@@ -24,7 +25,7 @@ def spatial_encoding(
     Args:
         sizes: (height, width); gives widths and heights a common unit where they are compared.
     """
-    boxes_h, boxes_o = boxes_h.float(), boxes_o.float()
+    boxes_h, boxes_o = at_least_float32(boxes_h), at_least_float32(boxes_o)
     height, width = sizes[:, 0], sizes[:, 1]
     image_aspect = (width / height.clamp_min(1)).to(boxes_h.dtype)[:, None]
     xh, yh, wh, hh = _centre_and_size(boxes_h)
@@ -44,7 +45,8 @@ def spatial_encoding(
         ],
         -1,
     )
-    return torch.cat([features, torch.log(features + eps)], -1)
+    # no entry is negative, unless a box is inverted: a logarithm of it would be NaN
+    return torch.cat([features, torch.log(features.clamp_min(0) + eps)], -1)
 
 
 def pixel_encoding(

@@ -7,6 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.runs.processes import (
+    OTHER_ENDED,
+    exit_status,
+    lost_connection,
+    prints_error,
+)
 from rmlr_lightning.runs.stop_signals import Stopped, stop_on_signals
 
 # Hydra, OmegaConf and Lightning are imported where an error is examined: the processes that draw
@@ -45,8 +51,9 @@ def one_line_errors() -> Iterator[None]:
         message = user_message(error)
         if message is None or os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
-        print(f"error: {message}", file=sys.stderr)
-        sys.exit(2)
+        if prints_error(error):
+            print(f"error: {message}", file=sys.stderr)
+        sys.exit(exit_status(error))
 
 
 def user_message(error: BaseException) -> str | None:
@@ -61,7 +68,25 @@ def user_message(error: BaseException) -> str | None:
         if isinstance(cause, OSError) and cause.errno in OF_THE_MACHINE:
             where = f"{cause.filename}: " if cause.filename else ""
             return where + OF_THE_MACHINE[cause.errno]
-    return _configuration_message(error)
+    if lost_connection(error):
+        return OTHER_ENDED
+    return _worker_message(error) or _configuration_message(error)
+
+
+def _worker_message(error: BaseException) -> str | None:
+    """What a killed loading process means; torch's own words name no option."""
+    text = str(error)
+    if not text.startswith("DataLoader worker"):
+        return None
+    if "Bus error" in text:
+        return (
+            "a loading process found no room in /dev/shm; enlarge it (docker run --shm-size=8g), "
+            "or use data.num_workers=0 or a smaller data.batch_size"
+        )
+    return (
+        "a loading process was killed, perhaps because memory ran out; use fewer "
+        "(data.num_workers), or a smaller data.batch_size"
+    )
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

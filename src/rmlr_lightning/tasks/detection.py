@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning import LightningModule
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor, nn
 from torchvision.ops import box_convert
@@ -25,10 +24,11 @@ from rmlr_lightning.ops.object_classes import class_index
 from rmlr_lightning.ops.roi import to_canvas
 from rmlr_lightning.ops.selection import inside_image
 from rmlr_lightning.tasks.optim import ScheduledAdamW
+from rmlr_lightning.tasks.training import FiniteTraining
 from rmlr_lightning.types import Batch, BoxTarget, Images
 
 
-class DetectionTask(LightningModule):
+class DetectionTask(FiniteTraining):
     """The network's own set loss, and optionally dense supervision of its feature maps.
 
     Args:
@@ -43,6 +43,8 @@ class DetectionTask(LightningModule):
             from `dim` and `classes`.
         dense_weight: its weight; that of the set loss is 1.
         half_precision: store the exported matrices in float16.
+        not_finite, max_skipped: what happens at a step whose loss or gradient is not finite; see
+            `tasks.finite.FiniteSteps`.
 
     Raises:
         UserError: a frozen detector, or another choice of classes.
@@ -59,8 +61,10 @@ class DetectionTask(LightningModule):
         dense: Callable[..., nn.Module] | None = None,
         dense_weight: float = 1.0,
         half_precision: bool = False,
+        not_finite: str = "stop",
+        max_skipped: int = 10,
     ) -> None:
-        super().__init__()
+        super().__init__(not_finite, max_skipped)
         if detector.frozen:
             raise UserError("task=detection trains a detector: give model.detector.frozen=false")
         if classes not in ("data", "detector"):
@@ -114,10 +118,13 @@ class DetectionTask(LightningModule):
 
         outputs = self.detector.run_network(images, labels)
         loss = outputs.loss
+        self.watch.add_images(batch.image_ids)
+        self.watch.add_term("set", loss)
         self.log("train/loss_set", loss.detach(), batch_size=len(labels), prog_bar=True)
 
         if self.dense is not None:
             dense = self._dense_loss(encoder_outputs(outputs), images, labels)
+            self.watch.add_term("dense", dense)
             self.log("train/loss_dense", dense.detach(), batch_size=len(labels), prog_bar=True)
             loss = loss + self.dense_weight * dense
         return loss
@@ -147,8 +154,13 @@ class DetectionTask(LightningModule):
                     "labels": labels[image, known],
                 }
             )
+            # copies, because the metric keeps them: a tensor of a loading process holds a file open
             truth.append(
-                {"boxes": target.boxes, "labels": target.labels, "iscrowd": target.crowd.long()}
+                {
+                    "boxes": target.boxes.clone(),
+                    "labels": target.labels.clone(),
+                    "iscrowd": target.crowd.long(),
+                }
             )
         return detections, truth
 

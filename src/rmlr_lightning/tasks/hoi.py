@@ -5,11 +5,9 @@ from functools import cache, partial
 from typing import Any
 
 import torch
-from pytorch_lightning import LightningModule
-from torch import Tensor, nn
+from torch import nn
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.losses.alignment import Alignment
 from rmlr_lightning.models.checkpoint import (
     CHECKPOINT_FORMAT,
     check_vocabulary,
@@ -17,28 +15,24 @@ from rmlr_lightning.models.checkpoint import (
     read_vocabulary,
 )
 from rmlr_lightning.models.hoi import HOIModel
-from rmlr_lightning.ops.matching import match_pairs, select_positives
-from rmlr_lightning.ops.prior import log_prior
+from rmlr_lightning.tasks.hoi_training import HOITraining
 from rmlr_lightning.tasks.metrics import SplitMetrics
 from rmlr_lightning.tasks.optim import ScheduledAdamW
 from rmlr_lightning.types import (
     Batch,
     Detections,
     Inputs,
-    Labels,
     Prediction,
     Target,
     TextEmbeddings,
-    Truth,
 )
 from rmlr_lightning.vocabulary import Vocabulary
 
 DETECTOR = "model.detector."
 LOSSES = "losses."
-TRAINING_POWER = 1.0  # of the detection scores in the prior (UPT)
 
 
-class HOITask(LightningModule):
+class HOITask(HOITraining):
     """A model, its losses, and the metrics of val and test.
 
     Checkpoints hold the trained weights and reference the frozen detector by its SHA-256 hash. A
@@ -59,6 +53,8 @@ class HOITask(LightningModule):
         max_positives: interacting pairs per image that alignments use.
         unseen: HOIs hidden from training (`data.zero_shot`): they are neither positives nor
             negatives of any loss, and evaluation reports them separately. None hides none.
+        not_finite, max_skipped: what happens at a step whose loss or gradient is not finite; see
+            `tasks.finite.FiniteSteps`.
     """
 
     def __init__(
@@ -73,8 +69,10 @@ class HOITask(LightningModule):
         same_object: bool = True,
         max_positives: int = 32,
         unseen: Callable[[Vocabulary], frozenset[int]] | None = None,
+        not_finite: str = "stop",
+        max_skipped: int = 10,
     ) -> None:
-        super().__init__()
+        super().__init__(not_finite, max_skipped)
         if not 0 < min_overlap <= 1:
             raise UserError(f"task.module.min_overlap={min_overlap}: expected an IoU above 0, to 1")
         self.vocabulary = vocabulary
@@ -109,7 +107,6 @@ class HOITask(LightningModule):
         self.kept: list[tuple[Target, Detections]] | None = None  # [] keeps what evaluation finds
         self.run_config: dict[str, Any] = {}  # kept in checkpoints, so that they can be used alone
         self.commit: str | None = None  # of the code that trains, for model cards
-        self.register_buffer("finite", torch.tensor(True), persistent=False)  # all losses so far
         # checkpoints lack the detector's weights; `check_checkpoint` compares the rest by name
         self.strict_loading = False
 
@@ -119,51 +116,6 @@ class HOITask(LightningModule):
     def detect(self, prediction: Prediction, max_detections: int | None = None) -> list[Detections]:
         """HOI detections of a batch on the CPU, boxes in pixels of the files."""
         return self.model.detect(prediction, max_detections)
-
-    def label(self, prediction: Prediction, truth: Truth) -> Labels:
-        """The supervision of all candidate pairs, shared by all losses."""
-        entities, pairs = prediction.scene.entities, prediction.pairs
-        prior = log_prior(entities, pairs, self.trained_pairs, TRAINING_POWER)
-        valid = prior > -torch.inf
-        verbs = match_pairs(entities, pairs, truth, self.min_overlap, self.same_object) & valid
-        positives = select_positives(
-            verbs, pairs, self.phrase_verbs, self.phrase_objects, self.max_positives
-        )
-        return Labels(verbs, valid, prior, positives)
-
-    def on_train_batch_start(self, batch: Batch, index: int) -> None:
-        progress = self.trainer.global_step / self.trainer.estimated_stepping_batches
-        for loss in self.losses.values():
-            if isinstance(loss, Alignment):
-                loss.progress = progress
-
-    def training_step(self, batch: Batch, index: int) -> Tensor:
-        prediction = self.model(batch.inputs)
-        labels = self.label(prediction, batch.truth)
-        terms = {name: loss(prediction, labels) for name, loss in self.losses.items()}
-        total = torch.stack(list(terms.values())).sum()
-        self.finite = self.finite & total.detach().isfinite()
-
-        logged = {f"train/loss_{name}": term.detach() for name, term in terms.items()}
-        logged["train/loss"] = total.detach()
-        self.log_dict(
-            logged, batch_size=len(batch.image_ids), prog_bar=True, on_step=False, on_epoch=True
-        )
-        return total
-
-    def on_train_epoch_end(self) -> None:
-        self._check_finite()
-
-    def on_validation_start(self) -> None:
-        self._check_finite()
-
-    def _check_finite(self) -> None:
-        # once per epoch, before a checkpoint is written: a check per step would wait for the GPU
-        if not self.finite:
-            raise UserError(
-                f"training diverged in epoch {self.current_epoch}: a loss is not finite; lower "
-                "optim.lr or the weights of the losses, or use trainer.precision=32-true"
-            )
 
     def validation_step(self, batch: Batch, index: int) -> None:
         self._evaluate("val", batch)
