@@ -75,6 +75,7 @@ def tiny_task(losses=None, lr: float = 1e-3, **options) -> HOITask:
 
 def random_batch(images: int, seed: int = 0, entities: int = 9) -> Batch:
     """Scenes in which some pairs are annotated, different numbers of them per image."""
+    # the first entity is a person, so that there are pairs
     scene = random_scene(images, entities, seed)
     labels = scene.entities.labels.clone()
     labels[:, 0] = 0
@@ -140,6 +141,7 @@ class Gradients(Callback):
 
 def fitted(task: HOITask, batches: Sequence[Batch], **options) -> Trainer:
     """One epoch over the batches."""
+    # each item of the list is a batch
     options = {"max_epochs": 1, "devices": 1} | QUIET | options
     trainer = Trainer(**options)
     loader = DataLoader(list(batches), batch_size=None)

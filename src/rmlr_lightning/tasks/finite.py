@@ -142,6 +142,8 @@ class FiniteSteps:
         elif not good:
             optimizer.zero_grad(set_to_none=True)
 
+        # On a GPU these are the flags of the step before: they have arrived, because the kernels of
+        # this step are queued behind them.
         self.read()
         names, image_ids = list(self._terms), self._image_ids
         self._begin()
@@ -163,6 +165,7 @@ class FiniteSteps:
             if self._gradients.get(name):
                 gradients[row] = torch.stack(self._gradients[name]).all()
 
+        # A process whose own numbers are good must leave the step out, too.
         ours = torch.cat([terms, gradients, norm.isfinite()[None].to(terms.device)])
         if world_size() > 1:
             counts = (~ours).float()
@@ -235,6 +238,7 @@ def check_weights(module: nn.Module, where: str) -> None:
 def _message(step: Step) -> str:
     """What is not finite, and in which images; the same on all processes."""
     flags = step.flags
+    # The value of a term decides; a gradient is named only where all values are finite.
     bad = [name for name, good in zip(step.names, flags.terms.tolist(), strict=True) if not good]
     steep = [n for n, good in zip(step.names, flags.gradients.tolist(), strict=True) if not good]
     if bad:

@@ -61,6 +61,7 @@ class HOITraining(FiniteTraining):
 
         See `tasks.step`.
         """
+        # Gradients of all parts but the last are made in here, before Lightning's own zero_grad.
         if not self.parts:
             self.zero_grad()
         self.parts += self._parts(batch)
@@ -75,6 +76,7 @@ class HOITraining(FiniteTraining):
             loss = self._part_loss(step, part) / step.batches
             with torch.autocast(self.device.type, enabled=False):
                 self.trainer.strategy.backward(loss, None)
+        # Lightning runs the last backward pass, in which DDP averages the gradients of all parts.
         loss = self._part_loss(step, step.parts[-1])
 
         logged = {f"train/{name}": value / step.batches for name, value in step.values.items()}

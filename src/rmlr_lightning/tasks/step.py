@@ -55,6 +55,7 @@ class StepLosses:
         self.values: dict[str, Tensor] = {}  # sums over the parts, to be logged
         self.parts = share_phrases(losses, parts)
 
+        # one message between the processes for all losses
         counted = {name: loss for name, loss in losses.items() if hasattr(loss, "count")}
         self.counts: dict[str, Tensor] = {}
         if counted:
@@ -85,6 +86,7 @@ def share_phrases(losses: Mapping[str, nn.Module], parts: Sequence[Part]) -> lis
     if not alignments or (is_whole and not counting):
         return list(parts)
 
+    # Negatives of contrastive losses are the phrases of the step, and so are counts for `balance`.
     own = torch.stack([part.labels.positives.phrases.sum(0) for part in parts]).sum(0)
     in_step = total(own.to(alignments[0].phrase_counts.dtype))
     for loss in counting:
