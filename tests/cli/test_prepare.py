@@ -59,6 +59,14 @@ def test_a_file_of_any_layout_with_its_images(benchmark, capsys):
     assert "V-COCO, official" in capsys.readouterr().out
 
 
+def test_a_file_of_boxes_with_its_images(tmp_path, capsys):
+    folder = write_custom(tmp_path / "welding")
+    main(["check", str(folder / "boxes.json"), "--images", str(folder / "images")])
+    out = capsys.readouterr().out
+    assert "boxes.json: COCO's boxes" in out and "boxes of 2 classes" in out
+    assert "fingerprint" in out and "boxes.json: complete" in out
+
+
 def test_hico_det_of_other_counts_is_refused_in_one_line(benchmark, capsys):
     labels = benchmark / "hicodet" / "hico_20160224_det" / "anno.mat"
     assert "anno.mat: no such file" in refused(capsys, "hicodet", str(benchmark))[1]

@@ -285,7 +285,7 @@ def test_a_checkpoint_on_top_of_another_detector_is_refused(trained, tmp_path):
     with pytest.raises(UserError, match="another detector"):
         load_task(tmp_path / "other.ckpt")
     (tmp_path / "noise.ckpt").write_bytes(b"noise")
-    with pytest.raises(UserError, match="not a checkpoint, or a truncated one"):
+    with pytest.raises(UserError, match="not a checkpoint; truncated"):
         read_checkpoint(tmp_path / "noise.ckpt")
 
 

@@ -66,6 +66,10 @@ WRONG = {
         r"of another shape: transformer.encoder.layers.3.self_attn.in_proj_weight \(512, 256\)",
     ),
     "another width": (official(**{"query_embed.weight": (100, 250)}), "has width 250"),
+    "values of a training that diverged": (
+        official() | {"class_embed.bias": torch.full((92,), torch.nan)},
+        "not finite: class_embed.bias",
+    ),
     # incomplete; without its last layer it would be a smaller network
     "no class head": (without("class_embed"), "no class_embed.weight"),
     "no box head": (without("bbox_embed"), r"missing: bbox_embed.layers.0.bias, .* \(6\)"),
@@ -97,6 +101,12 @@ def test_damaged_files_are_refused(name, content, tmp_path):
     with pytest.raises(UserError, match="not a readable") as caught:
         open_detector(tmp_path / name)
     assert "\n" not in str(caught.value)
+
+
+def test_a_web_page_in_place_of_a_file_is_recognised(tmp_path):
+    (tmp_path / "d.pth").write_text("\n<!DOCTYPE html><title>Google Drive - Virus scan warning")
+    with pytest.raises(UserError, match="it is a web page: download the file itself"):
+        open_detector(tmp_path / "d.pth")
 
 
 def test_a_missing_file_names_the_way_to_hub_ids(tmp_path):

@@ -6,6 +6,7 @@ In a process of its own, because the shape checks of the tests cannot be traced.
 import json
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 
 import onnxruntime
@@ -13,19 +14,26 @@ import torch
 
 from rmlr_lightning.export.head import Capacity, ExportableHead, head_inputs
 from rmlr_lightning.export.program import export_head, write_onnx, write_torch
+from rmlr_lightning.models.remine import DetectorMap
 from rmlr_lightning.types import Inputs, Scene
-from tests.models.test_hoi import model_of
+from tests.models.test_hoi import REMINE, model_of
 from tests.scenes import random_images, random_scene
 
 CAPACITY = Capacity(entities=12, pairs=70)
+CELLS = (5, 11)  # of a further map, other than those of the traced graph
+REMINE["c5"] = partial(DetectorMap, map="c5")
 
 
-def scene_of(batch: int) -> Scene:
+def scene_of(batch: int, map_dims: dict[str, int]) -> Scene:
     """Another number of images than the graph was traced with; the last has no entity."""
     scene = random_scene(batch, 14, seed=batch)
     mask = scene.entities.mask.clone()
     mask[-1] = False
-    return scene._replace(entities=scene.entities._replace(mask=mask))
+    generator = torch.Generator().manual_seed(batch)
+    maps = {
+        name: torch.randn(batch, dim, *CELLS, generator=generator) for name, dim in map_dims.items()
+    }
+    return scene._replace(entities=scene.entities._replace(mask=mask), maps=maps)
 
 
 def main(folder: str, remine: str, ire: str, irm: str) -> None:
@@ -40,7 +48,7 @@ def main(folder: str, remine: str, ire: str, irm: str) -> None:
     for batch in (1, 3, 5):
         images = random_images(batch)
         with torch.inference_mode():
-            prediction = model(Inputs(images, scene_of(batch)))
+            prediction = model(Inputs(images, scene_of(batch, model.detector.map_dims)))
         values = head_inputs(model, prediction.scene, prediction.pairs, CAPACITY, images)
         with torch.no_grad():
             expected = ExportableHead(model)(*values.values())

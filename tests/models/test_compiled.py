@@ -15,7 +15,10 @@ from tests.tiny_detectors import tiny_detector
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("parts", [("neck", "transformer", "transformer")])
+@pytest.mark.parametrize(
+    "parts",
+    [("neck", "transformer", "transformer"), ("map", "upt", "upt"), ("map", "pvic", "linear")],
+)
 def test_a_compiled_model_equals_the_eager_one_in_evaluation_and_training(parts):
     command = [sys.executable, "-W", "ignore", "-m", "tests.models.compiled_twin", *parts]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -193,6 +193,19 @@ def test_offline_the_message_names_the_option_and_the_way_out(monkeypatch):
     assert "\n" not in str(caught.value)
 
 
+def test_without_a_network_the_hub_is_asked_once(monkeypatch):
+    asked = []
+
+    def refuse(self, repository, timeout):
+        asked.append(repository)
+        raise ConnectionError("no route to host")
+
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", refuse)
+    with pytest.raises(UserError, match=r"cannot be had from the hub .no route to host"):
+        timm_backbone(16, name="resnet10t", pretrained=True)
+    assert asked == ["timm/resnet10t.c3_in1k"]
+
+
 def test_a_file_that_runs_code_is_not_read(tmp_path):
     torch.save({"state_dict": print}, tmp_path / "code.pth")
     with pytest.raises(UserError, match=r"code\.pth: not a readable file of weights"):

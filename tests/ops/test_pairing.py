@@ -33,6 +33,12 @@ def test_objects_without_a_valid_verb_are_left_out():
     assert pairs.mask.any()
 
 
+def test_all_objects_are_paired_on_demand():
+    entities = random_entities(2, 8)._replace(mask=torch.ones(2, 8, dtype=torch.bool))
+    people = (entities.labels == 0).sum(1)
+    assert pair(entities, None).mask.sum(1).tolist() == (people * 7).tolist()
+
+
 def test_no_person_no_pair():
     entities = random_entities(2, 6)._replace(labels=torch.full((2, 6), 3))
     assert not pair(entities, hicodet().valid_pairs()).mask.any()

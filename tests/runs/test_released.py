@@ -8,8 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from rmlr_lightning.cli import evaluate
+from rmlr_lightning.cli import evaluate, export, predict
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.hub.detector import load_detector
 from rmlr_lightning.models.upt import Competitive, UnaryPairwise
 from rmlr_lightning.runs.released import load_released, released_config, released_head_of
 from rmlr_lightning.vocabulary import hicodet
@@ -41,6 +42,8 @@ def test_model_and_data_set_follow_from_the_weights(kind, verbs, data, clamp, tm
     config = released_config(head, path)
     assert config.model.detector.path == str(path) and config.model.detector.dilation is False
     assert config.model.selection.clamp == clamp and config.model.power == 2.8
+    # V-COCO has no verb for nine objects, whose pairs the other pairs attend to
+    assert config.model.selection.pair_all
     assert config.data.test._target_.endswith(f"{data}_dataset")
     assert list(config.metrics) and config.features.mode == "online"
 
@@ -49,6 +52,13 @@ def test_the_dilation_of_a_larger_backbone_is_left_to_the_user(tmp_path):
     block = {"detector.backbone.0.body.layer3.22.conv1.weight": torch.zeros(1)}
     path = written(tmp_path / "r101.pt", "upt", **block)
     assert released_config(released_head_of(path), path).model.detector.get("dilation") is None
+
+
+def test_a_larger_backbone_needs_the_option_that_its_weights_do_not_show(tmp_path):
+    block = {"detector.backbone.0.body.layer3.22.conv1.weight": torch.zeros(1)}
+    path = written(tmp_path / "r101.pt", "upt", **block)
+    with pytest.raises(UserError, match=r"r101.pt: .*\+model.detector.dilation=true .*--dilation"):
+        load_detector(path)
 
 
 def test_other_numbers_of_verbs_are_refused(tmp_path):
@@ -80,7 +90,7 @@ def test_a_head_of_other_sizes_is_refused_with_both(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["upt", "pvic"])
-def test_a_whole_model_is_evaluated_in_one_command(kind, tmp_path, monkeypatch):
+def test_a_whole_model_is_evaluated_used_and_saved_by_one_command_each(kind, tmp_path, monkeypatch):
     checkpoints = pytest.importorskip("tests.detr_checkpoints")
     detector = checkpoints.seeded(checkpoints.official_shapes(outputs=81))
     # such that queries differ in class, and most are people
@@ -108,3 +118,14 @@ def test_a_whole_model_is_evaluated_in_one_command(kind, tmp_path, monkeypatch):
     assert 0 <= json.loads(metrics.read_text())["test/map_full"] <= 1
     with np.load(found) as file:
         assert len(file["scores"]) > 0 and np.isfinite(file["scores"]).all()
+
+    export.main([str(path), "--format", "folder", "--out", str(tmp_path / "saved")])
+    image = str(next((folder / "images" / "test2015").iterdir()))
+    for model, out in ((path, tmp_path / "first"), (tmp_path / "saved", tmp_path / "second")):
+        predict.main([image, "--checkpoint", str(model), "--out", str(out)])
+    first, second = (next((tmp_path / out).glob("*.json")) for out in ("first", "second"))
+    assert json.loads(first.read_text()) == json.loads(second.read_text())
+    assert json.loads(first.read_text())["triplets"]
+    # nothing is made up about a training that is not known
+    card = (tmp_path / "saved" / "README.md").read_text()
+    assert "released checkpoint model.pt" in card and "seed" not in card

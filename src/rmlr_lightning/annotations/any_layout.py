@@ -1,9 +1,10 @@
-"""Annotations of interactions in any layout that the package reads, recognised by content."""
+"""Annotations in any layout that the package reads, recognised by content."""
 
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rmlr_lightning.annotations.coco_boxes import BoxAnnotations, is_instances, read_coco_boxes
 from rmlr_lightning.annotations.file import AnnotationFile
 from rmlr_lightning.annotations.hicodet import HICODetAnnotations, read_hicodet
 from rmlr_lightning.annotations.matlab_file import is_matlab
@@ -17,12 +18,15 @@ from rmlr_lightning.annotations.vcoco_official import is_official
 from rmlr_lightning.types import Target
 from rmlr_lightning.vocabulary import Vocabulary
 
-_EXPECTED = "annotations of HICO-DET or V-COCO (official, UPT's, QPIC's), or COCO with relations"
+_EXPECTED = (
+    "annotations of HICO-DET or V-COCO (official, UPT's, QPIC's), or COCO's instances with or "
+    "without relations"
+)
 _HINT = "see docs/DATA.md for the layouts"
 
 
 class AnyAnnotations(NamedTuple):
-    """Content of an annotation file in any layout."""
+    """Content of a file of interactions in any layout."""
 
     layout: str
     vocabulary: Vocabulary
@@ -34,8 +38,10 @@ def read_any(
     split: str = "test",
     instances: str | PathLike[str] | None = None,
     ids: str | PathLike[str] | None = None,
-) -> AnyAnnotations:
+) -> AnyAnnotations | BoxAnnotations:
     """Read an annotation file by the reader of its layout.
+
+    COCO's instances without relations are boxes only.
 
     Args:
         split: the variable of HICO-DET's .mat to read.
@@ -64,6 +70,8 @@ def read_any(
     for layout, is_it in layouts.items():
         if is_it:
             return AnyAnnotations(layout, *read_vcoco(path, instances=instances, ids=ids))
+    if is_instances(document):
+        return read_coco_boxes(path)
     raise file.other_layout(document, "interaction")
 
 

@@ -27,6 +27,11 @@ class BoxAnnotations(NamedTuple):
     targets: list[BoxTarget]  # one per image
 
 
+def is_instances(document: Any) -> bool:
+    """Whether a parsed file has COCO's layout of boxes."""
+    return isinstance(document, dict) and {"images", "annotations"} <= document.keys()
+
+
 def read_coco_boxes(path: str | PathLike[str]) -> BoxAnnotations:
     """One target per image, in the order of the file; boxes without area are left out.
 

@@ -43,7 +43,7 @@ def export(args: argparse.Namespace) -> None:
         if existing and not args.overwrite:
             raise UserError(f"{existing[0]} exists; choose another --out, or add --overwrite")
 
-    detector = load_detector(args.model)
+    detector = load_detector(args.model, args.dilation)
     if args.format == FOLDER:
         _write_folder(detector, args)
     else:
@@ -98,6 +98,11 @@ def parser() -> argparse.ArgumentParser:
         default=SHIPPED,
         metavar="CKPT|FOLDER|ID",
         help=f"a checkpoint, a folder or a hub id (default: {SHIPPED}, which ships)",
+    )
+    add(
+        "--dilation",
+        action=argparse.BooleanOptionalAction,
+        help="of UPT's released models with R101: whether the detector is dilated (DC5)",
     )
     add(
         "--format",

@@ -94,7 +94,7 @@ def predict(args: argparse.Namespace) -> None:
     # Before the model is loaded, and before the first result: a run is not to stop in the middle.
     paths = find_images(args.images)
     check_output(args.out, paths, args.overwrite)
-    detector = load_detector(args.checkpoint).to(device_of(args.device, "--device"))
+    detector = load_detector(args.checkpoint, args.dilation).to(device_of(args.device, "--device"))
     external = None
     if args.boxes:
         external = read_external_detections(args.boxes, paths, detector.vocabulary)
@@ -163,8 +163,13 @@ def parser() -> argparse.ArgumentParser:
         "--checkpoint",
         default=SHIPPED,
         metavar="CKPT|FOLDER|ID",
-        help="a checkpoint of rmlr-train, a folder with a saved model, or a hub id "
+        help="a checkpoint of rmlr-train, UPT or PViC, a folder with a saved model, or a hub id "
         f"(default: {SHIPPED}, which ships with the package)",
+    )
+    add(
+        "--dilation",
+        action=argparse.BooleanOptionalAction,
+        help="of UPT's released models with R101: whether the detector is dilated (DC5)",
     )
     add(
         "--out",

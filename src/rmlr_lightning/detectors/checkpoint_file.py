@@ -86,5 +86,15 @@ def _read(path: Path) -> Any:
                 "save the weights alone (a state_dict)"
             ) from error
         raise UserError(
-            f"{path}: not a readable PyTorch checkpoint; truncated, perhaps: copy it again"
-        ) from error
+            f"{path}: not a readable PyTorch checkpoint; {cause_of_damage(path)}"
+        ) from (error)
+
+
+def cause_of_damage(path: Path) -> str:
+    """What is probably wrong with a file that is not readable, and the way out."""
+    with open(path, "rb") as file:
+        start = file.read(1000)
+    # UPT's and PViC's weights are on Google Drive, which asks before it sends a large file
+    if start.lstrip().startswith(b"<"):
+        return "it is a web page: download the file itself, in a browser"
+    return "truncated, perhaps: copy it again"

@@ -208,7 +208,7 @@ def _network(
 
 def _mapped(weights: dict[str, Tensor], network: PreTrainedModel, path: Path) -> dict[str, Tensor]:
     """The weights under the network's names: one value for each name, and no key left over."""
-    mapped, used, wrong = {}, set(), []
+    mapped, used, wrong, damaged = {}, set(), [], []
     for name, own in network.state_dict().items():
         key, part = _original(name)
         used.add(key)
@@ -220,6 +220,8 @@ def _mapped(weights: dict[str, Tensor], network: PreTrainedModel, path: Path) ->
             value = value[part * len(own) : (part + 1) * len(own)]
         if value.shape != own.shape:
             wrong.append(f"{key} {tuple(weights[key].shape)}")
+        if not value.isfinite().all():
+            damaged.append(key)
         mapped[name] = value.to(torch.float32, copy=True).contiguous()
 
     # in the names of the file, which the user can look up there
@@ -227,10 +229,11 @@ def _mapped(weights: dict[str, Tensor], network: PreTrainedModel, path: Path) ->
         "missing": [key for key in dict.fromkeys(used) if key not in weights],
         "unexpected": [key for key in weights if key not in used],
         "of another shape": list(dict.fromkeys(wrong)),
+        "not finite": list(dict.fromkeys(damaged)),
     }
     found = [f"{what}: {shortened(sorted(keys))}" for what, keys in problems.items() if keys]
     if found:
-        raise UserError(f"{path}: a DETR with other keys; {'; '.join(found)}")
+        raise UserError(f"{path}: not the weights of a DETR; {'; '.join(found)}")
     return mapped
 
 

@@ -43,20 +43,29 @@ class HOIDetector(nn.Module, ModelHubMixin, library_name="rmlr_lightning"):
         self.saved = saved
 
     @classmethod
-    def from_checkpoint(cls, path: str | Path, metrics: str | Path | None = None) -> "HOIDetector":
-        """The model of a checkpoint of rmlr-train. Losses are left out.
+    def from_checkpoint(
+        cls,
+        path: str | Path,
+        metrics: str | Path | None = None,
+        dilation: bool | None = None,
+    ) -> "HOIDetector":
+        """The model of a checkpoint of rmlr-train, or of a released one of UPT or PViC.
+
+        Losses are left out.
 
         Args:
             metrics: metrics.json of the run, for the model card. None takes it from the run's
                 folder if the checkpoint is the one that was tested, best.ckpt.
+            dilation: whether the detector of a released model with R101 is dilated (DC5).
 
         Raises:
-            UserError: not a checkpoint of this version, or its detector is missing.
+            UserError: not a checkpoint of this version, its detector is missing, or `dilation` is
+                needed.
         """
         # imported here, because a saved model is used without Lightning
         from rmlr_lightning.hub.trained import trained_model
 
-        return cls(trained_model(Path(path), None if metrics is None else Path(metrics)))
+        return cls(trained_model(Path(path), None if metrics is None else Path(metrics), dilation))
 
     @classmethod
     def from_pretrained(
@@ -206,8 +215,11 @@ class HOIDetector(nn.Module, ModelHubMixin, library_name="rmlr_lightning"):
         return found, list(zip(boxes.tolist(), labels, strict=True))
 
 
-def load_detector(name: str | Path) -> HOIDetector:
+def load_detector(name: str | Path, dilation: bool | None = None) -> HOIDetector:
     """A checkpoint file, a folder, a hub id, or "rmlr-synthetic".
+
+    Args:
+        dilation: see `HOIDetector.from_checkpoint`.
 
     Raises:
         UserError: none of these, or it cannot be read.
@@ -215,7 +227,7 @@ def load_detector(name: str | Path) -> HOIDetector:
     path = Path(name)
     # A missing checkpoint is not looked for on the hub.
     if path.is_file() or path.suffix == ".ckpt":
-        return HOIDetector.from_checkpoint(path)
+        return HOIDetector.from_checkpoint(path, dilation=dilation)
     return HOIDetector.from_pretrained(name)
 
 

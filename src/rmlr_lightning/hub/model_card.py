@@ -33,7 +33,7 @@ def model_card(saved: SavedModel) -> ModelCard:
         "",
         "# Human-object interaction detector",
         "",
-        f"RmLR ({PAPER}) in {LIBRARY}, configuration `{training['name']}`: given an image, it",
+        f"Configuration `{training['name']}` of {LIBRARY} (RmLR, {PAPER}): given an image, it",
         "predicts <human, verb, object> triplets with both boxes and a score.",
         "",
         USE,
@@ -53,7 +53,7 @@ def model_card(saved: SavedModel) -> ModelCard:
         "",
         *_metrics(training["metrics"]),
         "",
-        *_limits(training["data"]),
+        *_limits(training.get("data", {})),
     ]
     return ModelCard("\n".join(lines))
 
@@ -74,6 +74,8 @@ def _precision(saved: SavedModel) -> str:
 
 
 def _training(training: dict[str, Any]) -> list[str]:
+    if "released" in training:
+        return [f"- weights of the released checkpoint {training['released']}, by its authors"]
     data = training["data"]
     lines = [
         f"- data: {', '.join(data['train'])} (training), {', '.join(data['test'])} (test)",

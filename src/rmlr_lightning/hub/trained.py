@@ -16,30 +16,34 @@ from rmlr_lightning.runs.load_task import load_task
 TESTED = "best.ckpt"  # the checkpoint of a run that its metrics.json is about
 
 
-def trained_model(path: Path, metrics: Path | None = None) -> SavedModel:
+def trained_model(
+    path: Path, metrics: Path | None = None, dilation: bool | None = None
+) -> SavedModel:
     """The model of a checkpoint, without losses.
 
     Args:
-        metrics: see `HOIDetector.from_checkpoint`.
+        metrics, dilation: see `HOIDetector.from_checkpoint`.
 
     Raises:
         UserError: not a checkpoint of this version, or no such metrics.
     """
     # Metrics would need the annotations, and losses the text embeddings.
-    task, cfg = load_task(path, metrics=False)
+    changes = {} if dilation is None else {"model": {"detector": {"dilation": dilation}}}
+    task, cfg = load_task(path, metrics=False, **changes)
     parts = OmegaConf.to_container(cfg.model, resolve=True)
     del parts["detector"]
     parts["compiled"] = False
     if "pretrained" in parts["remine"]:
         parts["remine"]["pretrained"] = False  # the file holds the weights
 
-    training = {
-        "name": cfg.name,
-        "seed": cfg.seed,
-        "commit": read_checkpoint(path).get("commit"),
-        "data": _data(cfg.data),
-        "metrics": _metrics(path, metrics),
-    }
+    training = {"name": cfg.name}
+    # a released checkpoint of UPT or PViC states nothing of its training
+    if "released" in cfg:
+        training["released"] = cfg.released
+    else:
+        commit = read_checkpoint(path).get("commit")
+        training |= {"seed": cfg.seed, "commit": commit, "data": _data(cfg.data)}
+    training["metrics"] = _metrics(path, metrics)
     resize = OmegaConf.to_container(cfg.data.test.resize, resolve=True)
     return SavedModel(
         task.model, instantiate(cfg.data.test.resize), task.vocabulary, parts, resize, training

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from rmlr_lightning.detectors.checkpoint_file import cause_of_damage
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.vocabulary import Vocabulary, vcoco
 
@@ -75,7 +76,7 @@ def _check_archive(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
     except (zipfile.BadZipFile, OSError, EOFError, ValueError):
-        raise UserError(f"{path}: not a checkpoint, or a truncated one") from None
+        raise UserError(f"{path}: not a checkpoint; {cause_of_damage(path)}") from None
     if damaged is not None:
         raise UserError(
             f"{path}: damaged ({damaged} in it differs from its checksum); train or copy it again"

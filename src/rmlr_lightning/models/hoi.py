@@ -99,7 +99,8 @@ class HOIModel(nn.Module):
 
         entities = select_entities(scene.entities, self.selection, self.bucket, self.subject)
         scene = scene._replace(entities=entities)
-        return scene, pair(scene.entities, self.valid_pairs, self.bucket, self.subject)
+        valid_pairs = None if self.selection.pair_all else self.valid_pairs
+        return scene, pair(scene.entities, valid_pairs, self.bucket, self.subject)
 
     def interpret(self, scene: Scene, pairs: Pairs, images: Images | None) -> Prediction:
         """The trained stages: re-mining, IRE, IRM."""

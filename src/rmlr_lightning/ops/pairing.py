@@ -1,4 +1,4 @@
-"""Candidate pairs: every subject with every other entity of a class that has valid verbs."""
+"""Candidate pairs: every subject with every other entity."""
 
 import torch
 from jaxtyping import Bool
@@ -11,23 +11,26 @@ from rmlr_lightning.vocabulary import PERSON
 
 def pair(
     entities: Entities,
-    valid_pairs: Bool[Tensor, "O V"],
+    valid_pairs: Bool[Tensor, "O V"] | None,
     multiple: int = 1,
     subject: int | None = PERSON,
 ) -> Pairs:
-    """All <human, object> pairs of different entities whose object class has some valid verb.
+    """All <human, object> pairs of different entities.
 
     Order: by human, then by object, as in UPT. An image without pairs has an all-False mask. P is
     what the fullest image of the batch needs, rounded up to `multiple`.
 
     Args:
+        valid_pairs: objects of a class without a valid verb are left out. None pairs all objects.
         subject: object class of the humans; None lets every entity be the human of a pair.
     """
     batch, count = entities.mask.shape
     human = entities.mask
     if subject is not None:
         human = human & (entities.labels == subject)
-    usable = entities.mask & valid_pairs.any(1)[entities.labels]
+    usable = entities.mask
+    if valid_pairs is not None:
+        usable = usable & valid_pairs.any(1)[entities.labels]
     different = ~torch.eye(count, dtype=torch.bool, device=human.device)
 
     candidates = human[:, :, None] & usable[:, None, :] & different

@@ -24,6 +24,8 @@ class Selection(NamedTuple):
         max_instances: kept per group.
         clamp: when boxes are cut to the image: "before_nms"; "after_nms" as in PViC; or "never" as
             in UPT, so that the overlap outside the image counts, too.
+        pair_all: also pair objects whose class has no valid verb, as UPT and PViC do. They have no
+            score, but the other pairs of the image attend to them.
     """
 
     score_threshold: float = 0.2
@@ -31,6 +33,7 @@ class Selection(NamedTuple):
     min_instances: int = 3
     max_instances: int = 15
     clamp: str = "before_nms"
+    pair_all: bool = False
 
 
 class Selected(NamedTuple):

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rmlr_lightning.annotations.any_layout import read_any
+from rmlr_lightning.annotations.coco_boxes import BoxAnnotations
 from rmlr_lightning.data.image_file import ImageFolders
-from rmlr_lightning.preparation.check import Split, check_splits
+from rmlr_lightning.preparation.check import Split, check_boxes, check_splits
 from rmlr_lightning.preparation.images import Track
 from rmlr_lightning.preparation.report import Report
 
@@ -33,9 +34,13 @@ def check_anything(
     """
     report = Report()
     read = read_any(annotations, split, instances, ids)
-    report.line(f"{annotations}: {read.layout}")
     files = [path for path in (annotations, instances, ids) if path is not None]
     folders = ImageFolders(images or [annotations.parent])
     name = split if annotations.suffix == ".mat" else annotations.stem
-    check_splits(report, [Split(name, tuple(files), read.targets, folders)], decode, track)
+    if isinstance(read, BoxAnnotations):
+        report.line(f"{annotations}: COCO's boxes")
+        check_boxes(report, Split(name, tuple(files), read.targets, folders), decode, track)
+    else:
+        report.line(f"{annotations}: {read.layout}")
+        check_splits(report, [Split(name, tuple(files), read.targets, folders)], decode, track)
     report.finish(annotations.name)

@@ -11,8 +11,8 @@ from rmlr_lightning.files import sha256_file
 from rmlr_lightning.preparation.images import ImageReport, Track, check_images
 from rmlr_lightning.preparation.known_files import KNOWN
 from rmlr_lightning.preparation.report import Report
-from rmlr_lightning.preparation.statistics import Statistics, statistics_of
-from rmlr_lightning.types import Target
+from rmlr_lightning.preparation.statistics import Statistics, ends_outside, statistics_of
+from rmlr_lightning.types import BoxTarget, Target
 
 
 class Split(NamedTuple):
@@ -20,7 +20,7 @@ class Split(NamedTuple):
 
     name: str
     files: tuple[Path, ...]  # annotation files
-    targets: Sequence[Target]
+    targets: Sequence[Target] | Sequence[BoxTarget]
     images: ImageFolders
     published: Mapping[str, tuple[int, ...]] = {}  # field of Statistics -> its known values
 
@@ -44,6 +44,24 @@ def check_splits(
         sizes |= _check_images(report, split, decode, track).bytes
     report.line(f"fingerprint {fingerprint(hashes, sizes)}")
     return found
+
+
+def check_boxes(report: Report, split: Split, decode: bool, track: Track) -> None:
+    """As `check_splits` for one split of boxes without interactions."""
+    hashes = check_files(report, split.files)
+    boxes = sum(len(target.boxes) for target in split.targets)
+    classes = {label for target in split.targets for label in target.labels.tolist()}
+    report.line(
+        f"{split.name}: {len(split.targets):,} images; {boxes:,} boxes of {len(classes)} classes"
+    )
+    outside = [
+        target.file_name
+        for target in split.targets
+        if ends_outside(target.boxes.numpy(), target.size.tolist())
+    ]
+    report.names("images have a box that ends outside", outside, is_problem=False)
+    found = _check_images(report, split, decode, track)
+    report.line(f"fingerprint {fingerprint(hashes, found.bytes)}")
 
 
 def check_files(report: Report, files: Sequence[Path]) -> dict[str, str]:

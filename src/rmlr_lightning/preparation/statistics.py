@@ -42,7 +42,7 @@ def statistics_of(targets: Sequence[Target]) -> Statistics:
         boxes = np.concatenate([boxes_h, boxes_o])
         if (boxes[:, 2:] <= boxes[:, :2]).any():
             flat.append(target.file_name)
-        if _ends_outside(boxes, target.size.tolist()):
+        if ends_outside(boxes, target.size.tolist()):
             outside.append(target.file_name)
         # verbs are part of a row: a pair with two verbs is no repetition
         rows = np.column_stack([boxes_h[there], boxes_o, target.verbs.numpy()[there]])
@@ -58,7 +58,8 @@ def train_pairs(targets: Sequence[Target], vocabulary: Vocabulary) -> np.ndarray
     return np.bincount(hois[hois >= 0], minlength=len(vocabulary.hois))
 
 
-def _ends_outside(boxes: np.ndarray, size: list[int]) -> bool:
+def ends_outside(boxes: np.ndarray, size: list[int]) -> bool:
+    """Whether a box (xyxy in pixels) ends more than a pixel outside an image of (height, width)."""
     height, width = size
     if not height or not width:  # the file does not hold the size
         return False

@@ -4,6 +4,9 @@ import logging
 import os
 import warnings
 
+from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_bars
+from transformers.utils import logging as logging_of_transformers
+
 IGNORED_WARNINGS = (
     # Frozen modules are in evaluation mode on purpose.
     (r"Found \d+ module\(s\) in eval mode", Warning),
@@ -17,11 +20,17 @@ IGNORED_WARNINGS = (
 
 
 def silence_framework_messages() -> None:
-    """Ignore the warnings above, Lightning's tips, and the start messages of Weights & Biases."""
+    """Ignore the warnings above, Lightning's tips, the start messages of Weights & Biases, and the
+    progress bar of weights that are read from disk."""
     for message, category in IGNORED_WARNINGS:
         warnings.filterwarnings("ignore", message, category)
     logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_is_relevant)
     os.environ.setdefault("WANDB_SILENT", "true")
+    # A detector or a CLIP is read in a second. Downloads take minutes, and keep their bars.
+    downloads_are_shown = not are_progress_bars_disabled()
+    logging_of_transformers.disable_progress_bar()
+    if downloads_are_shown:
+        enable_progress_bars()
 
 
 def _is_relevant(record: logging.LogRecord) -> bool:

@@ -13,6 +13,7 @@ from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.checkpoint import read_checkpoint, read_vocabulary
 from rmlr_lightning.runs.config import register_resolvers
 from rmlr_lightning.runs.released import (
+    check_dilation,
     load_released,
     released_config,
     released_head_of,
@@ -84,6 +85,7 @@ def load_task(path: str | Path, metrics: bool = True, **changes: Any) -> tuple[H
         cfg.task.module.metrics = {}
 
     if head is not None:
+        check_dilation(cfg)
         task = instantiate(cfg.task.module, vocabulary=released_vocabulary(head, path))
         load_released(task.model, head, path)
         return task.eval(), cfg

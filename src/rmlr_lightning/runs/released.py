@@ -74,12 +74,27 @@ def released_config(head: ReleasedHead, path: str | Path) -> DictConfig:
             config = compose("train", overrides)
     OmegaConf.set_struct(config, False)
 
+    config.released = Path(path).name
     config.model.detector.path = str(Path(path).absolute())
     # Dilation (DC5) leaves no trace in the weights. Some released models with R101 have it, none
     # with R50.
     if not head.is_r101:
         config.model.detector.dilation = False
     return config
+
+
+def check_dilation(config: DictConfig) -> None:
+    """Whether the configuration of a released checkpoint states the one option left open.
+
+    Raises:
+        UserError: it does not.
+    """
+    if config.model.detector.get("dilation") is None:
+        raise UserError(
+            f"{config.released}: UPT's models with R101 are released with and without dilation "
+            "(DC5), which their weights do not show; give +model.detector.dilation=true or false "
+            "to rmlr-eval, --dilation or --no-dilation to rmlr-predict and rmlr-export"
+        )
 
 
 def load_released(model: nn.Module, head: ReleasedHead, path: str | Path) -> None:

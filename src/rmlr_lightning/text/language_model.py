@@ -3,8 +3,6 @@
 No other file of text/ imports transformers, so that a bank on disk is read without it.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -12,7 +10,6 @@ from jaxtyping import Bool, Float, Int
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, CLIPTextModelWithProjection
-from transformers.utils import logging
 
 from rmlr_lightning.errors import UserError
 
@@ -105,18 +102,6 @@ class LanguageModel:
         return self.projection(hidden.pooled).float(), self.projection(hidden.states)
 
 
-@contextmanager
-def _no_progress_bars() -> Iterator[None]:
-    """A model of this size loads in a second, so its progress bar only clutters the output."""
-    enabled = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if enabled:
-            logging.enable_progress_bar()
-
-
 def _load_model(name: str, revision: str | None) -> nn.Module:
     """The model; a CLIP's text tower with its projection.
 
@@ -144,9 +129,8 @@ def load_language_model(name: str, revision: str | None) -> LanguageModel:
         UserError: there is no such model, or its tokenizer is not a fast one.
     """
     try:
-        with _no_progress_bars():
-            tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, use_fast=True)
-            model = _load_model(name, revision)
+        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, use_fast=True)
+        model = _load_model(name, revision)
     except (OSError, ValueError, ImportError, SafetensorError) as error:
         # transformers writes paragraphs; the first sentence is enough for one line.
         reason = " ".join(str(error).split()).split(". ")[0][:160]
