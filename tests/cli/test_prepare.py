@@ -69,7 +69,8 @@ def test_a_file_of_boxes_with_its_images(tmp_path, capsys):
 
 def test_hico_det_of_other_counts_is_refused_in_one_line(benchmark, capsys):
     labels = benchmark / "hicodet" / "hico_20160224_det" / "anno.mat"
-    assert "anno.mat: no such file" in refused(capsys, "hicodet", str(benchmark))[1]
+    out, error = refused(capsys, "hicodet", str(benchmark))
+    assert "anno.mat: no such file" in error and "60 of 60 are there" in out
 
     document = json.loads((labels.parent.parent / "instances_test2015.json").read_text())
     names = np.empty((len(document["filenames"]), 1), dtype=object)

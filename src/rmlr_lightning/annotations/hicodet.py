@@ -28,6 +28,7 @@ _EXPECTED = (
     "{trainval,test}_hico.json"
 )
 _LABELS = "HICO-DET's anno.mat"
+_WITHOUT_LABELS = "data.test.image_labels=null takes the boxed labels for Known Object"
 _HINT = (
     "get hico_20160224_det.tar.gz from https://websites.umich.edu/~ywchao/hico/ or the json from "
     "https://github.com/fredzzhang/hicodet, or make the synthetic benchmark with "
@@ -83,7 +84,7 @@ def read_hicodet(
         raise file.error("lists no images")
     # an explicit file takes precedence over the labels in the annotations
     if image_labels is not None:
-        labels = AnnotationFile(Path(image_labels), _LABELS, _HINT)
+        labels = AnnotationFile(Path(image_labels), _LABELS, f"{_WITHOUT_LABELS}; {_HINT}")
         image_hois = read_anno(labels, split, images.names, len(vocabulary.hois))
     targets = targets_of(file, images, rows, vocabulary, image_hois)
     return HICODetAnnotations(vocabulary, targets)

@@ -41,6 +41,13 @@ def check_hicodet(splits: Mapping[str, Mapping[str, Any]], decode: bool, track: 
     for name in ("train", "test"):
         options = splits[name]
         labels = options.get("image_labels")
+        # the boxes can be checked without it
+        if labels and not Path(labels).is_file():
+            report.problem(
+                f"{name}: {labels}: no such file; it is in the archive, and Known Object needs it "
+                "(without it: data.test.image_labels=null)"
+            )
+            labels = None
         read = read_hicodet(options["annotations"], name, labels)
         files = [Path(options["annotations"]), *([Path(labels)] if labels else [])]
         images = ImageFolders(options["images"])
