@@ -1,6 +1,7 @@
 """Files that are no detector of ours: each is refused in one line that names the reason."""
 
 import os
+import pickle
 
 import pytest
 import torch
@@ -59,17 +60,27 @@ WRONG = {
     ),
     "a head of another width": (
         official(**{"class_embed.weight": (92, 128)}),
-        r"of another shape: class_embed.weight \(92, 128\)",
+        r"of another shape or type: class_embed.weight \(92, 128\)",
     ),
     "projections of another width": (
         official(**{"transformer.encoder.layers.3.self_attn.in_proj_weight": (512, 256)}),
-        r"of another shape: transformer.encoder.layers.3.self_attn.in_proj_weight \(512, 256\)",
+        r"of another shape or type: transformer.encoder.layers.3.self_attn.in_proj_weight \(512, 256\)",
     ),
     "another width": (official(**{"query_embed.weight": (100, 250)}), "has width 250"),
     "values of a training that diverged": (
         official() | {"class_embed.bias": torch.full((92,), torch.nan)},
         "not finite: class_embed.bias",
     ),
+    "sparse weights": (
+        {"model": {"class_embed.bias": torch.zeros(92).to_sparse()}},
+        "no weights by name",
+    ),
+    "keys that are no names": ({"model": {0: torch.zeros(2)}}, "no weights by name"),
+    "whole numbers": (
+        official() | {"class_embed.bias": torch.zeros(92, dtype=torch.int32)},
+        r"of another shape or type: class_embed.bias \(92,\)",
+    ),
+    "no queries": (official(**{"query_embed.weight": (0, 256)}), "query_embed.weight has no rows"),
     # incomplete; without its last layer it would be a smaller network
     "no class head": (without("class_embed"), "no class_embed.weight"),
     "no box head": (without("bbox_embed"), r"missing: bbox_embed.layers.0.bias, .* \(6\)"),
@@ -101,6 +112,14 @@ def test_damaged_files_are_refused(name, content, tmp_path):
     with pytest.raises(UserError, match="not a readable") as caught:
         open_detector(tmp_path / name)
     assert "\n" not in str(caught.value)
+
+
+def test_a_pickle_that_is_no_checkpoint_is_not_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "d.pth").write_bytes(pickle.dumps(Executes()))
+    with pytest.raises(UserError, match="not a readable .* a file of another kind"):
+        open_detector(tmp_path / "d.pth")
+    assert not (tmp_path / "executed").exists()
 
 
 def test_a_web_page_in_place_of_a_file_is_recognised(tmp_path):

@@ -3,6 +3,7 @@
 import argparse
 import pickle
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     # the first of the known entries, else the file itself is the state
     state = next((content[key] for key in WEIGHTS if key in content), content)
     weights = {} if not isinstance(state, Mapping) else dict(state)
-    if not weights or not all(isinstance(value, Tensor) for value in weights.values()):
+    if not weights or not all(map(_is_weight, weights.items())):
         raise UserError(
             f"{path}: no weights by name, nor under {' or '.join(WEIGHTS)}; its entries are "
             f"{shortened(content)}"
@@ -57,6 +58,13 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     options = content.get("args", {})
     options = vars(options) if isinstance(options, argparse.Namespace) else options
     return inside or weights, options if isinstance(options, dict) else {}
+
+
+def _is_weight(item: tuple[Any, Any]) -> bool:
+    # sparse tensors, and those without values (meta), are saved by other tools than training
+    key, value = item
+    is_dense = isinstance(value, Tensor) and value.layout == torch.strided and not value.is_meta
+    return isinstance(key, str) and is_dense
 
 
 def shortened(names: Mapping | list[str], limit: int = 3) -> str:
@@ -76,7 +84,8 @@ def _read(path: Path) -> Any:
             raise UserError(f"{path}: not a readable safetensors file ({error})") from error
     try:
         # DETR keeps its options as a Namespace, which holds values and no code
-        with safe_globals([argparse.Namespace]):
+        with safe_globals([argparse.Namespace]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of other pickles, which are refused
             return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
         refused = re.search(r"GLOBAL (\S+)", str(error))
@@ -97,4 +106,4 @@ def cause_of_damage(path: Path) -> str:
     # UPT's and PViC's weights are on Google Drive, which asks before it sends a large file
     if start.lstrip().startswith(b"<"):
         return "it is a web page: download the file itself, in a browser"
-    return "truncated, perhaps: copy it again"
+    return "truncated, or a file of another kind: copy it again"

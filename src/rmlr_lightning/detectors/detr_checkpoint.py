@@ -125,6 +125,8 @@ def kind_of(weights: dict[str, Tensor], path: Path) -> DETRKind:
             f"{path}: not a DETR: no {', '.join(missing)}; its keys are {shortened(weights)}"
         )
     width = weights["query_embed.weight"].shape[1]
+    if not len(weights["query_embed.weight"]):
+        raise UserError(f"{path}: query_embed.weight has no rows")
     if width % (2 * HEADS):
         raise UserError(f"{path}: query_embed.weight has width {width}, not a multiple of 16")
     if blocks not in RESNETS:
@@ -218,7 +220,7 @@ def _mapped(weights: dict[str, Tensor], network: PreTrainedModel, path: Path) ->
         # queries, keys and values are one matrix in the original
         if part is not None and len(value) == 3 * len(own):
             value = value[part * len(own) : (part + 1) * len(own)]
-        if value.shape != own.shape:
+        if value.shape != own.shape or not value.is_floating_point():
             wrong.append(f"{key} {tuple(weights[key].shape)}")
         if not value.isfinite().all():
             damaged.append(key)
@@ -228,7 +230,7 @@ def _mapped(weights: dict[str, Tensor], network: PreTrainedModel, path: Path) ->
     problems = {
         "missing": [key for key in dict.fromkeys(used) if key not in weights],
         "unexpected": [key for key in weights if key not in used],
-        "of another shape": list(dict.fromkeys(wrong)),
+        "of another shape or type": list(dict.fromkeys(wrong)),
         "not finite": list(dict.fromkeys(damaged)),
     }
     found = [f"{what}: {shortened(sorted(keys))}" for what, keys in problems.items() if keys]
