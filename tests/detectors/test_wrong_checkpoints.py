@@ -117,7 +117,7 @@ def test_damaged_files_are_refused(name, content, tmp_path):
 def test_a_pickle_that_is_no_checkpoint_is_not_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "d.pth").write_bytes(pickle.dumps(Executes()))
-    with pytest.raises(UserError, match="not a readable .* a file of another kind"):
+    with pytest.raises(UserError, match=r"not a readable .* a file of another kind"):
         open_detector(tmp_path / "d.pth")
     assert not (tmp_path / "executed").exists()
 

@@ -28,7 +28,9 @@ _EXPECTED = (
     "{trainval,test}_hico.json"
 )
 _LABELS = "HICO-DET's anno.mat"
-_WITHOUT_LABELS = "data.test.image_labels=null takes the boxed labels for Known Object"
+_WITHOUT_LABELS = (
+    "data.test.image_labels=null (+data... in rmlr-eval) takes the boxed labels for Known Object"
+)
 _HINT = (
     "get hico_20160224_det.tar.gz from https://websites.umich.edu/~ywchao/hico/ or the json from "
     "https://github.com/fredzzhang/hicodet, or make the synthetic benchmark with "
