@@ -64,7 +64,7 @@ WRONG = {
     ),
     "projections of another width": (
         official(**{"transformer.encoder.layers.3.self_attn.in_proj_weight": (512, 256)}),
-        r"of another shape or type: transformer.encoder.layers.3.self_attn.in_proj_weight \(512, 256\)",
+        r"transformer.encoder.layers.3.self_attn.in_proj_weight \(512, 256\)",
     ),
     "another width": (official(**{"query_embed.weight": (100, 250)}), "has width 250"),
     "values of a training that diverged": (
