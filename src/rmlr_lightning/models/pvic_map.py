@@ -84,8 +84,9 @@ class WindowAttention(nn.Module):
 
     def forward(self, cells: Float[Tensor, "B h w D"]) -> Float[Tensor, "B h w D"]:
         height, width = cells.shape[1:3]
-        cells = F.pad(cells, (0, 0, 0, -width % WINDOW, 0, -height % WINDOW))
-        rows, columns = cells.shape[1] // WINDOW, cells.shape[2] // WINDOW
+        # in this form torch.export proves for all sizes that the windows fill the map
+        rows, columns = (height + WINDOW - 1) // WINDOW, (width + WINDOW - 1) // WINDOW
+        cells = F.pad(cells, (0, 0, 0, columns * WINDOW - width, 0, rows * WINDOW - height))
 
         # windows of all images, "B rows columns heads cells channels"
         windows = cells.unflatten(2, (columns, WINDOW)).unflatten(1, (rows, WINDOW))
