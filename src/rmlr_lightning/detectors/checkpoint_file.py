@@ -88,15 +88,18 @@ def _read(path: Path) -> Any:
             warnings.simplefilter("ignore")  # of other pickles, which are refused
             return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
-        refused = re.search(r"GLOBAL (\S+)", str(error))
-        if refused:
-            raise UserError(
-                f"{path}: holds an object of {refused[1]}, which could run code and is not read; "
-                "save the weights alone (a state_dict)"
-            ) from error
-        raise UserError(
-            f"{path}: not a readable PyTorch checkpoint; {cause_of_damage(path)}"
-        ) from (error)
+        raise UserError(f"{path}: {why_not_read(path, error)}") from error
+
+
+def why_not_read(path: Path, error: Exception) -> str:
+    """Why torch did not read a file, in one line; its own message advises to run what is in it."""
+    refused = re.search(r"GLOBAL (\S+)", str(error))
+    if refused:
+        return (
+            f"holds an object of {refused[1]}, which could run code and is not read; save the "
+            "weights alone (a state_dict)"
+        )
+    return f"not a readable PyTorch checkpoint; {cause_of_damage(path)}"
 
 
 def cause_of_damage(path: Path) -> str:

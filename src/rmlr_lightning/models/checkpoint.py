@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from rmlr_lightning.detectors.checkpoint_file import cause_of_damage
+from rmlr_lightning.detectors.checkpoint_file import cause_of_damage, why_not_read
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.vocabulary import Vocabulary, vcoco
 
@@ -31,9 +31,7 @@ def read_file(path: str | Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
-        reason = str(error).partition("(1)")[0].partition("\n")[0].strip()  # without torch's advice
-        reason = reason or type(error).__name__
-        raise UserError(f"{path}: not a readable checkpoint ({reason})") from error
+        raise UserError(f"{path}: {why_not_read(path, error)}") from error
 
 
 def load_checkpoint(path: str | Path) -> dict[str, Any]:

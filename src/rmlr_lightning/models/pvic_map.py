@@ -83,14 +83,10 @@ class WindowAttention(nn.Module):
         self.register_buffer("offset_index", offset_index(), persistent=False)
 
     def forward(self, cells: Float[Tensor, "B h w D"]) -> Float[Tensor, "B h w D"]:
-        height, width = cells.shape[1:3]
-        # in this form torch.export proves for all sizes that the windows fill the map
-        rows, columns = (height + WINDOW - 1) // WINDOW, (width + WINDOW - 1) // WINDOW
-        cells = F.pad(cells, (0, 0, 0, columns * WINDOW - width, 0, rows * WINDOW - height))
-
-        # windows of all images, "B rows columns heads cells channels"
-        windows = cells.unflatten(2, (columns, WINDOW)).unflatten(1, (rows, WINDOW))
-        windows = windows.transpose(2, 3).flatten(3, 4)
+        # windows of all images, "windows heads cells channels"
+        windows = _windows(cells)
+        rows, columns = windows.shape[1:3]
+        windows = windows.flatten(0, 2).flatten(1, 2)
         query, key, value = (
             layer(windows).unflatten(-1, (self.heads, -1)).transpose(-2, -3)
             for layer in (self.query, self.key, self.value)
@@ -102,13 +98,33 @@ class WindowAttention(nn.Module):
         read = self.out((weights @ value).transpose(-2, -3).flatten(-2))
 
         # back to one map, without what filled up its last windows
-        read = read.unflatten(3, (WINDOW, WINDOW)).transpose(2, 3).flatten(3, 4).flatten(1, 2)
-        return read[:, :height, :width]
+        image, y, x = (torch.arange(side, device=cells.device) for side in cells.shape[:3])
+        image, y = image[:, None, None], y[:, None]
+        window = (image * rows + y // WINDOW) * columns + x // WINDOW
+        return read[window, y % WINDOW * WINDOW + x % WINDOW]
 
     def _position_bias(self) -> Float[Tensor, "H M M"]:
         """Bias of each head for the offset between two cells of a window."""
         by_offset = MAX_BIAS * self.bias(self.offsets).sigmoid()  # (15 x 15), heads
         return by_offset[self.offset_index].permute(2, 0, 1)
+
+
+def _windows(cells: Float[Tensor, "B h w D"]) -> Float[Tensor, "B rows columns 8 8 D"]:
+    """The windows of maps, zero where they end outside.
+
+    By indices, because torch.export cannot show for all sizes that padded maps divide into windows.
+    """
+    # It also treats one window apart from several: with a spare one, a graph holds for all maps.
+    spare = 1 if torch.compiler.is_exporting() else 0
+    y, x = (
+        torch.arange((side + WINDOW - 1) // WINDOW + spare, device=cells.device)[:, None] * WINDOW
+        + torch.arange(WINDOW, device=cells.device)
+        for side in cells.shape[1:3]
+    )
+    y, x = y[:, None, :, None], x[:, None, :]
+    height, width = cells.shape[1:3]
+    real = (y < height) & (x < width)
+    return cells[:, y.clamp_max(height - 1), x.clamp_max(width - 1)] * real[..., None]
 
 
 def log_offsets() -> Float[Tensor, "T 2"]:
