@@ -36,9 +36,9 @@ def job(tmp_path, monkeypatch):
             cfg = compose(
                 "train", overrides=["resume=auto", *common, *overrides], return_hydra_config=True
             )
-        monkeypatch.setattr(
-            HydraConfig.instance(), "cfg", OmegaConf.create({"hydra": {"mode": mode}})
-        )
+        hydra = OmegaConf.create({"hydra": {"mode": mode}})
+        OmegaConf.set_readonly(hydra.hydra, True)  # as Hydra does
+        monkeypatch.setattr(HydraConfig.instance(), "cfg", hydra)
         plain = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
         return plain
 

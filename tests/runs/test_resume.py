@@ -17,6 +17,7 @@ CONFIG = {
     "paths": {"data": "data", "output": "outputs/rmlr"},
     "optim": {"_target_": "AdamW", "lr": 1e-3, "lr_overrides": {"remine": 1e-5}},
     "model": {"irm": {"heads": 2}},
+    "task": {"optim": "${optim}", "model": "${model}"},
     "data": {"batch_size": 16, "num_workers": 1, "images": "${paths.data}/images"},
     "callbacks": {"best": {"mode": "max"}},
     "trainer": {"max_epochs": 8, "accumulate_grad_batches": 1},

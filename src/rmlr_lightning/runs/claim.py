@@ -100,10 +100,10 @@ def _free_folder(cfg: DictConfig, first: Path) -> Iterator[None]:
 
 def _use(cfg: DictConfig, folder: Path) -> None:
     """Change the output folder, for the configuration and for the processes that DDP starts."""
-    hydra_config = HydraConfig.instance().cfg
+    hydra_config = HydraConfig.get()
     with read_write(hydra_config), open_dict(hydra_config):
-        OmegaConf.update(hydra_config, "hydra.run.dir", str(folder))
-        OmegaConf.update(hydra_config, "hydra.runtime.output_dir", str(folder.absolute()))
+        OmegaConf.update(hydra_config, "run.dir", str(folder))
+        OmegaConf.update(hydra_config, "runtime.output_dir", str(folder.absolute()))
     if Path(cfg.paths.output) != folder:  # it was typed
         cfg.paths.output = str(folder)
 

@@ -1,10 +1,12 @@
 """What console scripts with a Hydra configuration have in common."""
 
 import functools
+import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from omegaconf import DictConfig
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.runs.framework_messages import silence_framework_messages
-from rmlr_lightning.runs.user_errors import one_line_errors, user_message
+from rmlr_lightning.runs.user_errors import one_line_errors, shows_tracebacks, user_message
 
 Function = Callable[[DictConfig], Any]
 
@@ -45,7 +47,7 @@ def hydra_program(
             silence_framework_messages()
             if HydraConfig.get().mode == RunMode.MULTIRUN:
                 return jobs.run(function, cfg)
-            with one_line_errors():
+            with one_line_errors(jobs.tracebacks):
                 return function(cfg)
 
         options = {"version_base": "1.3", "config_path": conf_dir(), "config_name": config_name}
@@ -53,17 +55,31 @@ def hydra_program(
 
         @functools.wraps(function)
         def main() -> Any:
+            jobs.clear()
             with one_line_errors():
-                sys.argv[1:] = arguments(sys.argv[1:])
                 check_groups(sys.argv[1:])
-                jobs.clear()
-                result = program()
+                sys.argv[1:] = arguments(sys.argv[1:])
+                with _raised_by_hydra():
+                    result = program()
                 jobs.check()
                 return result
 
         return main
 
     return decorate
+
+
+@contextmanager
+def _raised_by_hydra() -> Iterator[None]:
+    """Inside the context Hydra raises its errors, which it otherwise prints on several lines."""
+    before = os.environ.get("HYDRA_FULL_ERROR")
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["HYDRA_FULL_ERROR"]
+        if before is not None:
+            os.environ["HYDRA_FULL_ERROR"] = before
 
 
 class Jobs:
@@ -77,6 +93,7 @@ class Jobs:
         self.number = 0
         self.failed: list[str] = []
         self.crashed = False  # one of them by an error that is not the user's
+        self.tracebacks = shows_tracebacks()
 
     def run(self, function: Function, cfg: DictConfig) -> Any:
         """Do one run. If it fails, print why, so that the sweep continues with the next one."""
@@ -116,9 +133,9 @@ def check_groups(arguments: Sequence[str]) -> None:
         UserError: an argument sets a config group to null.
     """
     for argument in arguments:
-        group, _, value = argument.partition("=")
+        group, is_override, value = argument.partition("=")
         is_group = re.fullmatch(r"[\w/]+", group) and Path(conf_dir(), group).is_dir()
-        if is_group and value in ("", "null"):
+        if is_override and is_group and value in ("", "null"):
             raise UserError(
                 f"{argument}: a config group takes the name of one of its files; "
                 f"'~{group}' leaves it out"

@@ -212,15 +212,17 @@ def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
     made = OmegaConf.create(dict(config))
     flat: dict[str, Any] = {}
 
-    def add(node: Any, key: str) -> None:
-        if isinstance(node, dict):
+    def add(node: Any, written: Any, key: str) -> None:
+        if isinstance(written, str) and isinstance(node, (dict, list)):
+            flat[key] = written  # another name of a group, which has its values itself
+        elif isinstance(node, dict):
             for name, child in node.items():
-                add(child, f"{key}.{name}" if key else str(name))
+                add(child, written[name], f"{key}.{name}" if key else str(name))
         elif isinstance(node, list):
             for index, child in enumerate(node):
-                add(child, f"{key}[{index}]")
+                add(child, written[index], f"{key}[{index}]")
         else:
             flat[key] = node
 
-    add(OmegaConf.to_container(made, resolve=True), "")
+    add(OmegaConf.to_container(made, resolve=True), OmegaConf.to_container(made), "")
     return flat

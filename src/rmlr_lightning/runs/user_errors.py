@@ -32,15 +32,25 @@ OF_THE_MACHINE = {
 }
 
 
+def shows_tracebacks() -> bool:
+    """Whether the user wants to see the traceback of every error."""
+    return os.environ.get("HYDRA_FULL_ERROR") == "1"
+
+
 @contextmanager
-def one_line_errors() -> Iterator[None]:
+def one_line_errors(tracebacks: bool | None = None) -> Iterator[None]:
     """Print a user's mistake as one line on standard error and exit with status 2.
 
     Errors of Hydra, OmegaConf and Lightning about the configuration count as mistakes too, and so
     do a full disk and other limits of the machine. Other errors keep their traceback.
     HYDRA_FULL_ERROR=1 shows every traceback. Ctrl-C and SIGTERM print one line and exit with status
     130 and 143.
+
+    Args:
+        tracebacks: show them all; None is what the user wants.
     """
+    if tracebacks is None:
+        tracebacks = shows_tracebacks()
     try:
         with stop_on_signals():
             yield
@@ -49,7 +59,7 @@ def one_line_errors() -> Iterator[None]:
         sys.exit(stopped.status)
     except Exception as error:  # the mistake may be the cause of an error of any class
         message = user_message(error)
-        if message is None or os.environ.get("HYDRA_FULL_ERROR") == "1":
+        if message is None or tracebacks:
             raise
         if prints_error(error):
             print(f"error: {message}", file=sys.stderr)
@@ -96,15 +106,18 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _configuration_message(error: BaseException) -> str | None:
-    from hydra.errors import HydraException
+    from hydra.errors import HydraException, InstantiationException
     from omegaconf.errors import OmegaConfBaseException
     from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
-    if isinstance(error, HydraException):
+    if isinstance(error, InstantiationException):
         reason = " ".join(str(error.__cause__ or error).split())
         key = str(error).rpartition("full_key: ")[2] if "full_key: " in str(error) else ""
         where = f"configuration {key}".strip()
         return f"{where}: {reason} (HYDRA_FULL_ERROR=1 shows the traceback)"
+    if isinstance(error, HydraException):
+        text = str(error).partition("Config search path:")[0]
+        return f"configuration: {' '.join(text.split())}"
     if isinstance(error, (OmegaConfBaseException, MisconfigurationException)):
         return f"configuration: {str(error).splitlines()[0]}"
     return None
