@@ -77,7 +77,7 @@ detector: setup ## train the detector of the synthetic benchmark; rerun the comm
 # Seed 0 of the default configuration. Its detector is shipped already and is referenced by its hash.
 .PHONY: pretrained
 pretrained: setup ## train and package the model that ships with the package, weights/rmlr_synthetic
-	$(BIN)/rmlr-train hydra.run.dir=outputs/pretrained $(ARGS)
+	$(BIN)/rmlr-train hydra.run.dir=outputs/pretrained resume=auto $(ARGS)
 	$(BIN)/rmlr-export outputs/pretrained/checkpoints/best.ckpt --format folder --half \
 	  --shipped-detector --overwrite --out src/rmlr_lightning/weights/rmlr_synthetic
 

@@ -56,6 +56,8 @@ class DataModule(LightningDataModule):
         self.group_by_size = group_by_size
         self.prepare = prepare
         self.seed = torch.initial_seed()
+        self._train_loader: DataLoader | None = None
+        self._position = {"epoch": 0, "batches": 0}
         self._wrap: Wrap | None = None
         self._uncached: dict[str, Dataset] = {}
         self._datasets: dict[str, Dataset] = {}
@@ -103,7 +105,7 @@ class DataModule(LightningDataModule):
             order = GroupBySize(dataset.costs(), self.batch_size, **place)
         else:
             order = Shuffled(len(dataset), **place)
-        return self._loader(
+        self._train_loader = self._loader(
             SeededItems(dataset, self.seed),
             self.batch_size,
             TrainingLoader,
@@ -111,6 +113,17 @@ class DataModule(LightningDataModule):
             # a last small batch would weigh its images more; a tiny data set is one batch
             drop_last=len(order) >= self.batch_size,
         )
+        self._train_loader.load_state_dict(self._position)
+        return self._train_loader
+
+    def state_dict(self) -> dict[str, int]:
+        """The position in the training data, for checkpoints."""
+        return self._train_loader.state_dict() if self._train_loader is not None else {}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        # Lightning makes the training loader, for the number of steps, before it restores the
+        # states of loaders, and then leaves them out.
+        self._position = state_dict or self._position
 
     def val_dataloader(self) -> DataLoader:
         return self._evaluation_loader("val")

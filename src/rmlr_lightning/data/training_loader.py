@@ -74,11 +74,11 @@ class TrainingLoader(DataLoader):
             yield batch
 
     def state_dict(self) -> dict[str, int]:
-        """Called by Lightning when it writes a checkpoint."""
+        """The position, for checkpoints."""
         return {"epoch": self.sampler.epoch, "batches": self.done}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Called by Lightning when a checkpoint was written within an epoch."""
+        """Start at a position, if it lies in the epoch that is trained next."""
         self.sampler.start = (state["epoch"], state["batches"] * self.batch_size)
 
 
