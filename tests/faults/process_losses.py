@@ -21,7 +21,7 @@ class Failing(nn.Module):
         value = 0 * prediction.logits.sum()
         if torch.distributed.get_rank() == 0 or self.step <= self.at_step:
             return value
-        if self.how == "nan":
+        if self.how == "infinite":
             return value * torch.nan
         if self.how == "mistake":
             raise UserError("bad.json: row 7 is wrong")

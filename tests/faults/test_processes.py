@@ -32,7 +32,10 @@ OPTIONS = [
 @pytest.mark.parametrize(
     "how, line",
     [
-        ("nan", "training diverged in epoch 0, step 1: loss term failing is not finite; image ids"),
+        (
+            "infinite",
+            "training diverged in epoch 0, step 1: loss term failing is not finite; image ids",
+        ),
         ("mistake", "error: bad.json: row 7 is wrong"),
         ("death", "another process of this run ended without a message"),
     ],

@@ -81,7 +81,8 @@ class HOITraining(FiniteTraining):
 
         logged = {f"train/{name}": value / step.batches for name, value in step.values.items()}
         count = sum(len(part.image_ids) for part in step.parts)
-        self.log_dict(logged, batch_size=count, prog_bar=True, on_epoch=True, sync_dist=True)
+        shown = {"prog_bar": True, "on_step": False, "on_epoch": True, "sync_dist": True}
+        self.log_dict(logged, batch_size=count, **shown)
         # Lightning divides by the number of batches of a full step; the last of an epoch has fewer
         return loss * (self.accumulated / step.batches)
 
