@@ -8,6 +8,7 @@ from pycocotools.coco import COCO
 
 from rmlr_lightning.annotations.coco_boxes import read_coco_boxes
 from rmlr_lightning.annotations.file import AnnotationError
+from rmlr_lightning.annotations.vcoco import read_vcoco
 from rmlr_lightning.vocabulary import COCO_OBJECTS
 
 INSTANCES = "instances_vcoco_all_2014.json"
@@ -15,7 +16,7 @@ INSTANCES = "instances_vcoco_all_2014.json"
 
 def some_without_area_and_crowds(document):
     document["annotations"][3]["bbox"][2] = 0
-    document["annotations"][4]["bbox"][3] = -1
+    document["annotations"][4]["bbox"][3] = 0
     document["annotations"][5]["iscrowd"] = 1
     document["annotations"][6].pop("iscrowd")
     document["images"].append({"id": 9, "file_name": "empty.jpg", "width": 5, "height": 4})
@@ -26,8 +27,8 @@ def test_boxes_as_pycocotools_reads_them(fake, edited):
     with contextlib.redirect_stdout(io.StringIO()):
         coco = COCO(str(path))
 
-    objects, targets = read_coco_boxes(path)
-    assert objects == COCO_OBJECTS
+    objects, targets, flat = read_coco_boxes(path)
+    assert objects == COCO_OBJECTS and flat == 2
     assert [target.image_id for target in targets] == list(coco.imgs)
     for target in targets:
         image = coco.imgs[target.image_id]
@@ -52,7 +53,16 @@ def test_boxes_as_pycocotools_reads_them(fake, edited):
         (lambda d: d["images"][1].pop("width"), "image 1 has no key 'width'"),
         (lambda d: d["images"][1].update(id="7"), "id of image 1 is not"),
         (lambda d: d["annotations"][2].update(bbox=[1, 2]), "bbox of annotation 2 is not"),
-        (lambda d: d["annotations"][2].update(bbox=[0, 0, 1e300, 1]), "image 7 has a box with NaN"),
+        (lambda d: d["annotations"][2].update(bbox=[0, 0, 1e300, 1]), "has a box with NaN"),
+        (lambda d: d["annotations"][2].update(bbox=[9, 9, -1, 1]), "ends before it starts"),
+        (lambda d: d["annotations"][2].update(image_id="7"), "image_id of annotation 2 is not"),
+        (lambda d: d["annotations"][2].update(image_id="000007"), "image_id of annotation 2 is"),
+        (lambda d: d["annotations"][2].update(image_id=7.0), "image_id is not always an integer"),
+        (lambda d: d["annotations"][2].update(id=7.5), "annotation 2 has id 7.5, not an integer"),
+        (lambda d: d["annotations"][2].pop("bbox"), "annotation 2 has no key 'bbox'"),
+        (lambda d: d["annotations"][2].update(bbox=[]), "bbox of annotation 2 is not a list"),
+        (lambda d: d["annotations"][2].update(bbox=None), "bbox of annotation 2 is not a list"),
+        (lambda d: d.pop("categories"), "no key 'categories'"),
         (lambda d: d["annotations"][2].update(iscrowd=2), "image 7 has iscrowd 2"),
         (lambda d: d["annotations"][2].update(image_id=8), "not listed: image_id 8"),
         (lambda d: d["annotations"][2].update(category_id=12), "category_id 12"),
@@ -85,7 +95,7 @@ def own_names(document):
 
 
 def test_a_file_with_names_of_its_own_keeps_them(fake, edited):
-    objects, targets = read_coco_boxes(edited(fake / INSTANCES, own_names))
+    objects, targets, _ = read_coco_boxes(edited(fake / INSTANCES, own_names))
     assert objects == ("robot arm", "person")
     assert {label for target in targets for label in target.labels.tolist()} == {0, 1}
 
@@ -98,9 +108,9 @@ def test_a_part_of_cocos_classes_keeps_cocos_order(fake, edited):
 @pytest.mark.parametrize(
     ("edit", "match"),
     [
-        (lambda d: d["categories"][0].update(id=1), "categories hold one id twice"),
-        (lambda d: d["categories"][0].update(name="person"), "categories hold one name twice"),
-        (lambda d: d["categories"][1].update(name=7), "category"),
+        (lambda d: d["categories"][0].update(id=1), "holds id 1 twice"),
+        (lambda d: d["categories"][0].update(name="person"), "holds 'person' twice"),
+        (lambda d: d["categories"][1].update(name=7), "'name' of entry of 'categories', 1 is 7"),
         (lambda d: d["categories"].pop(), "is of none of the"),
     ],
 )
@@ -111,3 +121,53 @@ def test_contradictory_categories_are_refused(fake, edited, edit, match):
 
     with pytest.raises(AnnotationError, match=match):
         read_coco_boxes(edited(fake / INSTANCES, own_and_wrong))
+
+
+@pytest.mark.fault
+def test_quirks_that_are_read_right(fake, edited):
+    """Gaps in the numbers, RLE, crowds, missing and further fields, folders in file names."""
+    plain = read_coco_boxes(fake / INSTANCES)
+
+    def quirks(document):
+        numbers = {image["id"]: 10**9 + 7 * i for i, image in enumerate(document["images"])}
+        for image in document["images"]:
+            image.update(id=numbers[image["id"]], file_name=f"train/{image['file_name']}", note="x")
+        for row in document["annotations"]:
+            row.update(id=row["id"] * 1000, image_id=numbers[row["image_id"]], iscrowd=1)
+            row["segmentation"] = {"size": [3, 3], "counts": "PP11"}
+            row.pop("area", None)
+        document.pop("info", None)
+
+    found = read_coco_boxes(edited(fake / INSTANCES, quirks))
+    for one, other in zip(plain.targets, found.targets, strict=True):
+        assert other.boxes.equal(one.boxes) and other.labels.equal(one.labels)
+        assert other.file_name == f"train/{one.file_name}" and other.crowd.all()
+
+
+@pytest.mark.fault
+def test_names_decide_in_cocos_own_classes_too(fake, edited):
+    """Classes numbered 0 to 79, as converters write them, are read by name."""
+
+    def renumbered(document):
+        place = {category["id"]: i for i, category in enumerate(document["categories"])}
+        for category in document["categories"]:
+            category["id"] = place[category["id"]]
+        for row in document["annotations"]:
+            row["category_id"] = place[row["category_id"]]
+
+    def names(read):
+        return [[read.objects[label] for label in t.labels.tolist()] for t in read.targets]
+
+    path = edited(fake / INSTANCES, renumbered)
+    assert names(read_coco_boxes(path)) == names(read_coco_boxes(fake / INSTANCES))
+    of_numbers = read_vcoco(fake / "vcoco_test.json", instances=path)
+    expected = read_vcoco(fake / "vcoco_test.json", instances=fake / INSTANCES)
+    for one, other in zip(of_numbers.targets, expected.targets, strict=True):
+        assert one.objects.equal(other.objects) and one.hois.equal(other.hois)
+
+
+@pytest.mark.fault
+def test_vcoco_with_classes_that_coco_lacks_is_refused(fake, edited):
+    path = edited(fake / INSTANCES, own_names)
+    with pytest.raises(AnnotationError, match="a category that COCO lacks, such as 'robot arm'"):
+        read_vcoco(fake / "vcoco_test.json", instances=path)

@@ -7,6 +7,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from rmlr_lightning.annotations.boxes import XYWH, Column, check_boxes, xyxy_of
+from rmlr_lightning.annotations.file import AnnotationError, AnnotationFile
 from rmlr_lightning.annotations.held_out import is_held_out
 from rmlr_lightning.annotations.hicodet import read_hicodet
 from rmlr_lightning.annotations.vcoco import read_vcoco
@@ -54,6 +56,23 @@ def test_hico_det_test_per_class_equals_the_file(shared, hico_test):
 def test_hico_det_train(hico_train):
     assert len(hico_train) == 38_118
     assert sum(map(len, hico_train.values())) == 117_654
+
+
+@pytest.mark.slow
+@pytest.mark.fault
+def test_all_real_training_boxes_keep_the_rule_of_boxes(hico_train):
+    """Read as x, y, width, height many would end outside."""
+    labels = [label for labels in hico_train.values() for label in labels]
+    sizes = np.array([(label["height"], label["width"]) for label in labels], dtype=np.float64)
+    file = AnnotationFile("hake.json", "boxes", "see its README")
+    for side in ("human_bbox", "object_bbox"):
+        boxes = np.array([label[side] for label in labels], dtype=np.float64) - [1, 1, 0, 0]
+        # in parts: a large file may have slips
+        for start in range(0, len(boxes), 50_000):
+            part = slice(start, start + 50_000)
+            check_boxes(file, Column(boxes[part], sizes[part], str))
+        with pytest.raises(AnnotationError, match="boxes are wrong; likely the numbers are x1, y1"):
+            check_boxes(file, Column(xyxy_of(boxes), sizes, str, written=XYWH))
 
 
 @pytest.mark.slow

@@ -187,7 +187,7 @@ def test_the_real_official_files_against_upts(shared, tmp_path, split):
         for i, entity in enumerate([*action["ann_id"], *action["role_object_id"]]):
             image_of[entity] = action["image_id"][i % persons]
     image_of.pop(0)
-    blank = {"width": 640, "height": 640}
+    blank = {"width": 4096, "height": 4096}
     coco = {
         "images": [
             {"id": i, "file_name": f"{i}.jpg"} | blank for i in sorted(set(image_of.values()))

@@ -1,7 +1,6 @@
 """What users get wrong: each case ends in one line, status 2 and no traceback."""
 
 import zipfile
-from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +9,6 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch.utils.data import DataLoader, Dataset
 
-from rmlr_lightning.annotations.external_detections import read_external_detections
 from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.checkpoint import (
@@ -155,15 +153,6 @@ def test_the_same_hois_in_another_order_are_another_vocabulary():
 def test_a_file_of_vcoco_may_bring_further_hois():
     ours = vcoco()
     check_vocabulary(ours._replace(hois=(*ours.hois, (0, 3))), ours, "the test split", "a.ckpt")
-
-
-def test_a_number_that_two_images_end_in_belongs_to_neither(tmp_path):
-    (tmp_path / "boxes.json").write_text(
-        '[{"image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9], "score": 1}]'
-    )
-    images = [Path("a_0001.jpg"), Path("b_0001.jpg")]
-    with pytest.raises(UserError, match="none of its image_id fits"):
-        read_external_detections(tmp_path / "boxes.json", images, hicodet())
 
 
 @pytest.mark.parametrize("argument", ["logger=null", "model/irm=", "experiment=null"])

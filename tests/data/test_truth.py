@@ -1,6 +1,9 @@
 """From annotation rows to padded pairs."""
 
+import pytest
+
 from rmlr_lightning.data.truth import collate_truths, true_entities, truth_of
+from rmlr_lightning.ops.spatial import pixel_encoding, spatial_encoding
 from tests.scenes import target_of
 
 HUMAN, OBJECT, OTHER = [0, 0, 80, 120], [80, 60, 160, 120], [0, 60, 80, 120]
@@ -49,3 +52,20 @@ def test_true_entities_are_each_box_once():
 def test_people_without_an_object_are_true_entities():
     target = target_of([HUMAN], [NAN], [-1], [2])
     assert true_entities(target, target.size).labels.tolist() == [0]
+
+
+@pytest.mark.fault
+def test_true_boxes_as_detections_have_finite_features():
+    """Boxes at the image's edge, a pixel outside, without area: real files have them."""
+    edge, outside = [150.0, 0.0, 160.0, 120.0], [-2.0, -1.0, -0.5, 121.0]
+    flat = [30.0, 40.0, 30.0, 90.0]
+    inverted = [90.0, 9.0, 80.0, 20.0]
+    humans, objects = [edge, outside, flat, inverted], [outside, flat, edge, edge]
+    target = target_of(humans, objects, [1] * 4, [0] * 4)
+    entities = true_entities(target, target.size)
+    assert len(entities.labels) == 6  # the inverted box is no detection
+    assert entities.boxes.min() >= 0 and entities.boxes.max() <= 1
+    boxes = entities.boxes[None]
+    humans, objects = boxes.repeat_interleave(len(boxes[0]), 1), boxes.repeat(1, len(boxes[0]), 1)
+    for encode in (spatial_encoding, pixel_encoding):
+        assert encode(humans, objects, target.size[None]).isfinite().all()

@@ -4,6 +4,7 @@ import json
 import shutil
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from huggingface_hub import ModelCard, hub_mixin
@@ -68,7 +69,25 @@ def test_a_list_of_images_gives_a_list_and_each_image_is_independent(from_checkp
 
 def test_an_image_may_be_a_path_or_a_pil_image(from_checkpoint, image):
     with Image.open(image) as opened:
-        assert from_checkpoint(opened, 0.0) == from_checkpoint(str(image), 0.0)
+        expected = from_checkpoint(str(image), 0.0)
+        assert from_checkpoint(opened, 0.0) == expected
+        assert from_checkpoint(np.asarray(opened.convert("RGB")), 0.0) == expected
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        (torch.zeros(3, 8, 8), "an image is given as Tensor; expected a file, a PIL image"),
+        (np.zeros((8, 8, 3), np.int64), "its values are int64"),
+        (Image.new("I", (8, 8)), "whole numbers of 32 bits"),
+        ([3], "an image is given as int"),
+    ],
+)
+def test_images_of_other_kinds_are_refused_with_one_line(from_checkpoint, given, match):
+    with pytest.raises(UserError, match=match) as caught:
+        from_checkpoint(given)
+    assert "\n" not in str(caught.value)
 
 
 def test_the_card_has_the_measured_metrics_and_how_they_were_made(folder):

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from rmlr_lightning.annotations.hicodet import read_hicodet
-from rmlr_lightning.data.image_file import ImageFolders
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.images.image_file import ImageFolders
 from rmlr_lightning.preparation.check import Split, check_splits, fingerprint
 from rmlr_lightning.preparation.report import Report
 from rmlr_lightning.preparation.statistics import statistics_of

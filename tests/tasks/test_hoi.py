@@ -1,23 +1,56 @@
-"""Evaluation of the HOI task."""
+"""Evaluation of the HOI task on HOIs that training lacked."""
 
+from functools import partial
+
+import pytest
 import torch
+from torch import nn
 
-from rmlr_lightning.tasks.hoi import renumbered
+from rmlr_lightning.metrics import HICODetMeanAP
+from rmlr_lightning.ops.classes import Renumber, united
+from rmlr_lightning.tasks.hoi import HOITask
+from rmlr_lightning.types import Detections
 from rmlr_lightning.vocabulary import Vocabulary
 from tests.scenes import target_of
 
-BOX, NAN = [0, 0, 80, 120], [float("nan")] * 4
-TRAIN = Vocabulary(("hold", "ride"), ((0, 1), (1, 2), (0, 3)), frozenset())
+BOX = [0.0, 0.0, 80.0, 120.0]
+TRAIN = Vocabulary(("hold", "ride"), ((0, 1), (1, 2)), frozenset(), ("person", "cup", "horse"))
+# the same classes in another order, and "hold horse", which training lacks
+TEST = Vocabulary(("ride", "hold"), ((0, 0), (1, 0)), frozenset(), ("horse", "person"), 1)
 
 
-def test_hois_of_another_split_are_those_of_the_training_vocabulary():
-    # another split counts (ride, 3) as its third HOI, where training has (hold, 3)
-    target = target_of([BOX] * 4, [BOX, BOX, BOX, NAN], [1, 3, 3, -1], [0, 1, 0, 0])
-    target = target._replace(hois=torch.tensor([0, 2, 3, -1]))
-    assert renumbered(target, TRAIN).hois.tolist() == [0, -1, 2, -1]
+class NoModel(nn.Module):
+    """Stands where the model of the training vocabulary would be."""
+
+    def __init__(self, vocabulary, bank):
+        super().__init__()
+        self.hois = len(vocabulary.hois)
 
 
-def test_hois_of_the_same_vocabulary_stay():
-    target = target_of([BOX] * 3, [BOX] * 3, [1, 2, 3], [0, 1, 0])
-    target = target._replace(hois=torch.tensor([0, 1, 2]))
-    assert renumbered(target, TRAIN).hois.tolist() == [0, 1, 2]
+@pytest.mark.fault
+def test_an_hoi_that_training_lacked_is_a_class_of_the_mean():
+    metrics = {"hicodet": HICODetMeanAP}
+    task = HOITask(partial(NoModel), {}, optim=None, vocabulary=TRAIN, metrics=metrics)
+    vocabulary = united({"the checkpoint": TRAIN, "data.test": TEST}, may_add=False)
+    task.evaluate_on(vocabulary)
+    assert task.model.hois == 2 and vocabulary.hois == (*TRAIN.hois, (0, 2))
+
+    # by the numbers of the test file: ride horse, hold horse
+    target = target_of([BOX] * 2, [BOX] * 2, [0, 0], [0, 1])._replace(hois=torch.tensor([0, 1]))
+    target = Renumber(TEST, vocabulary)(target)
+    assert [vocabulary.hoi_name(hoi) for hoi in target.hois.tolist()] == [
+        "ride horse",
+        "hold horse",
+    ]
+
+    # the model finds the one that it knows, by its own numbers: ride is 1, horse is 2
+    found = Detections(
+        torch.tensor([BOX]),
+        torch.tensor([BOX]),
+        torch.tensor([2]),
+        torch.tensor([1]),
+        torch.ones(1),
+    )
+    task.metrics["test"].update([found], [target])
+    # AP 1 for ride horse; 0 for hold horse, and for hold cup, which this image does not have
+    assert task.metrics["test"].compute()["test/map_full"] == pytest.approx(1 / 3)

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from rmlr_lightning.annotations.categories import category_names
 from rmlr_lightning.annotations.coco_instances import checked_instances
-from rmlr_lightning.annotations.columns import LARGEST_ID, fields_of, integers_of
+from rmlr_lightning.annotations.columns import integers_of
 from rmlr_lightning.annotations.file import AnnotationFile
 from rmlr_lightning.types import BoxTarget
 from rmlr_lightning.vocabulary import COCO_CATEGORY_IDS, COCO_INDEX_OF_CATEGORY, COCO_OBJECTS
@@ -25,6 +26,7 @@ class BoxAnnotations(NamedTuple):
 
     objects: tuple[str, ...]  # names of the classes that labels are indices into
     targets: list[BoxTarget]  # one per image
+    flat: int  # boxes without area, which are left out
 
 
 def is_instances(document: Any) -> bool:
@@ -36,7 +38,8 @@ def read_coco_boxes(path: str | PathLike[str]) -> BoxAnnotations:
     """One target per image, in the order of the file; boxes without area are left out.
 
     Boxes are float32 xyxy in continuous 0-based pixels. Images without boxes are included. The
-    classes are COCO's 80 if the file has these, or else those of its `categories`, in their order.
+    classes are COCO's 80 if the file's `categories` are these, by name and number, or else those
+    of its `categories`, in their order.
 
     Raises:
         AnnotationError: the file is missing, broken, of another layout, or contradicts itself.
@@ -48,20 +51,19 @@ def read_coco_boxes(path: str | PathLike[str]) -> BoxAnnotations:
 
     # images without annotations keep an empty list: a detector is evaluated on them, too
     by_image: dict[int, list[dict]] = {image["id"]: [] for image in coco["images"]}
+    flat = 0
     for entity in coco["annotations"]:
         _, _, width, height = entity["bbox"]
         if width > 0 and height > 0:
             by_image[entity["image_id"]].append(entity)
+        else:
+            flat += 1
 
     targets = []
     for image in coco["images"]:
         entities = by_image[image["id"]]
         boxes = torch.tensor([e["bbox"] for e in entities], dtype=torch.float32).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
-        # the reader has checked the file's numbers, but float32 ends earlier
-        if not boxes.isfinite().all():
-            raise file.error(f"image {image['id']} has a box with NaN or infinite coordinates")
-
         labels = [index_of[entity["category_id"]] for entity in entities]
         crowd = _crowd(file, image["id"], entities)
         targets.append(
@@ -74,28 +76,19 @@ def read_coco_boxes(path: str | PathLike[str]) -> BoxAnnotations:
                 torch.from_numpy(crowd),
             )
         )
-    return BoxAnnotations(objects, targets)
+    return BoxAnnotations(objects, targets, flat)
 
 
 def _classes(file: AnnotationFile, document: Any) -> tuple[tuple[str, ...], dict[int, int]]:
     """Names of the classes, and the index of each category id."""
-    if not isinstance(document, dict) or "categories" not in document:
-        return COCO_OBJECTS, COCO_INDEX_OF_CATEGORY
-    categories = file.member(document, "categories", list)
-    numbers = [[number] for number in fields_of(file, categories, "id", "category")]
-    ids = integers_of(
-        file, numbers, range(len(numbers)), "id", 0, LARGEST_ID, "category", exact=True
-    ).tolist()
-    names = [file.member(category, "name", str, "category") for category in categories]
-    for kind, values in (("id", ids), ("name", names)):
-        if len(set(values)) < len(values):
-            raise file.error(f"categories hold one {kind} twice")
-
+    name_of = category_names(file, document)
     # A part of COCO's classes keeps COCO's order, so that such files can be used together.
     of_coco = {COCO_CATEGORY_IDS[index]: name for index, name in enumerate(COCO_OBJECTS)}
-    if all(of_coco.get(number) == name for number, name in zip(ids, names, strict=True)):
+    if all(of_coco.get(number) == name for number, name in name_of.items()):
         return COCO_OBJECTS, COCO_INDEX_OF_CATEGORY
-    return tuple(names), {number: index for index, number in enumerate(ids)}
+    # as the file lists them, not by their numbers
+    ids = [category["id"] for category in document["categories"]]
+    return tuple(name_of[number] for number in ids), {number: i for i, number in enumerate(ids)}
 
 
 def _crowd(file: AnnotationFile, image_id: int, entities: list[dict]) -> np.ndarray:

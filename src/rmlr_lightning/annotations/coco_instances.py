@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from rmlr_lightning.annotations.boxes import XYWH, Column, check_boxes, xyxy_of
+from rmlr_lightning.annotations.categories import category_names
 from rmlr_lightning.annotations.columns import LARGEST_ID, boxes_of, fields_of, integers_of
-from rmlr_lightning.annotations.file import AnnotationError, AnnotationFile
-from rmlr_lightning.vocabulary import COCO_INDEX_OF_CATEGORY
+from rmlr_lightning.annotations.file import AnnotationError, AnnotationFile, shown
+from rmlr_lightning.vocabulary import COCO_CATEGORY_IDS, COCO_INDEX, COCO_INDEX_OF_CATEGORY
 
 _INSTANCES = "COCO's instances json (images, annotations, categories)"
 _INSTANCES_HINT = "get annotations_trainval2014.zip from https://cocodataset.org"
@@ -18,9 +20,43 @@ _IDS_HINT = "get them from https://github.com/s-gupta/v-coco"
 
 
 def read_instances(path: str | PathLike[str]) -> dict:
-    """COCO's instances json, plain or gzip, as `checked_instances` returns it."""
+    """COCO's instances json, plain or gzip, as `checked_instances` returns it.
+
+    Categories are numbered as COCO numbers them, whatever the file does: their names decide.
+    """
     file = AnnotationFile(Path(path), _INSTANCES, _INSTANCES_HINT)
-    return checked_instances(file, file.json())
+    return checked_instances(file, with_coco_numbers(file, file.json()))
+
+
+def with_coco_numbers(file: AnnotationFile, coco: Any) -> Any:
+    """A parsed file with COCO's category ids, by the names that it declares for its own.
+
+    A file without categories has COCO's. Annotations of other classes keep their number, which
+    `checked_instances` then refuses.
+
+    Raises:
+        AnnotationError: contradictory categories.
+    """
+    if not isinstance(coco, dict) or "categories" not in coco:
+        return coco
+    names = category_names(file, coco)
+    number_of = {name: COCO_CATEGORY_IDS[index] for name, index in COCO_INDEX.items()}
+    if all(number_of.get(name) == number for number, name in names.items()):
+        return coco
+    # a number without a name of COCO's must not be read as one of COCO's numbers
+    known = {number: number_of.get(name, LARGEST_ID - 1) for number, name in names.items()}
+    annotations = [
+        {**entity, "category_id": known.get(entity["category_id"], LARGEST_ID - 1)}
+        for entity in file.member(coco, "annotations", list)
+        if isinstance(entity, dict) and type(entity.get("category_id")) is int
+    ]
+    if len(annotations) < len(coco["annotations"]):  # `checked_instances` names what is wrong
+        return coco
+    unknown = [name for name in names.values() if name not in number_of]
+    if any(entity["category_id"] == LARGEST_ID - 1 for entity in annotations):
+        listed = shown(unknown[0]) if unknown else "a number that is not declared"
+        raise file.error(f"annotations are of a category that COCO lacks, such as {listed}")
+    return {**coco, "annotations": annotations}
 
 
 def read_ids(ids: str | PathLike[str] | Sequence[int]) -> list[int]:
@@ -46,7 +82,7 @@ def read_ids(ids: str | PathLike[str] | Sequence[int]) -> list[int]:
 def checked_instances(
     file: AnnotationFile, coco: Any, category_ids: Collection[int] = COCO_INDEX_OF_CATEGORY
 ) -> dict:
-    """`coco`, checked: distinct integer ids, sizes, finite boxes, known images and categories.
+    """`coco`, checked: distinct integer ids, sizes, boxes, known images and categories.
 
     Args:
         category_ids: the known categories; COCO's 80 by default.
@@ -84,11 +120,17 @@ def checked_instances(
             first = int(np.flatnonzero(wrong)[0])
             raise file.error(f"annotation {ids[first]} {problem} {values[first]}")
 
-    boxes = [[box] for box in fields_of(file, annotations, "bbox", "annotation")]
-    finite = np.isfinite(boxes_of(file, boxes, range(len(boxes)), "bbox", "annotation")).all(1)
-    if not finite.all():
-        first = int(np.flatnonzero(~finite)[0])
-        raise file.error(f"annotation {ids[first]} has a box with NaN or infinite coordinates")
+    lists = [[box] for box in fields_of(file, annotations, "bbox", "annotation")]
+    numbers = boxes_of(file, lists, range(len(lists)), "bbox", "annotation")
+    names = {image["id"]: image["file_name"] for image in images}
+    size_of = {image["id"]: (image["height"], image["width"]) for image in images}
+    sizes = np.array([size_of[number] for number in of_image.tolist()], dtype=np.float64)
+
+    def name_of(row: int) -> str:
+        return f"annotation {ids[row]} of image {shown(names[int(of_image[row])])}"
+
+    boxes = xyxy_of(numbers)
+    check_boxes(file, Column(boxes, sizes.reshape(-1, 2), name_of, written=XYWH))
     return coco
 
 

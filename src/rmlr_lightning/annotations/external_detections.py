@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from rmlr_lightning.annotations.boxes import MARGIN
 from rmlr_lightning.annotations.columns import boxes_of, fields_of, integers_of, numbers_of
 from rmlr_lightning.annotations.file import AnnotationFile, shown
 from rmlr_lightning.types import Entities
@@ -28,12 +29,19 @@ class ExternalDetections(NamedTuple):
     boxes: list[list[float]]  # xyxy in pixels
     scores: list[float]  # in [0, 1]
     labels: list[int]  # object classes of the vocabulary
+    rows: list[int]  # of the file, for messages
+    file: AnnotationFile
 
     def entities(self, width: int, height: int) -> Entities:
         """The detections relative to an image of this size and clipped to it.
 
         They have no tokens: (N, 0). There is no batch dimension.
+
+        Raises:
+            AnnotationError: less than half of a box lies in the image: its numbers are no
+                x, y, width, height in pixels of this image.
         """
+        self._check_inside(width, height)
         boxes = torch.tensor(self.boxes).reshape(-1, 4) / torch.tensor([width, height] * 2)
         count = len(self.boxes)
         return Entities(
@@ -44,6 +52,24 @@ class ExternalDetections(NamedTuple):
             torch.ones(count, dtype=torch.bool),
         )
 
+    def _check_inside(self, width: int, height: int) -> None:
+        # detectors may end outside by some pixels; other conventions end far outside
+        boxes = np.array(self.boxes, dtype=np.float64).reshape(-1, 4)
+        sides = boxes[:, 2:] - boxes[:, :2] + 2 * MARGIN
+        low = np.maximum(boxes[:, :2] - MARGIN, -MARGIN)
+        high = np.minimum(boxes[:, 2:] + MARGIN, [width + MARGIN, height + MARGIN])
+        inside = (high - low).clip(min=0).prod(1) / sides.prod(1)
+        if (inside < 0.5).any():
+            place = int(np.flatnonzero(inside < 0.5)[0])
+            x1, y1, x2, y2 = boxes[place].tolist()
+            likely = ""
+            if x1 <= x2 - x1 <= width + MARGIN and y1 <= y2 - y1 <= height + MARGIN:
+                likely = "; likely its numbers are x1, y1, x2, y2"
+            raise self.file.error(
+                f"row {self.rows[place]} has the bbox {[x1, y1, x2 - x1, y2 - y1]}, outside its "
+                f"image of {width} x {height} pixels{likely}"
+            )
+
 
 def read_external_detections(
     path: Path, images: Sequence[Path], vocabulary: Vocabulary
@@ -51,15 +77,16 @@ def read_external_detections(
     """Rows {image_id, category_id, bbox, score} of COCO's results format, by image file.
 
     With the object classes of COCO, `category_id` is COCO's. Any other vocabulary needs `category`,
-    the name of the class, in its place; rows of classes that it lacks are left out.
+    the name of the class, in its place; rows of classes that it lacks are left out. Where all rows
+    have names, they decide for COCO's classes, too.
 
     A row belongs to the image whose file name or stem is its `image_id`, or whose stem ends in
     that number (COCO_val2014_000000000294.jpg is 294) if no other image's does. Images without
     rows get no detections; rows of other images are left out.
 
     Raises:
-        AnnotationError: the file is missing, of another format, holds invalid numbers, or no row
-            belongs to any of the images.
+        AnnotationError: the file is missing, of another format, holds invalid numbers, a number
+            that two images end in, no class of the vocabulary, or no row of any of the images.
     """
     file = AnnotationFile(Path(path), _EXPECTED, _HINT)
     rows = file.json()
@@ -69,19 +96,27 @@ def read_external_detections(
     boxes, scores, labels = _columns(file, rows, vocabulary)
 
     # every image is a key, so that one without rows gets no boxes instead of the detector's
-    image_of = _images_by_id(images)
-    found = {image: ExternalDetections([], [], []) for image in images}
+    image_of, ambiguous = _images_by_id(images)
+    found = {image: ExternalDetections([], [], [], [], file) for image in images}
     num_matched = 0
-    for image_id, box, score, label in zip(image_ids, boxes, scores, labels, strict=True):
-        image = image_of.get(str(image_id))
+    for row, image_id in enumerate(image_ids):
+        key = _image_key(file, row, image_id)
+        # a zero-padded number is the number
+        number = (key.lstrip("0") or "0") if key.isdecimal() else key
+        image = image_of.get(key) or image_of.get(number)
+        if image is None and number in ambiguous:
+            names = " and ".join(image.name for image in ambiguous[number][:2])
+            raise file.error(f"row {row} has image_id {key}, which fits {names}; use file names")
         if image is None:
             continue
         num_matched += 1
-        if label < 0:
+        if labels[row] < 0:
             continue
-        found[image].boxes.append(box)
-        found[image].scores.append(score)
-        found[image].labels.append(label)
+        of_image = found[image]
+        of_image.boxes.append(boxes[row])
+        of_image.scores.append(scores[row])
+        of_image.labels.append(labels[row])
+        of_image.rows.append(row)
     # some rows may be of other images; if all are, the file does not belong to these images
     if rows and not num_matched:
         raise file.error(
@@ -91,27 +126,46 @@ def read_external_detections(
     return found
 
 
+def _image_key(file: AnnotationFile, row: int, image_id: object) -> str:
+    """An image id as text: 294 and 294.0 are the same number."""
+    if isinstance(image_id, float) and image_id.is_integer():
+        image_id = int(image_id)
+    if isinstance(image_id, bool) or not isinstance(image_id, (int, str)):
+        raise file.error(f"row {row} has image_id {shown(image_id)}, not a name or a number")
+    return str(image_id)
+
+
 def _columns(
     file: AnnotationFile, rows: list, vocabulary: Vocabulary
 ) -> tuple[list[list[float]], list[float], list[int]]:
     """Boxes (xyxy), scores and object classes of all rows; -1 for a class it lacks."""
-    if vocabulary.objects == COCO_OBJECTS:
+    has_names = len(rows) > 0 and all(isinstance(r, dict) and "category" in r for r in rows)
+    if vocabulary.objects == COCO_OBJECTS and not has_names:
         labels = _coco_labels(file, rows)
     else:
         # numbers would be read as classes of another list
         known = {name: index for index, name in enumerate(vocabulary.objects)}
         names = fields_of(file, rows, "category", "row")
         labels = [known.get(name, -1) if isinstance(name, str) else -1 for name in names]
+        if rows and max(labels) < 0:
+            raise file.error(
+                f"none of its categories, such as {shown(names[0])}, is one of the classes: "
+                f"{', '.join(vocabulary.objects[:3])}, ..."
+            )
 
     numbers = range(len(rows))
     column = {
         key: [[value] for value in fields_of(file, rows, key, "row")] for key in ("bbox", "score")
     }
     boxes = boxes_of(file, column["bbox"], numbers, "bbox", "row")
-    wrong = np.flatnonzero(~(np.isfinite(boxes).all(1) & (boxes[:, 2:] >= 0).all(1)))
+    with np.errstate(over="ignore"):
+        finite = np.isfinite(boxes.astype(np.float32)).all(1)
+    wrong = np.flatnonzero(~(finite & (boxes[:, 2:] >= 0).all(1)))
     if len(wrong):
         row = wrong[0]
         raise file.error(f"row {row} has the bbox {boxes[row].tolist()}, not a box in pixels")
+    if len(boxes) and (np.abs(boxes) <= 1).all():
+        raise file.error("all of its boxes are relative to the image (0 to 1), not in pixels")
     boxes[:, 2:] += boxes[:, :2]
 
     scores = numbers_of(file, column["score"], numbers, "score", 0, 1, "row")
@@ -130,8 +184,11 @@ def _coco_labels(file: AnnotationFile, rows: list) -> list[int]:
     return [COCO_INDEX_OF_CATEGORY[category] for category in categories.tolist()]
 
 
-def _images_by_id(images: Sequence[Path]) -> dict[str, Path]:
-    """The image of every `image_id`: its name, its stem, or the number at the stem's end."""
+def _images_by_id(images: Sequence[Path]) -> tuple[dict[str, Path], dict[str, list[Path]]]:
+    """The image of every `image_id`: its name, its stem, or the number at the stem's end.
+
+    Also the numbers that several images end in, with these images.
+    """
     numbered: dict[str, list[Path]] = {}
     for image in images:
         number = re.search(r"(\d+)$", image.stem)
@@ -142,4 +199,5 @@ def _images_by_id(images: Sequence[Path]) -> dict[str, Path]:
     by_stem = {image.stem: image for image in images}
     by_name = {image.name: image for image in images}
     # the right side wins: a full name is the most specific
-    return by_number | by_stem | by_name
+    known = by_number | by_stem | by_name
+    return known, {number: group for number, group in numbered.items() if len(group) > 1}

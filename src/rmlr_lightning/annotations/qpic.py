@@ -8,6 +8,7 @@ none), category_id (the verb)}]}. It holds neither image sizes nor a vocabulary.
 
 import numpy as np
 
+from rmlr_lightning.annotations.boxes import Column, check_boxes
 from rmlr_lightning.annotations.columns import (
     LARGEST_ID,
     boxes_of,
@@ -48,6 +49,7 @@ def read_qpic(
     entities = lists_of(file, records, "annotations", names)
     entity_objects = _entity_objects(file, members_of(file, entities, "category_id", names), names)
     entity_boxes = boxes_of(file, members_of(file, entities, "bbox", names), names, "bbox")
+    _check_entities(file, names, entities, entity_boxes)
     num_entities = np.array([len(of_image) for of_image in entities], dtype=np.int64)
     first_entity = np.cumsum(num_entities) - num_entities
 
@@ -75,6 +77,19 @@ def read_qpic(
 
     images = ImageList(names, _ids(file, records, names), unknown_sizes(len(names)))
     return images, Rows(image, boxes_h, boxes_o, objects, verb)
+
+
+def _check_entities(
+    file: AnnotationFile, names: list[str], entities: list[list], boxes: np.ndarray
+) -> None:
+    """Boxes that no interaction has are checked, too: they show the convention as well."""
+    counts = [len(of_image) for of_image in entities]
+    image, first = np.repeat(np.arange(len(names)), counts), np.cumsum(counts) - counts
+
+    def name_of(row: int) -> str:
+        return f"image {shown(names[image[row]])}, bbox of annotation {row - first[image[row]]},"
+
+    check_boxes(file, Column(boxes, np.zeros((len(boxes), 2)), name_of))
 
 
 def _check_indices(

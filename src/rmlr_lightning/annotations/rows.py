@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from rmlr_lightning.annotations.boxes import Column, check_boxes
 from rmlr_lightning.annotations.file import AnnotationFile, shown
 from rmlr_lightning.types import Target
 from rmlr_lightning.vocabulary import Vocabulary
@@ -50,12 +51,12 @@ def targets_of(
         image_hois: positive image-level labels per image, if known.
 
     Raises:
-        AnnotationError: a box that is not finite, or a verb and an object that are not an HOI of
-            the vocabulary.
+        AnnotationError: a box that is not one of its image (`annotations.boxes`), or a verb and an
+            object that are not an HOI of the vocabulary.
     """
     empty = rows.objects < 0
-    _check_finite(file, images, rows, rows.boxes_h, np.zeros_like(empty), "human")
-    _check_finite(file, images, rows, rows.boxes_o, empty, "object")
+    _check_boxes(file, images, rows, rows.boxes_h, "human")
+    _check_boxes(file, images, rows, rows.boxes_o, "object")
 
     # object -1 reads the last row of the table, which is replaced here
     hois = np.where(empty, -1, vocabulary.hoi_table()[rows.objects, rows.verbs])
@@ -87,21 +88,19 @@ def targets_of(
     return targets
 
 
-def _check_finite(
-    file: AnnotationFile,
-    images: ImageList,
-    rows: Rows,
-    boxes: np.ndarray,
-    may_be_missing: np.ndarray,
-    what: str,
+def _check_boxes(
+    file: AnnotationFile, images: ImageList, rows: Rows, boxes: np.ndarray, what: str
 ) -> None:
-    # As float32, which the model uses: 1e300 is finite in the file and infinite there.
-    with np.errstate(over="ignore"):
-        finite = np.isfinite(boxes.astype(np.float32)).all(1)
-    bad = np.flatnonzero(~finite & ~may_be_missing)
-    if len(bad):
-        name = images.names[rows.image[bad[0]]]
-        raise file.error(f"image {shown(name)} has a {what} box with NaN or infinite coordinates")
+    """Rows without a box hold NaN and are left out."""
+    there = np.flatnonzero(~(rows.objects < 0)) if what == "object" else np.arange(len(boxes))
+    first = np.searchsorted(rows.image, rows.image)
+
+    def name_of(place: int) -> str:
+        row = there[place]
+        name = shown(images.names[rows.image[row]])
+        return f"image {name}, {what} of row {row - first[row]},"
+
+    check_boxes(file, Column(boxes[there], images.sizes[rows.image[there]], name_of))
 
 
 def image_ids(names: list[str]) -> list[int]:

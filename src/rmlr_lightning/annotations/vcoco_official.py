@@ -19,6 +19,7 @@ from rmlr_lightning.annotations.coco_instances import (
     checked_instances,
     read_ids,
     read_instances,
+    with_coco_numbers,
 )
 from rmlr_lightning.annotations.columns import LARGEST_ID, integers_of
 from rmlr_lightning.annotations.file import AnnotationFile, shown
@@ -84,7 +85,8 @@ def parsed_official(
     if instances is not None:
         coco = read_instances(instances)
     elif is_single_file:
-        coco = checked_instances(file, file.member(document, "coco", dict))
+        coco = with_coco_numbers(file, file.member(document, "coco", dict))
+        coco = checked_instances(file, coco)
     else:
         raise file.error(
             "the official layout has no boxes of its own: COCO's instances json is needed too "

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from rmlr_lightning.data.image_file import ImageFolders
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import sha256_file, write_once
+from rmlr_lightning.images.image_file import ImageFolders
 
 THREADS = 4
 

@@ -12,7 +12,7 @@ from pytorch_lightning import Trainer, seed_everything
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import write_atomic
 from rmlr_lightning.metrics.vcoco_metric import role_detections
-from rmlr_lightning.models.checkpoint import check_vocabulary
+from rmlr_lightning.ops.classes import in_numbers_of
 from rmlr_lightning.runs.features import merged_features, open_features
 from rmlr_lightning.runs.hydra_program import hydra_program
 from rmlr_lightning.runs.load_task import checkpoint_config, load_task
@@ -53,9 +53,10 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
     seed_everything(trained.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")
 
-    vocabulary = datamodule.uncached_dataset(cfg.split).vocabulary
-    data_name = f"the {cfg.split} split's data"
-    check_vocabulary(vocabulary, task.vocabulary, data_name, str(cfg.checkpoint))
+    datamodule.open([cfg.split], task.vocabulary)
+    if datamodule.vocabulary != task.vocabulary:
+        # HOIs that training lacked are counted, too
+        task.evaluate_on(datamodule.vocabulary)
     # Features are read as in training, from the same cache, unless this run chooses otherwise.
     features = merged_features(cfg.get("features"), trained.get("features"))
     open_features(features, datamodule, task.model, [cfg.split])
@@ -77,7 +78,11 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
     if cfg.export:
         results = _gather(task.kept, trainer)
         if trainer.is_global_zero:
-            export_detections(Path(cfg.export), results, task.vocabulary)
+            # scorers read the classes by the numbers of the split's annotation file
+            numbers = datamodule.uncached_dataset(cfg.split).file_vocabulary
+            if numbers != task.vocabulary:
+                results = [(t, in_numbers_of(d, task.vocabulary, numbers)) for t, d in results]
+            export_detections(Path(cfg.export), results, numbers)
     if trainer.is_global_zero:
         table = task.metrics[cfg.split].table
         print_results(metrics, table, f"{cfg.checkpoint} on {cfg.split}")

@@ -47,11 +47,11 @@ def extract(cfg: DictConfig) -> None:
     options = cache_options(cfg.features, instantiate(cfg.model.selection))
     datamodule = instantiate(cfg.data)
     datamodule.prepare_data()
+    datamodule.open(cfg.splits)
     detector = instantiate(cfg.model.detector)
     # What the extractor reads is stored.
     detector, _ = first_stage(detector, instantiate(cfg.model.remine))
-    vocabulary = datamodule.uncached_dataset(cfg.splits[0]).vocabulary
-    options = replace(options, subject=vocabulary.subject_name)
+    options = replace(options, subject=datamodule.vocabulary.subject_name)
 
     if not cfg.verify:
         build(datamodule, detector, options, cfg.splits)

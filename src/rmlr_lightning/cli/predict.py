@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.progress import track
 
 from rmlr_lightning.annotations.external_detections import read_external_detections
-from rmlr_lightning.data.image_file import open_image
 from rmlr_lightning.drawing.triplets import draw_triplets
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.hub.detector import SHIPPED, load_detector
+from rmlr_lightning.images.image_file import open_image
 from rmlr_lightning.runs.device import device_of
 from rmlr_lightning.runs.user_errors import one_line_errors
 from rmlr_lightning.types import Detections

@@ -17,7 +17,6 @@ from rmlr_lightning.callbacks.step_seeds import StepSeeds
 from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import PARTIAL, write_atomic
-from rmlr_lightning.models.checkpoint import check_vocabulary
 from rmlr_lightning.report.run_folders import commit_of
 from rmlr_lightning.runs.checkpoint_files import CheckpointFiles
 from rmlr_lightning.runs.claim import acquire_run, preparation_lock, read_metrics
@@ -61,7 +60,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
     # Mistakes are reported here, before the minutes that a feature cache may take.
     checkpoint = resume_path(cfg, run_config)
     splits = ["train", "val", "test"] if cfg.test else ["train", "val"]
-    _check_vocabularies(datamodule, splits)
+    datamodule.open(splits)
 
     task = new_task(cfg, datamodule)
     if cfg.export and not hasattr(task, "export"):
@@ -138,26 +137,6 @@ def _note_slow_precision(cfg: DictConfig) -> None:
         print(
             "note: this processor has no bfloat16, emulation is many times slower; "
             "use trainer.precision=32-true"
-        )
-
-
-def _check_vocabularies(datamodule: DataModule, splits: list[str]) -> None:
-    """All splits must have the HOIs, or the object classes, of the training split."""
-    vocabulary = datamodule.vocabulary
-    if vocabulary is None:
-        for split in splits:
-            if datamodule.uncached_dataset(split).objects != datamodule.objects:
-                raise UserError(
-                    f"data.{split}: its object classes are not those of the train split "
-                    "(data.train)"
-                )
-        return
-    for split in splits:
-        check_vocabulary(
-            datamodule.uncached_dataset(split).vocabulary,
-            vocabulary,
-            f"the {split} split's data (data.{split})",
-            "the train split's (data.train)",
         )
 
 

@@ -14,7 +14,6 @@ from rmlr_lightning.annotations.held_out import SHARE, is_held_out
 from rmlr_lightning.data.augmentation import RandomShortest
 from rmlr_lightning.data.collate import Item
 from rmlr_lightning.data.hoi_dataset import HOIDataset
-from rmlr_lightning.data.image_file import ImageFolders, open_image
 from rmlr_lightning.data.transforms import (
     ResizeExact,
     ResizeShortest,
@@ -22,6 +21,8 @@ from rmlr_lightning.data.transforms import (
     transform,
 )
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.images.image_file import ImageFolders, open_image
+from rmlr_lightning.ops.classes import index_of
 from rmlr_lightning.types import BoxTarget, Target
 
 Files = str | PathLike[str] | Sequence[str | PathLike[str]]
@@ -54,6 +55,7 @@ class BoxDataset(Dataset):
         self.images = ImageFolders(images)
         self.resize = resize
         self.augment, self.random_resize = augment, random_resize
+        self.notes: tuple[str, ...] = ()  # what the user should know when the data set is opened
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -71,6 +73,14 @@ class BoxDataset(Dataset):
             crowd=target.crowd[kept],
         )
         return Item(target.image_id, out.size, pixels=out.pixels, boxes=target)
+
+    def unite(self, objects: Sequence[str]) -> None:
+        """Number the classes by a list of names that has all of this one's."""
+        if tuple(objects) == self.objects:
+            return
+        place = index_of(self.objects, objects)
+        self.targets = [t._replace(labels=place[t.labels]) for t in self.targets]
+        self.objects = tuple(objects)
 
     def costs(self) -> list[tuple[int, int]]:
         """Cost of each image, to group similar ones in a batch: canvas pixels, annotated boxes."""
@@ -101,15 +111,24 @@ def coco_boxes(
         options: of `BoxDataset`.
 
     Raises:
-        UserError: a file cannot be read, two have different classes, or no image is left.
+        UserError: a file cannot be read, two have different classes or one image, `ids` lists an
+            image that no file holds, or no image or box is left.
     """
     files = _listed(annotations)
     read = [read_coco_boxes(file) for file in files]
     for file, other in zip(files, read, strict=True):
         if other.objects != read[0].objects:
             raise UserError(f"{file}: has other categories than {files[0]}")
+    found = [target.image_id for one in read for target in one.targets]
+    if len(set(found)) < len(found):
+        raise UserError(f"{', '.join(map(str, files))}: two of the files hold one image id")
 
     only = None if ids is None else set(read_ids(ids))
+    absent = sorted((only or set()) - set(found))
+    if absent:
+        raise UserError(
+            f"{ids}: lists {len(absent)} images that {files[0]} does not hold, {absent[0]} first"
+        )
     without = {image for file in _listed(exclude) for image in read_ids(file)}
 
     def is_kept(target: BoxTarget) -> bool:
@@ -123,7 +142,13 @@ def coco_boxes(
             f"{files[0]}: no image is left for this split (ids, exclude, held_out, share and "
             f"limit={limit} leave none)"
         )
-    return BoxDataset(read[0].objects, targets, images, **options)
+    if not any(len(target.boxes) for target in targets):
+        raise UserError(f"{files[0]}: none of the {len(targets)} images of this split has a box")
+    dataset = BoxDataset(read[0].objects, targets, images, **options)
+    flat = sum(one.flat for one in read)
+    if flat:
+        dataset.notes = (f"{flat:,} boxes of {files[0]} have no area and are left out",)
+    return dataset
 
 
 def interaction_boxes(

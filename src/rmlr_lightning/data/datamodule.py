@@ -1,12 +1,15 @@
 """The LightningDataModule: makes the data set of each split and shares it among the processes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 from pytorch_lightning import LightningDataModule
+from pytorch_lightning.utilities import rank_zero_only
 from torch.utils.data import DataLoader, Dataset
 
 from rmlr_lightning.data.collate import collate
+from rmlr_lightning.data.opening import check_files, unite_classes
 from rmlr_lightning.data.sampler import EveryItemOnce, GroupBySize, Shuffled
 from rmlr_lightning.data.training_loader import SeededItems, TrainingLoader, TrainingOrder
 from rmlr_lightning.errors import UserError
@@ -29,6 +32,9 @@ class DataModule(LightningDataModule):
         group_by_size: put training images of similar cost (canvas, number of pairs) into one
             batch, which reduces padding. The data set must have `costs()`.
         prepare: makes or checks the files on disk, once per machine, before any data set is made.
+        check: what is done where images are not those of the annotations: "error", "warn" or "off"
+            (`data.opening.check_files`).
+        checked: a folder that keeps what was found, so that unchanged images are not read again.
 
     Raises:
         UserError: a batch size below 1 or a negative number of workers.
@@ -44,6 +50,8 @@ class DataModule(LightningDataModule):
         num_workers: int = 1,
         group_by_size: bool = False,
         prepare: Callable[[], object] | None = None,
+        check: str = "error",
+        checked: str | None = None,
     ) -> None:
         super().__init__()
         _check_number("batch_size", batch_size, 1)
@@ -58,6 +66,7 @@ class DataModule(LightningDataModule):
         self.seed = torch.initial_seed()
         self._train_loader: DataLoader | None = None
         self._position = {"epoch": 0, "batches": 0}
+        self.check, self.checked = check, None if checked is None else Path(checked)
         self._wrap: Wrap | None = None
         self._uncached: dict[str, Dataset] = {}
         self._datasets: dict[str, Dataset] = {}
@@ -79,6 +88,22 @@ class DataModule(LightningDataModule):
             self._uncached[split] = self.make[split]()
         return self._uncached[split]
 
+    def open(self, splits: Sequence[str], known: Vocabulary | None = None) -> None:
+        """Make the data sets of these splits, with one order of classes, and check their images.
+
+        Args:
+            known: the classes of a trained model, which come first.
+
+        Raises:
+            UserError: splits of different data sets, or images that are not those of the
+                annotations (`data.opening`).
+        """
+        datasets = {split: self.uncached_dataset(split) for split in splits}
+        unite_classes(datasets, known)
+        lines = check_files(datasets, self.check, self.checked)
+        if rank_zero_only.rank == 0:  # once per run, not once per process
+            print("".join(f"{line}\n" for line in lines), end="")
+
     def wrap_datasets(self, wrap: Wrap | None) -> None:
         """Let `dataset(split)` be `wrap(split, uncached data set)`; None undoes it."""
         self._wrap = wrap
@@ -87,15 +112,19 @@ class DataModule(LightningDataModule):
 
     @property
     def vocabulary(self) -> Vocabulary | None:
-        """The classes of the training annotations; None for a data set without interactions."""
-        return getattr(self.uncached_dataset("train"), "vocabulary", None)
+        """The classes of the data set; None for one without interactions."""
+        return getattr(self._any_dataset(), "vocabulary", None)
 
     @property
     def objects(self) -> tuple[str, ...]:
-        """The object classes of the training annotations."""
-        dataset = self.uncached_dataset("train")
-        vocabulary = getattr(dataset, "vocabulary", None)
-        return dataset.objects if vocabulary is None else vocabulary.objects
+        """The object classes of the data set."""
+        vocabulary = self.vocabulary
+        return self._any_dataset().objects if vocabulary is None else vocabulary.objects
+
+    def _any_dataset(self) -> Dataset:
+        # `open` gave all the same classes: an evaluation does not read training annotations
+        opened = next(iter(self._uncached.values()), None)
+        return self.uncached_dataset("train") if opened is None else opened
 
     def train_dataloader(self) -> DataLoader:
         dataset = self.dataset("train")

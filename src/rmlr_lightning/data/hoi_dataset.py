@@ -16,12 +16,13 @@ from rmlr_lightning.annotations.relations import read_relations
 from rmlr_lightning.annotations.vcoco import read_vcoco
 from rmlr_lightning.data.augmentation import RandomShortest
 from rmlr_lightning.data.collate import Item
-from rmlr_lightning.data.image_file import ImageFolders, open_image
 from rmlr_lightning.data.transforms import ResizeExact, ResizeShortest, canvas_pixels, transform
 from rmlr_lightning.data.truth import true_entities, truth_of
 from rmlr_lightning.data.views import View
 from rmlr_lightning.data.zero_shot import rows_of, without_pairs
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.images.image_file import ImageFolders, open_image
+from rmlr_lightning.ops.classes import Renumber
 from rmlr_lightning.types import Target
 from rmlr_lightning.vocabulary import Vocabulary
 
@@ -84,26 +85,49 @@ class HOIDataset(Dataset):
         if unseen_annotations not in ("removed", "masked"):
             raise UserError(f"unseen_annotations={unseen_annotations}: choose removed or masked")
 
+        # of the file, whose numbers scorers use; and of the data set, once it is united
+        self.file_vocabulary: Vocabulary = annotations.vocabulary
         self.vocabulary: Vocabulary = annotations.vocabulary
-        targets = annotations.targets
-        if unseen is not None and unseen_annotations == "removed":
-            hidden = unseen(self.vocabulary)
-            targets = [without_pairs(target, hidden) for target in targets]
-
-        def is_kept(target: Target) -> bool:
-            right_side = held_out is None or is_held_out(target.file_name, share) == held_out
-            return right_side and (len(target.verbs) > 0 or not only_interacting)
-
-        self.targets = [target for target in targets if is_kept(target)][:limit]
-        if not self.targets:
-            raise UserError(
-                f"{images}: no image is left for this split (only_interacting, held_out, share and "
-                "limit leave none)"
-            )
+        self._annotated = annotations.targets
+        self._unseen = unseen if unseen_annotations == "removed" else None
+        self._only_interacting, self._limit = only_interacting, limit
+        self._held_out, self._share = held_out, share
         self.images, self.resize, self.augment = ImageFolders(images), resize, augment
         self.random_resize, self.external = random_resize, external
+        self._select()
+
+    def _select(self) -> None:
+        """Choose the targets of this split from those of the file."""
+        targets = self._annotated
+        if self._unseen is not None:
+            hidden = self._unseen(self.vocabulary)
+            targets = [without_pairs(target, hidden) for target in targets]
+        self.targets = [target for target in targets if self._is_kept(target)][: self._limit]
+        if not self.targets:
+            raise UserError(
+                f"{self.images}: no image is left for this split (only_interacting, held_out, "
+                "share and limit leave none)"
+            )
         self._size_of = {t.file_name: tuple(t.size.tolist()) for t in self.targets}
         self._by_id = {target.image_id: target for target in self.targets}
+
+    def _is_kept(self, target: Target) -> bool:
+        is_out = self._held_out is not None and is_held_out(target.file_name, self._share)
+        right_side = self._held_out is None or is_out == self._held_out
+        return right_side and (len(target.verbs) > 0 or not self._only_interacting)
+
+    def unite(self, vocabulary: Vocabulary) -> None:
+        """Number the classes by a vocabulary that has all of this one's, by name.
+
+        Splits of a data set share one order of classes (`ops.classes`).
+        """
+        if vocabulary == self.vocabulary:
+            return
+        renumber = Renumber(self.vocabulary, vocabulary)
+        self._annotated = [renumber(target) for target in self._annotated]
+        self.vocabulary = vocabulary
+        # unseen HOIs may be drawn from the vocabulary
+        self._select()
 
     def __len__(self) -> int:
         return len(self.targets)

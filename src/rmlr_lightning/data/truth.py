@@ -46,7 +46,8 @@ def collate_truths(truths: list[Truth]) -> Truth:
 def true_entities(target: Target, size: Int[Tensor, "2"], subject: int | None = PERSON) -> Entities:
     """The distinct boxes of one image as detections of score 1, without tokens.
 
-    People without an object are among them. Boxes are relative to `size` (height, width).
+    People without an object are among them. Boxes are relative to `size` (height, width) and
+    clipped to the image, as a detector's are.
 
     Args:
         subject: class of the people, if the target does not hold theirs.
@@ -61,9 +62,12 @@ def true_entities(target: Target, size: Int[Tensor, "2"], subject: int | None = 
 
     rows: Float[Tensor, "N 5"] = torch.cat([labels[:, None].double(), boxes], 1)
     rows = torch.unique(rows, dim=0)
+    # readers let a few inverted boxes of very large files pass (`annotations.boxes`)
+    rows = rows[(rows[:, 3:] >= rows[:, 1:3]).all(1)]
     count = len(rows)
     return Entities(
-        (rows[:, 1:] / to_pixels(size)).float().reshape(-1, 4),
+        # a centre outside the image would have no logarithm in the pairs' spatial encoding
+        (rows[:, 1:] / to_pixels(size)).float().reshape(-1, 4).clamp(0, 1),
         torch.ones(count),
         rows[:, 0].long(),
         torch.zeros(count, 0),

@@ -4,19 +4,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from huggingface_hub import ModelCard, ModelHubMixin, constants, hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import nn
 
 from rmlr_lightning.data.collate import collate_entities, collate_images
-from rmlr_lightning.data.image_file import open_image
 from rmlr_lightning.data.transforms import transform
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.hub.model_card import model_card
 from rmlr_lightning.hub.named_detections import Interaction, interactions
 from rmlr_lightning.hub.saved_model import SavedModel, read_model, write_model
+from rmlr_lightning.images.image_file import of_array, open_image, upright_rgb
 from rmlr_lightning.types import Detections, Entities, Images, Inputs
 from rmlr_lightning.vocabulary import Vocabulary
 
@@ -25,7 +26,7 @@ SHIPPED = "rmlr-synthetic"
 SHIPPED_FOLDER = Path(__file__).parents[1] / "weights" / "rmlr_synthetic"
 WRITTEN = (constants.CONFIG_NAME, constants.SAFETENSORS_SINGLE_FILE, "README.md")
 
-ImageLike = str | Path | Image.Image
+ImageLike = str | Path | Image.Image | np.ndarray
 
 
 class HOIDetector(nn.Module, ModelHubMixin, library_name="rmlr_lightning"):
@@ -165,19 +166,20 @@ class HOIDetector(nn.Module, ModelHubMixin, library_name="rmlr_lightning"):
         """The interactions of an image, best first; a list of them for a list of images.
 
         Args:
-            images: files or PIL images. Each is processed by itself, so results do not depend on
-                the others.
+            images: files, PIL images, or arrays of height x width x 3 (RGB), by one rule
+                (`images.image_file.as_rgb`). Each is processed by itself, so results do not depend
+                on the others.
             threshold: interactions of a lower score are left out.
             max_interactions: per image.
 
         Raises:
-            UserError: an image that cannot be read.
+            UserError: an image that cannot be read, or of a kind that the rule refuses.
         """
         # One image per batch: no padding, on which some detectors' outputs depend.
-        if isinstance(images, (str, Path, Image.Image)):
-            found, _ = self.predict(_opened(images), max_interactions=max_interactions)
-            return interactions(found, self.vocabulary, threshold)
-        return [self(image, threshold, max_interactions) for image in images]
+        if isinstance(images, Sequence) and not isinstance(images, str):
+            return [self(image, threshold, max_interactions) for image in images]
+        found, _ = self.predict(_opened(images), max_interactions=max_interactions)
+        return interactions(found, self.vocabulary, threshold)
 
     def predict(
         self,
@@ -232,9 +234,18 @@ def load_detector(name: str | Path, dilation: bool | None = None) -> HOIDetector
 
 
 def _opened(image: ImageLike) -> Image.Image:
-    if isinstance(image, Image.Image):
-        return ImageOps.exif_transpose(image).convert("RGB")
-    return open_image(Path(image))
+    if isinstance(image, (str, Path)):
+        return open_image(Path(image))
+    if not isinstance(image, (Image.Image, np.ndarray)):
+        raise UserError(
+            f"an image is given as {type(image).__name__}; expected a file, a PIL image, or an "
+            "array of height x width x 3"
+        )
+    try:
+        return upright_rgb(image) if isinstance(image, Image.Image) else of_array(image)
+    # A PIL image may be a broken file that is only read now.
+    except Exception as error:
+        raise UserError(f"a given image cannot be used: {_first_line(error)}") from error
 
 
 def _first_line(error: Exception) -> str:

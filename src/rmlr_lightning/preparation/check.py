@@ -6,9 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rmlr_lightning.data.image_file import ImageFolders
 from rmlr_lightning.files import sha256_file
-from rmlr_lightning.preparation.images import ImageReport, Track, check_images
+from rmlr_lightning.images.image_check import (
+    NOTES,
+    PROBLEMS,
+    ImageReport,
+    Track,
+    annotated_images,
+    check_images,
+)
+from rmlr_lightning.images.image_file import ImageFolders
 from rmlr_lightning.preparation.known_files import KNOWN
 from rmlr_lightning.preparation.report import Report
 from rmlr_lightning.preparation.statistics import Statistics, ends_outside, statistics_of
@@ -109,22 +116,10 @@ def _print_statistics(report: Report, split: Split, found: Statistics) -> None:
 
 
 def _check_images(report: Report, split: Split, decode: bool, track: Track) -> ImageReport:
-    names = [target.file_name for target in split.targets]
-    sizes = [tuple(target.size.tolist()) for target in split.targets]
-    found = check_images(lambda name: split.images / name, names, sizes, decode, track)
-    report.line(f"  images in {split.images}: {len(found.bytes):,} of {len(names):,} are there")
-    report.names("images are missing", found.missing)
-    report.names("images are not readable", found.unreadable)
-    report.names("images have another size than annotated", found.other_size)
-    report.names(
-        "images have an EXIF rotation that their annotations lack; they are read as stored",
-        found.rotated,
-        is_problem=False,
-    )
-    report.names(
-        "images have an EXIF orientation that sizes do not reveal; they are read as viewers show "
-        "them",
-        found.turned,
-        is_problem=False,
-    )
+    images = annotated_images(split.targets)
+    found = check_images(split.images.__truediv__, images, decode, track)
+    report.line(f"  images in {split.images}: {len(found.bytes):,} of {len(images):,} are there")
+    for kinds, is_problem in ((PROBLEMS, True), (NOTES, False)):
+        for field, text in kinds.items():
+            report.names(f"images {text}", getattr(found, field), is_problem=is_problem)
     return found

@@ -13,12 +13,12 @@ import numpy as np
 from rmlr_lightning.annotations.held_out import is_held_out
 from rmlr_lightning.annotations.relations import read_relations
 from rmlr_lightning.annotations.vocabulary_file import NAME, vocabulary_json
-from rmlr_lightning.data.image_file import ImageFolders
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import write_atomic
+from rmlr_lightning.images.image_check import Track
+from rmlr_lightning.images.image_file import ImageFolders
 from rmlr_lightning.preparation.check import Split, check_splits
 from rmlr_lightning.preparation.custom_files import SPLITS, SplitRecords, read_custom
-from rmlr_lightning.preparation.images import Track
 from rmlr_lightning.preparation.report import Report
 from rmlr_lightning.vocabulary import Vocabulary
 

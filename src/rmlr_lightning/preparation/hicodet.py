@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from rmlr_lightning.annotations.hicodet import read_hicodet
-from rmlr_lightning.data.image_file import ImageFolders
+from rmlr_lightning.images.image_check import Track
+from rmlr_lightning.images.image_file import ImageFolders
 from rmlr_lightning.preparation.check import Split, check_splits
-from rmlr_lightning.preparation.images import Track
 from rmlr_lightning.preparation.report import Report
 
 SOURCE = """\

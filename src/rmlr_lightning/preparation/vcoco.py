@@ -7,11 +7,11 @@ from typing import Any
 
 from rmlr_lightning.annotations.coco_instances import read_ids, read_instances
 from rmlr_lightning.annotations.vcoco import read_vcoco
-from rmlr_lightning.data.image_file import ImageFolders
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import write_once
+from rmlr_lightning.images.image_check import Track
+from rmlr_lightning.images.image_file import ImageFolders
 from rmlr_lightning.preparation.check import Split, check_splits
-from rmlr_lightning.preparation.images import Track
 from rmlr_lightning.preparation.report import Report
 
 SOURCE = """\

@@ -75,7 +75,6 @@ class HOITask(HOITraining):
         super().__init__(not_finite, max_skipped)
         if not 0 < min_overlap <= 1:
             raise UserError(f"task.module.min_overlap={min_overlap}: expected an IoU above 0, to 1")
-        self.vocabulary = vocabulary
         self.optim = optim
         self.min_overlap, self.same_object = min_overlap, same_object
         self.max_positives = max_positives
@@ -98,17 +97,26 @@ class HOITask(HOITraining):
                 loss = loss(dim=self.model.ire.dim, vocabulary=vocabulary, bank=bank)
             self.losses[name] = loss
 
-        self.metrics = nn.ModuleDict(
-            {
-                split: SplitMetrics(split, metrics or {}, vocabulary, hidden)
-                for split in ("val", "test")
-            }
-        )
+        self._make_metrics = partial(SplitMetrics, constructors=metrics or {}, unseen=hidden)
+        self.evaluate_on(vocabulary)
         self.kept: list[tuple[Target, Detections]] | None = None  # [] keeps what evaluation finds
         self.run_config: dict[str, Any] = {}  # kept in checkpoints, so that they can be used alone
         self.commit: str | None = None  # of the code that trains, for model cards
         # checkpoints lack the detector's weights; `check_checkpoint` compares the rest by name
         self.strict_loading = False
+
+    def evaluate_on(self, vocabulary: Vocabulary) -> None:
+        """Evaluate on classes that continue those of the model.
+
+        The model finds no HOI beyond its own: the AP of these is 0, and part of the mean.
+        """
+        self.vocabulary = vocabulary
+        self.metrics = nn.ModuleDict(
+            {
+                split: self._make_metrics(split=split, vocabulary=vocabulary)
+                for split in ("val", "test")
+            }
+        )
 
     def forward(self, inputs: Inputs) -> Prediction:
         return self.model(inputs)
@@ -127,9 +135,7 @@ class HOITask(HOITraining):
         found = self.detect(self.model(batch.inputs))
         # the exact annotations never leave the main process
         dataset = self.trainer.datamodule.dataset(split)
-        targets = [
-            renumbered(dataset.target(image_id), self.vocabulary) for image_id in batch.image_ids
-        ]
+        targets = [dataset.target(image_id) for image_id in batch.image_ids]
         self.metrics[split].update(found, targets)
         if self.kept is not None:
             self.kept += zip(targets, found, strict=True)
@@ -156,16 +162,6 @@ class HOITask(HOITraining):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         check_checkpoint(self, checkpoint)
-
-
-def renumbered(target: Target, vocabulary: Vocabulary) -> Target:
-    """The target with HOIs by a vocabulary; -1 where it lacks the verb with the object.
-
-    Splits of V-COCO differ in the HOIs that occur in them beyond the common ones, so each split's
-    numbers mean its own HOIs. Verbs and object classes mean the same in all splits.
-    """
-    hois = torch.from_numpy(vocabulary.hoi_table())[target.objects, target.verbs]
-    return target._replace(hois=torch.where(target.objects >= 0, hois, -1))
 
 
 def _weight_keys(checkpoint: dict[str, Any]) -> set[str]:
