@@ -63,7 +63,9 @@ def test_boxes_as_pycocotools_reads_them(fake, edited):
         (lambda d: d["annotations"][2].update(bbox=[]), "bbox of annotation 2 is not a list"),
         (lambda d: d["annotations"][2].update(bbox=None), "bbox of annotation 2 is not a list"),
         (lambda d: d.pop("categories"), "no key 'categories'"),
-        (lambda d: d["annotations"][2].update(iscrowd=2), "image 7 has iscrowd 2"),
+        (lambda d: d["annotations"][2].update(iscrowd=2), "annotation 2 has iscrowd 2, not an int"),
+        (lambda d: d["annotations"][2].update(iscrowd="no"), "iscrowd of annotation 2 is not"),
+        (lambda d: d["images"][1].update(file_name=d["images"][0]["file_name"]), "twice"),
         (lambda d: d["annotations"][2].update(image_id=8), "not listed: image_id 8"),
         (lambda d: d["annotations"][2].update(category_id=12), "category_id 12"),
     ],
@@ -133,7 +135,7 @@ def test_quirks_that_are_read_right(fake, edited):
         for image in document["images"]:
             image.update(id=numbers[image["id"]], file_name=f"train/{image['file_name']}", note="x")
         for row in document["annotations"]:
-            row.update(id=row["id"] * 1000, image_id=numbers[row["image_id"]], iscrowd=1)
+            row.update(id=row["id"] * 1000, image_id=numbers[row["image_id"]], iscrowd=True)
             row["segmentation"] = {"size": [3, 3], "counts": "PP11"}
             row.pop("area", None)
         document.pop("info", None)

@@ -4,12 +4,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 
 from rmlr_lightning.annotations.categories import category_names
 from rmlr_lightning.annotations.coco_instances import checked_instances
-from rmlr_lightning.annotations.columns import integers_of
 from rmlr_lightning.annotations.file import AnnotationFile
 from rmlr_lightning.types import BoxTarget
 from rmlr_lightning.vocabulary import COCO_CATEGORY_IDS, COCO_INDEX_OF_CATEGORY, COCO_OBJECTS
@@ -48,6 +46,8 @@ def read_coco_boxes(path: str | PathLike[str]) -> BoxAnnotations:
     document = file.json()
     objects, index_of = _classes(file, document)
     coco = checked_instances(file, document, index_of)
+    # an image that is listed twice would be trained on with a part of its boxes as background
+    file.check_names([image["file_name"] for image in coco["images"]], "file_name of 'images'")
 
     # images without annotations keep an empty list: a detector is evaluated on them, too
     by_image: dict[int, list[dict]] = {image["id"]: [] for image in coco["images"]}
@@ -65,7 +65,7 @@ def read_coco_boxes(path: str | PathLike[str]) -> BoxAnnotations:
         boxes = torch.tensor([e["bbox"] for e in entities], dtype=torch.float32).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
         labels = [index_of[entity["category_id"]] for entity in entities]
-        crowd = _crowd(file, image["id"], entities)
+        crowd = [bool(entity.get("iscrowd", 0)) for entity in entities]
         targets.append(
             BoxTarget(
                 image["file_name"],
@@ -73,7 +73,7 @@ def read_coco_boxes(path: str | PathLike[str]) -> BoxAnnotations:
                 torch.tensor([image["height"], image["width"]]),
                 boxes,
                 torch.tensor(labels, dtype=torch.long),
-                torch.from_numpy(crowd),
+                torch.tensor(crowd, dtype=torch.bool),
             )
         )
     return BoxAnnotations(objects, targets, flat)
@@ -89,9 +89,3 @@ def _classes(file: AnnotationFile, document: Any) -> tuple[tuple[str, ...], dict
     # as the file lists them, not by their numbers
     ids = [category["id"] for category in document["categories"]]
     return tuple(name_of[number] for number in ids), {number: i for i, number in enumerate(ids)}
-
-
-def _crowd(file: AnnotationFile, image_id: int, entities: list[dict]) -> np.ndarray:
-    # a missing key means no crowd
-    values = [entity.get("iscrowd", 0) for entity in entities]
-    return integers_of(file, [values], [image_id], "iscrowd", 0, 2) > 0

@@ -120,6 +120,11 @@ def checked_instances(
             first = int(np.flatnonzero(wrong)[0])
             raise file.error(f"annotation {ids[first]} {problem} {values[first]}")
 
+    # a missing key means no crowd; some writers have true for 1
+    crowds = [entity.get("iscrowd", 0) for entity in annotations]
+    crowds = [[int(value)] if isinstance(value, bool) else [value] for value in crowds]
+    integers_of(file, crowds, range(len(crowds)), "iscrowd", 0, 2, "annotation")
+
     lists = [[box] for box in fields_of(file, annotations, "bbox", "annotation")]
     numbers = boxes_of(file, lists, range(len(lists)), "bbox", "annotation")
     names = {image["id"]: image["file_name"] for image in images}
