@@ -39,6 +39,8 @@ def check_anything(
     name = split if annotations.suffix == ".mat" else annotations.stem
     if isinstance(read, BoxAnnotations):
         report.line(f"{annotations}: COCO's boxes")
+        if read.flat:
+            report.line(f"  {read.flat:,} boxes have no area and are left out")
         check_boxes(report, Split(name, tuple(files), read.targets, folders), decode, track)
     else:
         report.line(f"{annotations}: {read.layout}")
