@@ -7,6 +7,21 @@ class UserError(Exception):
     Console scripts print it without a traceback and exit with status 2.
     """
 
+    def __str__(self) -> str:
+        # messages quote file names and contents, which may be anybody's
+        return printable(super().__str__())
+
 
 class SharedError(UserError):
     """A mistake that all processes of a run find at the same moment; one of them prints it."""
+
+
+def printable(text: str) -> str:
+    """Text on one line, with escapes in place of what would control a terminal.
+
+    Line breaks, escape sequences, characters that reverse the direction of writing, and halves of
+    surrogate pairs (which cannot be printed at all) become "\\n", "\\x1b", "\\u202e", "\\ud800".
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -1,9 +1,12 @@
 """Files that are written completely or not at all, and the hash that identifies a file."""
 
 import errno
+import gzip
 import hashlib
+import io
 import os
 import secrets
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +17,9 @@ from rmlr_lightning.errors import UserError
 
 PARTIAL, LOCK = ".part", ".lock"
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the last: a limit of the file size
+# More than this, and more than RATIO times the packed size, is refused: a file of 2 MB can hold
+# 2 GB of zeros. The json and MATLAB files of the field unpack to less than a tenth of it.
+LARGEST_UNPACKED, RATIO = 2**31, 100
 OWN_FOLDER = "choose a folder that exists and is yours"
 
 
@@ -21,6 +27,50 @@ def sha256_file(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file's content, 64 hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def largest_unpacked(packed: int) -> int:
+    """The number of bytes that so many packed bytes may unpack to."""
+    return max(LARGEST_UNPACKED, RATIO * packed)
+
+
+def gunzip(content: bytes) -> bytes:
+    """The content of a gzip file.
+
+    Raises:
+        ValueError: it is damaged, truncated or unpacks to too much.
+    """
+    limit = largest_unpacked(len(content))
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            unpacked = file.read(limit + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"broken or truncated gzip archive ({error})") from error
+    return _within(unpacked, limit, "unpack it with `gunzip` if you trust it")
+
+
+def inflate(content: bytes) -> bytes:
+    """The content of a zlib stream, as MATLAB writes them.
+
+    Raises:
+        ValueError: it is damaged, truncated or unpacks to too much.
+    """
+    limit = largest_unpacked(len(content))
+    stream = zlib.decompressobj()
+    try:
+        unpacked = stream.decompress(content, limit + 1)
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
+    unpacked = _within(unpacked, limit, "save it without compression if you trust it")
+    if not stream.eof:
+        raise ValueError("incomplete or truncated stream")
+    return unpacked
+
+
+def _within(unpacked: bytes, limit: int, way_out: str) -> bytes:
+    if len(unpacked) > limit:
+        raise ValueError(f"unpacks to more than {limit:,} bytes; {way_out}")
+    return unpacked
 
 
 def write_atomic(

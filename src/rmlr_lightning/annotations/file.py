@@ -1,13 +1,12 @@
 """Opening an annotation file, and errors about it that fit in one line."""
 
-import gzip
 import json
-import zlib
 from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.files import gunzip
 
 _NOUNS = {dict: "an object", list: "a list", str: "a string"}
 
@@ -25,15 +24,16 @@ class AnnotationFile(NamedTuple):
 
     def error(self, problem: str) -> AnnotationError:
         """The exception to raise; its message is one line, whatever the file holds."""
-        # a name or an error of another library may hold line breaks
-        message = f"{self.path}: {problem}; expected {self.expected}; {self.hint}"
-        return AnnotationError(" ".join(message.split()))
+        # errors of other libraries have line breaks; a path may have two spaces in a row
+        problem = " ".join(problem.split())
+        return AnnotationError(f"{self.path}: {problem}; expected {self.expected}; {self.hint}")
 
     def read(self) -> bytes:
         """The content of the file; gzip is recognised by its first bytes and decompressed.
 
         Raises:
-            AnnotationError: the file is missing, unreadable, empty or a truncated archive.
+            AnnotationError: the file is missing, unreadable, empty or a truncated archive, or one
+                that unpacks to very much.
         """
         try:
             content = self.path.read_bytes()
@@ -47,9 +47,9 @@ class AnnotationFile(NamedTuple):
         # the first bytes of every gzip file; a name may end in .json or in .gz
         if content[:2] == b"\x1f\x8b":
             try:
-                content = gzip.decompress(content)
-            except (OSError, EOFError, zlib.error) as error:
-                raise self.error(f"broken or truncated gzip archive ({error})") from error
+                content = gunzip(content)
+            except ValueError as error:
+                raise self.error(str(error)) from error
         if not content.strip():
             raise self.error("the file is empty")
         return content

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from rmlr_lightning.files import inflate
+
 # types of data elements
 _NUMBERS = {
     1: "i1",
@@ -74,8 +76,8 @@ def read_matlab(content: bytes, names: Collection[str]) -> dict[str, Any]:
             if _name_of_compressed(content[start:stop], order) not in names:
                 continue
             try:
-                part = _Bytes(zlib.decompress(content[start:stop]), order)
-            except zlib.error as error:
+                part = _Bytes(inflate(content[start:stop]), order)
+            except ValueError as error:
                 raise MatlabError(str(error)) from error
             kind, start, stop, _ = part.element(0, len(part.data))
         if kind != _MATRIX:

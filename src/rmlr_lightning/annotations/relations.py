@@ -158,10 +158,12 @@ def _check_images(
 ) -> None:
     """Subject and object are boxes of one image, that of the relation if it names one."""
     relations = document["rel_annotations"]
-    stated = [
-        known.get(relation["image_id"], -1) if "image_id" in relation else int(of_subject[row])
-        for row, relation in enumerate(relations)
-    ]
+    stated = []
+    for row, relation in enumerate(relations):
+        image_id = relation.get("image_id")
+        is_stated = "image_id" in relation
+        place = known.get(image_id, -1) if type(image_id) is int else -1
+        stated.append(place if is_stated else int(of_subject[row]))
     wrong = (of_subject != of_object) | (of_subject != np.array(stated, dtype=np.int64))
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])

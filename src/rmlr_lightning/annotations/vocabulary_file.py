@@ -34,8 +34,9 @@ def read_vocabulary(path: str | PathLike[str]) -> Vocabulary:
     # by name: people can read what an HOI is, and no number can be off by one
     hois = []
     for entry in file.member(document, "hois", list):
-        is_pair = isinstance(entry, list) and len(entry) == 2
-        if not is_pair or entry[0] not in verb_index or entry[1] not in object_index:
+        names = entry if isinstance(entry, list) else []
+        is_pair = len(names) == 2 and all(isinstance(name, str) for name in names)
+        if not is_pair or names[0] not in verb_index or names[1] not in object_index:
             raise file.error(f"'hois' holds {str(entry)[:60]}, not a listed [verb, object]")
         hois.append((verb_index[entry[0]], object_index[entry[1]]))
     if len(set(hois)) < len(hois):
@@ -49,7 +50,8 @@ def read_vocabulary(path: str | PathLike[str]) -> Vocabulary:
     rare = frozenset(hoi for hoi, count in enumerate(counts.tolist()) if count < RARE)
 
     subject = file.member(document, "subject", object)
-    if subject is not None and subject not in object_index:
+    is_known = isinstance(subject, str) and subject in object_index
+    if subject is not None and not is_known:
         raise file.error(f"'subject' is {shown(subject)}, not one of the objects")
     return Vocabulary(
         tuple(verbs), tuple(hois), rare, tuple(objects), object_index.get(subject, None)

@@ -1,7 +1,6 @@
 """Weights of other code: .pth and .safetensors files, read without running what is in them."""
 
 import argparse
-import pickle
 import re
 import warnings
 from collections.abc import Mapping
@@ -18,6 +17,9 @@ from rmlr_lightning.errors import UserError
 
 # In these entries the training code of DETR ("model") and of UPT and PViC keep weights.
 WEIGHTS = ("model", "model_state_dict")
+
+# The options that say what weights cannot.
+OPTIONS = {"enc_layers": int, "dec_layers": int, "nheads": int, "dilation": bool}
 
 # In the weights of a whole model of UPT or PViC the detector's keys start with it.
 PREFIX = "detector."
@@ -57,7 +59,11 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     inside = {key.removeprefix(PREFIX): weights[key] for key in weights if key.startswith(PREFIX)}
     options = content.get("args", {})
     options = vars(options) if isinstance(options, argparse.Namespace) else options
-    return inside or weights, options if isinstance(options, dict) else {}
+    options = options if isinstance(options, dict) else {}
+    for key, kind in OPTIONS.items():
+        if key in options and type(options[key]) is not kind:
+            raise UserError(f"{path}: {key} of its args is not of type {kind.__name__}")
+    return inside or weights, options
 
 
 def _is_weight(item: tuple[Any, Any]) -> bool:
@@ -80,14 +86,15 @@ def _read(path: Path) -> Any:
     if path.suffix == ".safetensors":
         try:
             return load_file(path)
-        except SafetensorError as error:
+        except (SafetensorError, OSError) as error:
             raise UserError(f"{path}: not a readable safetensors file ({error})") from error
     try:
         # DETR keeps its options as a Namespace, which holds values and no code
         with safe_globals([argparse.Namespace]), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of other pickles, which are refused
             return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
+    # a damaged pickle can fail in any way
+    except Exception as error:
         raise UserError(f"{path}: {why_not_read(path, error)}") from error
 
 

@@ -97,7 +97,10 @@ def load_detr(
     # what keys and shapes leave open
     names = _classes(kind.outputs, objects, path)
     dilation = _dilation(path, dilation, options, kind.backbone)
-    network = _network(kind, names, dilation, options.get("nheads", HEADS))
+    heads = options.get("nheads", HEADS)
+    if heads < 1 or kind.width % heads:
+        raise UserError(f"{path}: width {kind.width} is not divisible by {heads} heads")
+    network = _network(kind, names, dilation, heads)
     network.load_state_dict(_mapped(weights, network, path), strict=True, assign=True)
     return network, names
 
@@ -218,10 +221,12 @@ def _mapped(weights: dict[str, Tensor], network: PreTrainedModel, path: Path) ->
             continue
         value = weights[key]
         # queries, keys and values are one matrix in the original
-        if part is not None and len(value) == 3 * len(own):
+        if part is not None and value.ndim and len(value) == 3 * len(own):
             value = value[part * len(own) : (part + 1) * len(own)]
         if value.shape != own.shape or not value.is_floating_point():
+            # not copied: one stored number can claim any shape
             wrong.append(f"{key} {tuple(weights[key].shape)}")
+            continue
         if not value.isfinite().all():
             damaged.append(key)
         mapped[name] = value.to(torch.float32, copy=True).contiguous()

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForObjectDetection, PreTrainedModel
 
+from rmlr_lightning.detectors.bounded import bounded_construction
 from rmlr_lightning.detectors.checkpoint_file import shortened
 from rmlr_lightning.detectors.initialization import initialize_for_training
 from rmlr_lightning.detectors.set_loss import COLLECTED
@@ -159,21 +160,39 @@ def load_network(path: Path) -> tuple[PreTrainedModel, dict[str, Any]]:
         with safe_open(path, "pt") as file:
             header = dict(file.metadata() or {})
         state = load_file(path)
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise UserError(f"{path}: not a readable safetensors file ({error})") from error
     if "config" not in header or "model_type" not in header:
         raise UserError(
             f"{path}: not written by `rmlr-train task=detection` (no configuration in its metadata)"
         )
 
-    network = network_of(header.pop("model_type"), json.loads(header.pop("config")))
-    network.load_state_dict(
-        {
-            name: value.float() if value.is_floating_point() else value
-            for name, value in state.items()
-        }
-    )
-    return network, {key: json.loads(value) for key, value in header.items()}
+    numbers = sum(value.numel() for value in state.values())
+    with bounded_construction(str(path), numbers):
+        network = network_of(header.pop("model_type"), json.loads(header.pop("config")))
+        metadata = {key: json.loads(value) for key, value in header.items()}
+        network.load_state_dict(
+            {
+                name: value.float() if value.is_floating_point() else value
+                for name, value in state.items()
+            }
+        )
+    _check_metadata(path, metadata)
+    return network, metadata
+
+
+def _check_metadata(path: Path, metadata: dict[str, Any]) -> None:
+    """What `TransformersDetector.interpretation` gives."""
+    for key, kinds in (
+        ("objects", (str, type(None))),
+        ("mean", (int, float)),
+        ("std", (int, float)),
+    ):
+        values = metadata.get(key)
+        if not isinstance(values, list) or not all(isinstance(value, kinds) for value in values):
+            raise UserError(f"{path}: its metadata has no list of {key}; it is damaged")
+        if key != "objects" and len(values) != 3:
+            raise UserError(f"{path}: {key} of its metadata are {len(values)} values, not 3")
 
 
 def network_of(model_type: str, config: dict[str, Any]) -> PreTrainedModel:

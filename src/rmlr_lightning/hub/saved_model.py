@@ -16,6 +16,8 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from rmlr_lightning.data.transforms import ResizeExact, ResizeShortest
+from rmlr_lightning.detectors.bounded import bounded_construction
+from rmlr_lightning.detectors.checkpoint_file import shortened
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import write_atomic
 from rmlr_lightning.hub.saved_detector import describe_detector, make_detector
@@ -103,18 +105,19 @@ def read_model(config: dict[str, Any], weights: Path, name: str) -> SavedModel:
         )
     # Before anything is made: a class that is imported has run its module already.
     _check_targets({"model": config["model"], "resize": config["resize"]}, name)
-    try:
+    state = _state(weights, name)
+    numbers = sum(value.numel() for value in state.values())
+    with bounded_construction(f"{name}: config.json", numbers):
         vocabulary = read_vocabulary(config["vocabulary"])
         detector = make_detector(config["detector"])
         model = instantiate(config["model"], detector=detector)(vocabulary=vocabulary)
         resize = instantiate(config["resize"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{name}: config.json is damaged ({reason})") from error
+        if not isinstance(model, HOIModel) or not isinstance(resize, (ResizeExact, ResizeShortest)):
+            raise TypeError("it is no model of interactions")
 
     # The shipped detector has its weights; another one gets them from the file.
     shipped = "shipped" in config["detector"]
-    _load(model, weights, name, without_detector=shipped)
+    _load(model, state, f"{name}: {weights.name}", without_detector=shipped)
     _check_detector(model, config["detector"], name)
     return SavedModel(
         model, resize, vocabulary, config["model"], config["resize"], config["training"]
@@ -124,6 +127,9 @@ def read_model(config: dict[str, Any], weights: Path, name: str) -> SavedModel:
 def _check_targets(node: Any, name: str) -> None:
     """A strange file must not name what is made or run."""
     for key, value in _values(node):
+        # OmegaConf's resolvers would make any value of it, a `_target_` too
+        if "${" in key or (isinstance(value, str) and "${" in value):
+            raise UserError(f"{name}: config.json has an interpolation, {shortened([key])}")
         if key in REFUSED_OPTIONS:
             raise UserError(f"{name}: config.json has the option {key}, which reads other files")
         if key == "_target_" and not _is_ours(value):
@@ -156,14 +162,16 @@ def _is_ours(target: Any) -> bool:
     return made in CLASSES or (is_module and made.__module__.startswith(ROOM))
 
 
-def _load(model: HOIModel, weights: Path, name: str, without_detector: bool) -> None:
+def _state(weights: Path, name: str) -> dict[str, Tensor]:
     try:
-        state = load_file(weights)
+        return load_file(weights)
     except FileNotFoundError:
         raise UserError(f"{name}: no {weights.name} there") from None
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise UserError(f"{name}: {weights.name} is not readable ({error})") from error
 
+
+def _load(model: HOIModel, state: dict[str, Tensor], source: str, without_detector: bool) -> None:
     # By hand, because load_state_dict reports differences in many lines.
     ours = model.state_dict()
     if without_detector:
@@ -175,7 +183,7 @@ def _load(model: HOIModel, weights: Path, name: str, without_detector: bool) -> 
     )
     if differing:
         raise UserError(
-            f"{name}: {weights.name} does not fit config.json ({len(differing)} weights differ, "
+            f"{source} does not fit config.json ({len(differing)} weights differ, "
             f"such as {differing[0]})"
         )
     # copy_ converts float16 to the float32 of the model.
@@ -185,5 +193,5 @@ def _load(model: HOIModel, weights: Path, name: str, without_detector: bool) -> 
 
 def _check_detector(model: HOIModel, description: dict[str, Any], name: str) -> None:
     """The detector that was made must be the one that the head was trained with."""
-    if model.detector.fingerprint()["weights"] != description["weights"]:
+    if model.detector.fingerprint()["weights"] != description.get("weights"):
         raise UserError(f"{name}: the detector's weights are not those it was trained with")

@@ -64,29 +64,30 @@ def read_twins(path: str | Path, split: str, vocabulary: Vocabulary) -> dict[str
     Raises:
         UserError: the file is missing, of another form, or has verbs that the vocabulary lacks.
     """
+    index = {verb: number for number, verb in enumerate(vocabulary.verbs)}
+    twins: dict[str, list[Twin]] = {}
     try:
         world = json.loads(Path(path).read_text(encoding="utf-8"))
         rows = [row for row in world["twins"] if row["split"] == split]
+        unknown = {verb for row in rows for verb in (*row["verbs_a"], *row["verbs_b"])}
+        unknown -= index.keys()
+        for row in rows if not unknown else ():
+            for image, twin in _sides(row, index, vocabulary.objects):
+                twins.setdefault(image, []).append(twin)
     except FileNotFoundError as error:
         raise UserError(
             f"{path}: no such file; it comes with the synthetic benchmark, which "
             "`rmlr-prepare synthetic` makes"
         ) from error
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+    # what a value of another type raises depends on where it stands
+    except (ValueError, LookupError, TypeError, RuntimeError, OSError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:120]
         raise UserError(
-            f"{path}: not a world.json of the synthetic benchmark ({type(error).__name__}: {error})"
+            f"{path}: not a world.json of the synthetic benchmark ({reason})"
         ) from error
-
-    index = {verb: number for number, verb in enumerate(vocabulary.verbs)}
-    twins: dict[str, list[Twin]] = {}
-    for row in rows:
-        unknown = {*row["verbs_a"], *row["verbs_b"]} - index.keys()
-        if unknown:
-            raise UserError(
-                f"{path}: twins have verbs that the data do not ({', '.join(sorted(unknown))})"
-            )
-        for image, twin in _sides(row, index, vocabulary.objects):
-            twins.setdefault(image, []).append(twin)
+    if unknown:
+        names = ", ".join(sorted(map(repr, unknown)))[:200]
+        raise UserError(f"{path}: twins have verbs that the data do not ({names})")
     return twins
 
 
@@ -100,15 +101,18 @@ def _sides(
     # If one side's verbs contain the other's, no verb decides for the other: left out.
     if not own_a or not own_b:
         return []
-    pair = (
-        torch.tensor(row["box_h"]).float(),
-        torch.tensor(row["box_o"]).float(),
-        objects.index(row["object"]),
-    )
+    pair = (_box(row["box_h"]), _box(row["box_o"]), objects.index(row["object"]))
     return [
         (row["image_a"], Twin(*pair, own_a, own_b)),
         (row["image_b"], Twin(*pair, own_b, own_a)),
     ]
+
+
+def _box(corners: Any) -> Tensor:
+    box = torch.tensor(corners).float()
+    if box.shape != (4,) or not box.isfinite().all():
+        raise ValueError("a box that is not four numbers")
+    return box
 
 
 class TwinAccuracy(Metric):

@@ -1,6 +1,5 @@
 """Checkpoints: reading them safely, and what they hold beside weights."""
 
-import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,8 @@ def read_file(path: str | Path) -> Any:
     _check_archive(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
+    # a damaged pickle can fail in any way
+    except Exception as error:
         raise UserError(f"{path}: {why_not_read(path, error)}") from error
 
 
@@ -65,6 +65,10 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise UserError(
             f"{path}: not a checkpoint of an interaction run; train one with `rmlr-train`"
         )
+    try:
+        read_vocabulary(vocabulary)
+    except ValueError as error:
+        raise UserError(f"{path}: its vocabulary is damaged ({error})") from error
     return checkpoint
 
 
@@ -72,8 +76,11 @@ def _check_archive(path: Path) -> None:
     """Compare the checksums in the file with its contents, which torch does not."""
     try:
         with zipfile.ZipFile(path) as archive:
+            # torch stores without compression: a file of some kilobytes cannot fill the memory
+            if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
+                raise UserError(f"{path}: a compressed archive, not what torch.save writes")
             damaged = archive.testzip()
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError):
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, RuntimeError):
         raise UserError(f"{path}: not a checkpoint; {cause_of_damage(path)}") from None
     if damaged is not None:
         raise UserError(
@@ -93,14 +100,38 @@ def plain_vocabulary(vocabulary: Vocabulary) -> dict[str, Any]:
 
 
 def read_vocabulary(plain: dict[str, Any]) -> Vocabulary:
-    """The reverse of `plain_vocabulary`."""
-    hois = tuple((verb, object_class) for verb, object_class in plain["hois"])
+    """The reverse of `plain_vocabulary`.
+
+    Raises:
+        ValueError: it is not what that returns.
+    """
+    lists = {key: plain.get(key) for key in ("verbs", "objects", "hois", "rare")}
+    wrong = [key for key, values in lists.items() if not isinstance(values, list)]
+    if wrong:
+        raise ValueError(f"no list of {wrong[0]}")
+    verbs, objects, hois, rare = lists.values()
+    for key, names in (("verbs", verbs), ("objects", objects)):
+        if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+            raise ValueError(f"{key} are not distinct names")
+
+    pairs = [pair if isinstance(pair, list) and len(pair) == 2 else (None, None) for pair in hois]
+    subjects = [] if plain.get("subject") is None else [plain["subject"]]
+    for key, numbers, limit in (
+        ("verbs of hois", [verb for verb, _ in pairs], len(verbs)),
+        ("objects of hois", [object_class for _, object_class in pairs], len(objects)),
+        ("rare hois", rare, len(hois)),
+        ("subject", subjects, len(objects)),
+    ):
+        if not all(type(number) is int and 0 <= number < limit for number in numbers):
+            raise ValueError(f"{key} out of range")
+    if len({tuple(pair) for pair in pairs}) < len(pairs):
+        raise ValueError("an HOI twice")
     return Vocabulary(
-        tuple(plain["verbs"]),
-        hois,
-        frozenset(plain["rare"]),
-        tuple(plain["objects"]),
-        plain["subject"],
+        tuple(verbs),
+        tuple((verb, object_class) for verb, object_class in pairs),
+        frozenset(rare),
+        tuple(objects),
+        plain.get("subject"),
     )
 
 

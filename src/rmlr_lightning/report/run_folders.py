@@ -66,13 +66,14 @@ def commit_of(folder: Path) -> str | None:
 
 def _read(home: Path, config: dict[str, Any]) -> RunFolder:
     name, seed = str(config["name"]), config["seed"]
-    if not isinstance(seed, int):
+    if type(seed) is not int:
         raise UserError(
             f"{home / 'config.yaml'}: seed is {seed!r}, not a number; correct it or remove the run"
         )
     train: Any = config
     for key in ("data", "prepare", "config", "train"):
         train = train.get(key) if isinstance(train, dict) else None
+    train = train if type(train) is int else None
 
     label = str(config.get("label") or name.replace("_", " "))
     return RunFolder(home, name, label, _overrides(home), train, seed, _metrics(home))
@@ -84,7 +85,7 @@ def _config(home: Path) -> dict[str, Any]:
     path = path if path.exists() else home / ".hydra" / "config.yaml"
     try:
         read = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         raise UserError(
             f"{path}: not a readable configuration ({_short(error)}); correct it or remove the run"
         ) from None
@@ -98,7 +99,7 @@ def _metrics(home: Path) -> dict[str, float] | None:
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
         return {str(name): float(value) for name, value in read.items()}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise UserError(
             f"{path}: damaged ({_short(error)}); remove the file and repeat the run"
         ) from None
@@ -108,7 +109,7 @@ def _overrides(home: Path) -> tuple[str, ...]:
     path = home / ".hydra" / "overrides.yaml"
     try:
         read = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else []
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         raise UserError(f"{path}: not readable ({_short(error)}); remove it or the run") from None
     lines = [str(line).lstrip("+") for line in read or []]
     return tuple(sorted(line for line in lines if not NO_ROW.fullmatch(line.partition("=")[0])))

@@ -2,11 +2,12 @@
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import UserError, printable
 from rmlr_lightning.runs.processes import (
     OTHER_ENDED,
     exit_status,
@@ -62,7 +63,7 @@ def one_line_errors(tracebacks: bool | None = None) -> Iterator[None]:
         if message is None or tracebacks:
             raise
         if prints_error(error):
-            print(f"error: {message}", file=sys.stderr)
+            print(f"error: {printable(message)}", file=sys.stderr)
         sys.exit(exit_status(error))
 
 
@@ -72,8 +73,7 @@ def user_message(error: BaseException) -> str | None:
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, UserError):
-            # In an error from a loading process the message follows that process's traceback.
-            return str(cause).rpartition("UserError: ")[2].strip()
+            return _own_message(cause)
     for cause in causes:
         if isinstance(cause, OSError) and cause.errno in OF_THE_MACHINE:
             where = f"{cause.filename}: " if cause.filename else ""
@@ -81,6 +81,14 @@ def user_message(error: BaseException) -> str | None:
     if lost_connection(error):
         return OTHER_ENDED
     return _worker_message(error) or _configuration_message(error)
+
+
+def _own_message(error: UserError) -> str:
+    message = str(error.args[0]) if error.args else ""
+    if not message.startswith("Caught "):
+        return message
+    # in an error from a loading process it follows that process's traceback
+    return re.split(r"^[\w.]*Error: ", message, flags=re.MULTILINE)[-1].strip()
 
 
 def _worker_message(error: BaseException) -> str | None:

@@ -3,7 +3,6 @@
 Messages name the file, the key and the row.
 """
 
-import gzip
 import io
 import json
 import zipfile
@@ -14,6 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.files import gunzip, largest_unpacked
 
 
 def read_content(path: Path) -> Any:
@@ -32,11 +32,9 @@ def read_content(path: Path) -> Any:
     # The first two bytes tell the format: gzip, zip (npz), or neither.
     if start == b"\x1f\x8b":
         try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise UserError(
-                f"{path}: damaged or truncated gzip archive ({error}); write or copy it again"
-            ) from None
+            content = gunzip(content)
+        except ValueError as error:
+            raise UserError(f"{path}: {error}; write or copy it again") from None
         start = content[:2]
     if start == b"PK":
         with io.BytesIO(content) if content else path.open("rb") as file:
@@ -53,6 +51,9 @@ def read_content(path: Path) -> Any:
                 f"{path}: damaged or truncated JSON ({error}); write or copy it again"
             ) from None
     return content
+
+
+INVERTED = "ends before it starts; boxes are x1, y1, x2, y2, not x, y, width, height"
 
 
 class Columns:
@@ -104,11 +105,17 @@ class Columns:
             with np.errstate(over="ignore", invalid="ignore"):
                 suspicious = not np.isfinite(values.sum(dtype=np.float64))
             if suspicious:
-                bad = np.isnan(values) if width is None else ~np.isfinite(values)
-                self._refuse(
-                    key, values, bad.reshape(len(values), -1).any(axis=1), "must be a number"
-                )
+                bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+                self._refuse(key, values, bad, "must be finite")
         return values
+
+    def boxes(self, key: str, missing: bool = False) -> np.ndarray:
+        """A column of boxes, (K, 4) xyxy; NaN and None only where `missing` allows."""
+        boxes = self.numbers(key, 4, missing)
+        # NaN compares as False
+        inverted = (boxes[:, 2:] < boxes[:, :2]).any(axis=1)
+        self._refuse(key, boxes, inverted, INVERTED)
+        return boxes
 
     def integers(self, key: str, limit: int | None, what: str) -> np.ndarray:
         """A column of integers, in [0, limit) if there is a limit."""
@@ -180,6 +187,10 @@ class Columns:
 def _arrays(path: Path, file: BinaryIO) -> dict[str, np.ndarray]:
     try:
         with np.load(file, allow_pickle=False) as archive:
+            members = archive.zip.infolist()
+            limit = largest_unpacked(sum(member.compress_size for member in members))
+            if sum(member.file_size for member in members) > limit:
+                raise ValueError(f"unpacks to more than {limit:,} bytes")
             return {key: archive[key] for key in archive.files}
     except (
         zipfile.BadZipFile,
@@ -189,6 +200,12 @@ def _arrays(path: Path, file: BinaryIO) -> dict[str, np.ndarray]:
         OSError,
         KeyError,
         NotImplementedError,
+        # headers state sizes, types and names that are evaluated: SyntaxError, TypeError, ...
+        SyntaxError,
+        TypeError,
+        OverflowError,
+        MemoryError,
+        RuntimeError,
     ) as error:
         if "allow_pickle" in str(error):
             raise UserError(

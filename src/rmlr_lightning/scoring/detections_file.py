@@ -20,7 +20,7 @@ from rmlr_lightning.errors import UserError
 from rmlr_lightning.metrics.hicodet import PairTable
 from rmlr_lightning.metrics.vcoco import RoleTable
 from rmlr_lightning.metrics.vcoco_truth import VCOCOTruth
-from rmlr_lightning.scoring.detection_columns import Columns, read_content
+from rmlr_lightning.scoring.detection_columns import INVERTED, Columns, read_content
 from rmlr_lightning.scoring.official_pickle import roles_of_persons, unpickle
 from rmlr_lightning.vocabulary import Vocabulary
 
@@ -88,7 +88,7 @@ def read_pair_detections(
         )
 
     image = columns.integers("image", len(names), "the images of file_names")
-    boxes_h, boxes_o = columns.numbers("boxes_h", 4), columns.numbers("boxes_o", 4)
+    boxes_h, boxes_o = columns.boxes("boxes_h"), columns.boxes("boxes_o")
     objects = columns.integers("objects", len(vocabulary.objects), "the objects of the truth")
     verbs = columns.integers("verbs", len(vocabulary.verbs), "the verbs of the truth")
     scores = columns.numbers("scores")
@@ -126,8 +126,8 @@ def read_role_detections(
         image_ids = columns.integers("image_ids", None, "")
         rows = RoleTable(
             image_ids,
-            columns.numbers("boxes_h", 4),
-            columns.numbers("boxes_o", 4, missing=True),
+            columns.boxes("boxes_h"),
+            columns.boxes("boxes_o", missing=True),
             columns.integers("actions", len(truth.actions), "V-COCO's actions"),
             columns.integers("roles", truth.objects.shape[2] + 1, "roles"),
             columns.numbers("scores"),
@@ -139,6 +139,13 @@ def read_role_detections(
             raise columns.error(
                 f"person_box of person {rows.images[np.flatnonzero(bad)[0]]} must be four numbers"
             )
+        for what, boxes in (("person_box", rows.boxes_h), ("an object's box", rows.boxes_o)):
+            bad = (boxes[:, 2:] < boxes[:, :2]).any(axis=1)
+            if bad.any():
+                person = rows.images[np.flatnonzero(bad)[0]]
+                raise columns.error(f"{what} of person {person} {INVERTED}")
+        if not np.isfinite(rows.scores).all():  # rows with NaN have been left out
+            raise columns.error("a score is infinite")
     _check_roles(columns, rows, truth)
 
     # Map COCO ids to the index in the ground truth, once per image.

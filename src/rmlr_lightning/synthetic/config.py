@@ -1,10 +1,27 @@
 """The settings of a world, and the specifications of its images before they are drawn."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 # Version of the generator: raised by any change of pixels or labels.
 VERSION = 3
+
+
+NUMBERS = ("clutter", "noise", "jitter", "occlusion", "slack", "object_scale", "twins")
+
+
+def _check_type(name: str, value: object, kind: type, count: int) -> None:
+    """Raises `ValueError` unless a setting is one number of its kind, or a list of two."""
+    if value is None and name == "person_scale":
+        return
+    values = list(value) if count > 1 and isinstance(value, Sequence) else [value]
+    kinds = (int,) if kind is int else (int, float)
+    # `type`: a bool is an int, too
+    if len(values) != count or not all(type(number) in kinds for number in values):
+        expected = "an integer" if kind is int else "a number"
+        expected = expected if count == 1 else "two integers" if kind is int else "two numbers"
+        raise ValueError(f"{name} {str(value)[:60]!r}: expected {expected}")
 
 
 @dataclass(frozen=True)
@@ -47,6 +64,17 @@ class WorldConfig:
     twins: float = 0.18
 
     def __post_init__(self) -> None:
+        for name, kind, count in (
+            ("train", int, 1),
+            ("val", int, 1),
+            ("test", int, 1),
+            ("seed", int, 1),
+            ("size", int, 2),
+            ("person_scale", float, 2),
+            *((name, float, 1) for name in NUMBERS),
+        ):
+            _check_type(name, getattr(self, name), kind, count)
+
         counts = (self.train, self.val, self.test)
         if min(counts) < 0 or sum(counts) == 0:
             raise ValueError(
@@ -59,7 +87,7 @@ class WorldConfig:
         if min(width, height) < 160:
             raise ValueError(f"size {width}x{height}: expected at least 160 pixels a side")
 
-        for name in ("clutter", "noise", "jitter", "occlusion", "slack"):
+        for name in NUMBERS:
             value = getattr(self, name)
             if not 0 <= value < math.inf:
                 raise ValueError(f"{name} {value}: expected a number from 0")
