@@ -89,6 +89,11 @@ test: setup ## all tests, JOBS=2 in parallel; ARGS="-m 'not slow'" for the fast 
 test-faults: setup ## the tests of docs/RELIABILITY.md: damaged files, kills, wrong data, bad numbers
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m fault $(ARGS)
 
+# Nightly. ARGS="--seed 7" repeats a run; ARGS="--keep FOLDER" writes the files that were found.
+.PHONY: test-fuzz
+test-fuzz: setup ## 100,000 damaged files for every reader; prints its seed
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m tests.faults.fuzz --inputs 100000 $(ARGS)
+
 # The lower bounds of pyproject.toml, in an environment of their own (several GB).
 OLDEST := .venv-oldest
 

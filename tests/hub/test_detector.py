@@ -166,6 +166,10 @@ def test_a_hub_id_without_a_network_is_one_line(monkeypatch):
         ({"resize": {"_target_": "rmlr_lightning.files.write_atomic"}}, "which is not a"),
         ({"model": {"remine": {"checkpoint_path": "x.pth"}}}, "has the option checkpoint_path"),
         ({"vocabulary": {"verbs": []}}, "config.json is damaged"),
+        # a resolver of OmegaConf would make a dictionary of it, and Hydra an object of that
+        ({"resize": {"x": "${oc.create:{_target_:os.getcwd}}"}}, "has an interpolation, x"),
+        ({"resize": {"${oc.env:HOME}": 1}}, "has an interpolation"),
+        ({"resize": {"_target_": "rmlr_lightning.ops.selection.Selection"}}, "is no model"),
     ],
 )
 def test_a_config_of_a_stranger_is_refused_and_runs_nothing(folder, tmp_path, values, message):

@@ -22,7 +22,7 @@ def bounded_construction(source: str, numbers: int) -> Iterator[None]:
     Any error of the modules' own code, whose options the file determines, becomes a `UserError`.
 
     Args:
-        source: the file, for the message.
+        source: the configuration, for the message.
         numbers: in all its tensors.
 
     Raises:
@@ -33,7 +33,7 @@ def bounded_construction(source: str, numbers: int) -> Iterator[None]:
     def take(kind: str, count: int) -> None:
         left[kind] -= count
         if left[kind] < 0:
-            raise UserError(f"{source}: its configuration makes a larger network than its weights")
+            raise UserError(f"{source} makes a larger network than there are weights")
 
     def on_tensor(owner: nn.Module, name: str, value: Tensor | None) -> None:
         take("numbers", 0 if value is None else value.numel())
@@ -68,6 +68,4 @@ def _user_error(error: Exception, source: str) -> UserError:
     reason = str(error.__cause__ or error)
     with suppress(IndexError):
         reason = reason.strip().splitlines()[0]
-    return UserError(
-        f"{source}: its configuration is damaged ({type(error).__name__}: {reason[:200]})"
-    )
+    return UserError(f"{source} is damaged ({type(error).__name__}: {reason[:200]})")

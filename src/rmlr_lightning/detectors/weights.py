@@ -168,7 +168,7 @@ def load_network(path: Path) -> tuple[PreTrainedModel, dict[str, Any]]:
         )
 
     numbers = sum(value.numel() for value in state.values())
-    with bounded_construction(str(path), numbers):
+    with bounded_construction(f"{path}: its configuration", numbers):
         network = network_of(header.pop("model_type"), json.loads(header.pop("config")))
         metadata = {key: json.loads(value) for key, value in header.items()}
         network.load_state_dict(

@@ -200,7 +200,7 @@ def _report(path: Path) -> None:
 
 
 def _world() -> dict[str, Any]:
-    twin = {"split": "test", "a": "a.jpg", "b": "b.jpg", "box_h": [1, 2, 3, 4]}
+    twin = {"split": "test", "image_a": "a.jpg", "image_b": "b.jpg", "box_h": [1, 2, 3, 4]}
     twin |= {"box_o": [1, 2, 3, 4], "object": "bicycle", "verbs_a": ["ride"], "verbs_b": ["hold"]}
     return {"twins": [twin]}
 
