@@ -18,7 +18,7 @@ from rmlr_lightning.errors import UserError
 # In these entries the training code of DETR ("model") and of UPT and PViC keep weights.
 WEIGHTS = ("model", "model_state_dict")
 
-# The options that say what weights cannot.
+# Options that neither keys nor shapes of the weights determine, and their types.
 OPTIONS = {"enc_layers": int, "dec_layers": int, "nheads": int, "dilation": bool}
 
 # In the weights of a whole model of UPT or PViC the detector's keys start with it.
