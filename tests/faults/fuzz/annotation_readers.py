@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from rmlr_lightning.annotations.any_layout import read_any
-from rmlr_lightning.annotations.coco_boxes import read_coco_boxes
+from rmlr_lightning.annotations.coco_boxes import BoxAnnotations, read_coco_boxes
 from rmlr_lightning.annotations.coco_instances import read_ids
 from rmlr_lightning.annotations.external_detections import read_external_detections
 from rmlr_lightning.annotations.hicodet import read_hicodet
@@ -84,7 +84,7 @@ def annotation_readers(folder: Path) -> list[Reader]:
         of_json("vcoco_test.json", with_instances, 20),
         of_json("instances_vcoco_all_2014.json", as_instances, 20),
         Reader("vcoco, one file", one_file, as_json, "gt.json", _official, 20),
-        Reader("any layout", relations, as_json, "any.json", lambda p: checked(read_any(p)), 10),
+        Reader("any layout", relations, as_json, "any.json", _any, 10),
         Reader("relations", relations, as_json, "r.json", lambda p: checked(read_relations(p)), 40),
         Reader("boxes", WELDING, as_json, "boxes.json", _boxes, 40),
         Reader("triplets.json", records, as_json, "triplets.json", _triplets, 20),
@@ -127,6 +127,7 @@ def _check_target(target: Target, vocabulary: Vocabulary) -> None:
 
 def _check_boxes(boxes: torch.Tensor) -> None:
     assert boxes.float().isfinite().all(), "a box with NaN or infinity"
+    assert (boxes[:, 2:] >= boxes[:, :2]).all(), "a box of negative size"
 
 
 def in_range(values: torch.Tensor, low: int, high: int) -> bool:
@@ -149,8 +150,19 @@ def _official(path: Path) -> None:
     vcoco_truth(official.coco, official.actions, official.ids)
 
 
+def _any(path: Path) -> None:
+    found = read_any(path)
+    if isinstance(found, BoxAnnotations):
+        _check_box_annotations(found)
+    else:
+        checked(found)
+
+
 def _boxes(path: Path) -> None:
-    found = read_coco_boxes(path)
+    _check_box_annotations(read_coco_boxes(path))
+
+
+def _check_box_annotations(found: BoxAnnotations) -> None:
     assert len(set(found.objects)) == len(found.objects)
     for target in found.targets:
         _check_boxes(target.boxes)
