@@ -103,3 +103,9 @@ def test_the_exported_head_is_timed_in_every_runtime(data):
     cell = numbers("latency.py", data, "--quick")["seconds_per_image"]["1 needed"]
     assert {"model", "eager", "torch.export", "onnxruntime"} < cell.keys()
     assert cell["capacity"] == 136
+
+
+@pytest.mark.slow
+def test_crowds_are_measured_against_their_pairs(data):
+    (row,) = numbers("crowd.py", data, "--quick")["rows"]
+    assert row["pairs"] == 30 and row["step"]["ms"] > row["inference"]["ms"] > 0

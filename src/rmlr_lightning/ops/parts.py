@@ -56,6 +56,6 @@ def images_of(record: Any, first: int, last: int) -> Any:
     return record[first:last]
 
 
-def joined(values: list[Float[Tensor, "b p D"]], pairs: int) -> Float[Tensor, "B P D"]:
-    """The values of all parts, padded with zeros to `pairs` rows."""
+def joined(values: list[Tensor], pairs: int) -> Float[Tensor, "B P D"]:
+    """The values of all parts, "b p D" each, padded with zeros to `pairs` rows."""
     return torch.cat([F.pad(value, (0, 0, 0, pairs - value.shape[1])) for value in values])
