@@ -108,6 +108,18 @@ def test_metrics_are_not_taken_for_another_checkpoint_of_the_run(checkpoint, tmp
     assert detector.saved.training["metrics"] == {"test/map_full": 0.5125}
 
 
+def test_an_upload_without_a_network_is_one_line(from_checkpoint, monkeypatch):
+    class ConnectError(Exception):
+        """Of the hub's client: neither an OSError nor a class of huggingface_hub."""
+
+    def refuse(self, *args, **options):
+        raise ConnectError("Name or service not known\nand more lines")
+
+    monkeypatch.setattr(hub_mixin.HfApi, "create_repo", refuse)
+    with pytest.raises(UserError, match=r"cannot be uploaded .*Name or service not known.$"):
+        from_checkpoint.push_to_hub("someone/model")
+
+
 def test_a_saved_model_replaces_nothing_unless_it_is_told_to(from_checkpoint, tmp_path):
     (tmp_path / "config.json").write_text("the user's")
     with pytest.raises(UserError, match="exists"):
