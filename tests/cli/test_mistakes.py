@@ -24,6 +24,8 @@ from rmlr_lightning.runs.user_errors import one_line_errors
 from rmlr_lightning.tasks.optim import ScheduledAdamW
 from rmlr_lightning.vocabulary import hicodet, vcoco
 
+pytestmark = pytest.mark.fault
+
 
 def printed(capsys, run) -> str:
     """What a console script prints when `run` fails inside it."""

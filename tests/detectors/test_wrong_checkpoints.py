@@ -10,6 +10,8 @@ from rmlr_lightning.detectors.open import open_detector
 from rmlr_lightning.errors import UserError
 from tests.detr_checkpoints import official_shapes, zeros
 
+pytestmark = pytest.mark.fault
+
 
 class Executes:
     """A pickle that runs a command when it is loaded without care."""

@@ -108,6 +108,7 @@ def test_metrics_are_not_taken_for_another_checkpoint_of_the_run(checkpoint, tmp
     assert detector.saved.training["metrics"] == {"test/map_full": 0.5125}
 
 
+@pytest.mark.fault
 def test_an_upload_without_a_network_is_one_line(from_checkpoint, monkeypatch):
     class ConnectError(Exception):
         """Of the hub's client: neither an OSError nor a class of huggingface_hub."""

@@ -193,6 +193,7 @@ def test_offline_the_message_names_the_option_and_the_way_out(monkeypatch):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.fault
 def test_without_a_network_the_hub_is_asked_once(monkeypatch):
     asked = []
 
