@@ -1,24 +1,42 @@
 """Every run of a sweep is a run of Weights & Biases, with its own configuration."""
 
+import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from wandb.proto.wandb_internal_pb2 import Record
-from wandb.sdk.internal.datastore import DataStore
 
 from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.runs.loggers import one_log_per_run
 
+BLOCK, HEADER = 32768, 7
+
+
+def records(path: Path) -> Iterator[bytes]:
+    """The records of a log in LevelDB's format: blocks of parts (checksum, length, kind, data)."""
+    log = path.read_bytes()
+    place, record = HEADER, b""  # the first block starts with a header as long as that of a part
+    while place + HEADER <= len(log):
+        left = BLOCK - place % BLOCK
+        if left < HEADER:
+            place += left
+            continue
+        _, length, kind = struct.unpack_from("<IHB", log, place)
+        record += log[place + HEADER : place + HEADER + length]
+        place += HEADER + length
+        if kind in (1, 4):  # a whole record, or its last part
+            yield record
+            record = b""
+
 
 def read_run(folder: Path) -> dict:
-    """The record of the run in an offline log."""
+    """What an offline log holds about its run."""
     (path,) = folder.glob("wandb/offline-run-*/*.wandb")
-    store = DataStore()
-    store.open_for_scan(str(path))
     found: dict = {"config": {}}
-    while (data := store.scan_data()) is not None:
+    for data in records(path):
         record = Record.FromString(data)
         kind = record.WhichOneof("record_type")
         if kind == "run":
