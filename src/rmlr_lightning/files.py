@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from rmlr_lightning.errors import UserError
 
 PARTIAL, LOCK = ".part", ".lock"
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the last: a limit of the file size
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 # More than this, and more than RATIO times the packed size, is refused: a file of 2 MB can hold
 # 2 GB of zeros. The json and MATLAB files of the field unpack to less than a tenth of it.
 LARGEST_UNPACKED, RATIO = 2**31, 100

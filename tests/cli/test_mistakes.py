@@ -1,5 +1,7 @@
 """What users get wrong: each case ends in one line, status 2 and no traceback."""
 
+import errno
+import os
 import zipfile
 
 import pytest
@@ -64,6 +66,24 @@ def test_a_value_that_an_object_refuses_is_printed_with_its_key(capsys):
 def test_an_interpolation_of_a_missing_key_is_printed_in_one_line(capsys):
     cfg = OmegaConf.create({"here": "${there}"})
     assert "there" in printed(capsys, lambda: cfg.here)
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EROFS, "the file system is read-only"),
+        (errno.EACCES, "permission denied"),
+        (errno.EFBIG, "larger than this system allows"),
+    ],
+)
+def test_what_the_machine_refuses_is_one_line(number, reason, capsys):
+    def write():
+        raise OSError(number, os.strerror(number), "log/metrics.csv")
+
+    line = printed(capsys, write)
+    assert line.startswith("error: log/metrics.csv: ") and reason in line
 
 
 def test_an_error_of_the_package_keeps_its_traceback():

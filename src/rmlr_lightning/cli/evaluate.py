@@ -16,6 +16,7 @@ from rmlr_lightning.ops.classes import in_numbers_of
 from rmlr_lightning.runs.features import merged_features, open_features
 from rmlr_lightning.runs.hydra_program import hydra_program
 from rmlr_lightning.runs.load_task import checkpoint_config, load_task
+from rmlr_lightning.runs.precision import check_precision
 from rmlr_lightning.runs.results_table import print_results
 from rmlr_lightning.scoring.export import (
     pair_columns,
@@ -42,6 +43,8 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
         raise UserError("no checkpoint given: rmlr-eval checkpoint=FILE (make eval CKPT=FILE)")
     if cfg.split not in ("val", "test"):
         raise UserError(f"split={cfg.split}: choose val or test")
+    if cfg.precision:
+        check_precision(cfg.precision, "precision")
 
     # The data come before the task: some metrics read annotation files.
     changes = {"paths": _changed_paths(cfg), "data": cfg.data, "model": cfg.model}

@@ -155,7 +155,8 @@ class OutputFolder(Callback):
 
 
 def _make_folder(key: str, folder: str) -> None:
-    with one_line_errors():
+    # Hydra turns an error of a callback into a warning, but lets SystemExit pass.
+    with one_line_errors(tracebacks=False):
         try:
             Path(folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:
