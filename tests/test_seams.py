@@ -519,6 +519,7 @@ def data(tmp_path_factory) -> Path:
 @pytest.fixture
 def house(tmp_path, data, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("RMLR_TRUST", "strangers")  # checkpoints name its classes
     yield House(tmp_path, data, monkeypatch)
     for name in [name for name in sys.modules if name.partition(".")[0] == "strangers"]:
         del sys.modules[name]

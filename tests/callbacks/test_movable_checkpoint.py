@@ -13,6 +13,7 @@ from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.demos.boring_classes import BoringModel
 
+from rmlr_lightning.callbacks.movable_checkpoint import MovableCheckpoint
 from rmlr_lightning.runs.config import conf_dir
 
 # Lightning's warning about every folder in which a run resumes
@@ -108,6 +109,16 @@ def test_a_best_checkpoint_that_is_gone_is_not_tested(tmp_path):
     (tmp_path / "checkpoints" / "best.ckpt").unlink()
     best = run(tmp_path, 2, tmp_path / "checkpoints" / "last.ckpt").checkpoint_callback
     assert best.best_model_path == ""
+
+
+@pytest.mark.fault
+def test_no_checkpoint_lies_between_the_last_batch_and_the_end_of_an_epoch(tmp_path):
+    """Lightning resumes from one without that end. Every epoch here has one batch."""
+    options = {"every_n_train_steps": 1, "enable_version_counter": False}
+    recovery = MovableCheckpoint(tmp_path, "recovery", **options)
+    run(tmp_path, 2, callbacks=[*configured(tmp_path), recovery])
+    assert not (tmp_path / "recovery.ckpt").exists()
+    assert steps_of(tmp_path / "checkpoints" / "last.ckpt") == 2
 
 
 @pytest.mark.fault

@@ -145,6 +145,14 @@ def test_what_a_failed_start_left_is_no_run(job, tmp_path):
         assert cfg.paths.output == str(tmp_path)
 
 
+def test_a_trial_of_one_batch_is_no_run(job, tmp_path):
+    cfg = job("debug=fast", "resume=null", mode=RunMode.RUN)
+    OmegaConf.save(cfg, tmp_path / "config.yaml", resolve=True)
+    (tmp_path / "metrics.json").write_text(json.dumps(METRICS))
+    with acquire_run(cfg):
+        assert cfg.paths.output == str(tmp_path)
+
+
 @pytest.mark.parametrize("resume", ["last", "auto", "OUT/checkpoints/last.ckpt"])
 def test_a_run_that_resumes_keeps_its_folder(resume, job, tmp_path):
     write_run(job())

@@ -21,4 +21,5 @@ class LoggedMetrics(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Lightning validates before this hook, and writes checkpoints after it.
         for name, value in trainer.callback_metrics.items():
-            self.values[name] = float(value)
+            if not name.startswith("lr-"):  # of Lightning's LearningRateMonitor
+                self.values[name] = float(value)

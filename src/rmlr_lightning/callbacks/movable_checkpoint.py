@@ -30,6 +30,14 @@ class MovableCheckpoint(ModelCheckpoint):
         self.keep_previous = keep_previous
         self._resumed_step = 0
 
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, *arguments: Any, **options: Any
+    ) -> None:
+        # A run that resumes from an epoch's last batch would miss the end of that epoch: its
+        # validation and its checkpoints, which are written a moment later.
+        if self.monitor is not None or not trainer.is_last_batch:
+            super().on_train_batch_end(trainer, pl_module, *arguments, **options)
+
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:

@@ -98,9 +98,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
     if trainer.is_global_zero:
         if cfg.export:
             task.export(Path(cfg.export), _export_metadata(cfg, values))
-        # a trial of one batch (debug=fast) is no run that a folder holds
-        if not trainer.fast_dev_run:
-            write_atomic(output / "metrics.json", json.dumps(values, indent=1).encode())
+        write_atomic(output / "metrics.json", json.dumps(values, indent=1).encode())
         _print_summary(cfg, trainer, task, values)
     return values
 

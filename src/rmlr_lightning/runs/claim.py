@@ -131,8 +131,18 @@ def _locked(folder: Path, timeout: float = 0.0) -> Iterator[bool]:
 
 
 def holds_run(folder: Path) -> bool:
-    """Whether a folder holds checkpoints or metrics of a run."""
-    return any(folder.glob("checkpoints/*.ckpt")) or (folder / "metrics.json").exists()
+    """Whether a folder holds checkpoints or metrics of a run; those of debug=fast do not count."""
+    if any(folder.glob("checkpoints/*.ckpt")):
+        return True
+    return (folder / "metrics.json").exists() and not _is_trial(folder)
+
+
+def _is_trial(folder: Path) -> bool:
+    try:
+        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+        return bool(config["trainer"].get("fast_dev_run"))
+    except (OSError, ValueError, yaml.YAMLError, AttributeError, KeyError, TypeError):
+        return False
 
 
 def _resumes(cfg: DictConfig, folder: Path) -> bool:

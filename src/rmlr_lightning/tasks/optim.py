@@ -90,7 +90,7 @@ class ScheduledAdamW:
 
     def __call__(self, module: nn.Module, total_steps: int) -> dict:
         """The result of `LightningModule.configure_optimizers`."""
-        optimizer = _AdamW(self.groups(module), lr=self.lr, betas=self.betas, fused=True)
+        optimizer = AdamW(self.groups(module), lr=self.lr, betas=self.betas, fused=True)
         # The fused step can unscale gradients itself, and Lightning refuses to clip the gradients
         # of such an optimiser. Without this attribute Lightning unscales and clips them.
         optimizer._step_supports_amp_scaling = False
@@ -101,7 +101,7 @@ class ScheduledAdamW:
         }
 
 
-class _AdamW(torch.optim.AdamW):
+class AdamW(torch.optim.AdamW):
     """AdamW that resumes with moments of the checkpoint and options of this run.
 
     torch's class takes the options (rates, weight decay, betas) from the checkpoint, too.
