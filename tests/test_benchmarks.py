@@ -109,3 +109,11 @@ def test_the_exported_head_is_timed_in_every_runtime(data):
 def test_crowds_are_measured_against_their_pairs(data):
     (row,) = numbers("crowd.py", data, "--quick")["rows"]
     assert row["pairs"] == 30 and row["step"]["ms"] > row["inference"]["ms"] > 0
+
+
+@pytest.mark.slow
+def test_a_soak_counts_memory_files_and_threads(data, tmp_path):
+    found = numbers("soak.py", data, "--quick", "--plot", str(tmp_path / "soak.png"))
+    first, second = found["rounds"]
+    assert second["files"] <= first["files"] + 4 and second["children"] <= first["children"]
+    assert (tmp_path / "soak.png").stat().st_size > 0

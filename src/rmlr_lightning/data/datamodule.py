@@ -131,7 +131,9 @@ class DataModule(LightningDataModule):
         self._check_processes(dataset, "train")
         place = {"rank": self._rank, "world": self._world, "seed": self.seed}
         if self.group_by_size:
-            order = GroupBySize(dataset.costs(), self.batch_size, **place)
+            accumulated = 1 if self.trainer is None else self.trainer.accumulate_grad_batches
+            costs = dataset.costs()
+            order = GroupBySize(costs, self.batch_size, accumulated=accumulated, **place)
         else:
             order = Shuffled(len(dataset), **place)
         self._train_loader = self._loader(

@@ -39,7 +39,7 @@ class Shuffled(Sampler[int]):
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._mine(self._generator()))
+        return iter(self._share(self._order(self._generator())))
 
     def __len__(self) -> int:
         return self.length // self.world
@@ -47,23 +47,27 @@ class Shuffled(Sampler[int]):
     def _generator(self) -> torch.Generator:
         return torch.Generator().manual_seed((self.seed + self.epoch) % 2**63)
 
-    def _mine(self, generator: torch.Generator) -> list[int]:
-        """The items of this process."""
-        order = torch.randperm(self.length, generator=generator).tolist()
-        return order[self.rank :: self.world][: len(self)]
+    def _order(self, generator: torch.Generator) -> list[int]:
+        return torch.randperm(self.length, generator=generator).tolist()
+
+    def _share(self, items: list[int]) -> list[int]:
+        """Those of this process; all processes get as many."""
+        return items[self.rank :: self.world][: len(items) // self.world]
 
 
 class GroupBySize(Shuffled):
     """A random order for training in which the items of a batch have similar costs.
 
-    In every epoch all items are shuffled, sorted by cost within pools of some batches, cut into
-    batches, and the batches are shuffled.
+    In every epoch all items are shuffled, sorted by cost within pools of some optimiser steps, cut
+    into steps, and the steps are shuffled. A step has the same items, however it is divided among
+    processes and accumulated batches.
 
     Args:
         costs: of every item; any values that can be sorted.
-        batch_size: items per process and step.
-        pool: batches whose items are sorted together; a larger pool has less padding and less
+        batch_size: items per process and batch.
+        pool: steps whose items are sorted together; a larger pool has less padding and less
             randomness.
+        accumulated: batches per process and step.
     """
 
     def __init__(
@@ -74,23 +78,25 @@ class GroupBySize(Shuffled):
         world: int = 1,
         pool: int = 20,
         seed: int | None = None,
+        accumulated: int = 1,
     ) -> None:
         super().__init__(len(costs), rank, world, seed)
-        self.costs, self.batch_size, self.pool = costs, batch_size, pool
+        self.costs, self.pool = costs, pool
+        self.step = batch_size * world * accumulated
 
     def __iter__(self) -> Iterator[int]:
         generator = self._generator()
-        mine = self._mine(generator)
+        order = self._order(generator)
 
-        # the incomplete batch is cut off before sorting: it must not hold the most expensive items
-        complete = len(mine) // self.batch_size * self.batch_size
-        batches = []
-        for start in range(0, complete, self.pool * self.batch_size):
-            pool = mine[start : min(start + self.pool * self.batch_size, complete)]
+        # the incomplete step is cut off before sorting: it must not hold the most expensive items
+        complete = len(order) // self.step * self.step
+        steps = []
+        for start in range(0, complete, self.pool * self.step):
+            pool = order[start : min(start + self.pool * self.step, complete)]
             pool.sort(key=self.costs.__getitem__)
-            for first in range(0, len(pool), self.batch_size):
-                batches.append(pool[first : first + self.batch_size])
+            for first in range(0, len(pool), self.step):
+                steps.append(self._share(pool[first : first + self.step]))
 
-        shuffled = torch.randperm(len(batches), generator=generator).tolist()
-        grouped = [item for batch in shuffled for item in batches[batch]]
-        return iter(grouped + mine[complete:])
+        shuffled = torch.randperm(len(steps), generator=generator).tolist()
+        grouped = [item for step in shuffled for item in steps[step]]
+        return iter(grouped + self._share(order[complete:]))
