@@ -37,6 +37,28 @@ def test_foreign_code_is_refused_by_its_name(target):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "${oc.create:{_target_:os.mkdir,path:x}}",
+        "${ oc.create : {_target_:os.mkdir}}",
+        "${${name}:{_target_:os.mkdir}}",
+        "${oc.${name}:{_target_:os.mkdir}}",
+        "a ${first_existing:${oc.create:{a:1}},b}",
+        "${oc.decode:'{_target_: os.mkdir}'}",
+    ],
+)
+def test_interpolations_that_make_values_are_refused(text):
+    with pytest.raises(UserError, match=r"^a\.ckpt: .*interpolation"):
+        check_targets({"a": [{"b": text}]}, "a.ckpt")
+
+
+def test_functions_that_write_files_are_refused():
+    for target in ("scoring.export.write_vcoco_pickle", "detectors.weights.save_network"):
+        with pytest.raises(UserError, match="not of this package"):
+            check_targets({"_target_": f"rmlr_lightning.{target}"}, "a.ckpt")
+
+
+@pytest.mark.parametrize(
     "target",
     [
         "pytorch_lightning.Trainer",

@@ -11,7 +11,7 @@ from rich.progress import track
 
 from rmlr_lightning.annotations.external_detections import read_external_detections
 from rmlr_lightning.drawing.triplets import draw_triplets
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import UserError, printable
 from rmlr_lightning.hub.detector import SHIPPED, load_detector
 from rmlr_lightning.images.image_file import open_image
 from rmlr_lightning.runs.device import device_of
@@ -117,7 +117,7 @@ def predict(args: argparse.Namespace) -> None:
             entities=boxes,
         )
         record = as_json(path, image, found, detector.vocabulary)
-        print(_write(args.out, path.stem, record, drawn))
+        print(printable(str(_write(args.out, path.stem, record, drawn))))
 
 
 def check_output(folder: Path, images: Sequence[Path], overwrite: bool) -> None:

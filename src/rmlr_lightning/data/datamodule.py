@@ -12,7 +12,7 @@ from rmlr_lightning.data.collate import collate
 from rmlr_lightning.data.opening import check_files, unite_classes
 from rmlr_lightning.data.sampler import EveryItemOnce, GroupBySize, Shuffled
 from rmlr_lightning.data.training_loader import SeededItems, TrainingLoader, TrainingOrder
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import UserError, printable
 from rmlr_lightning.vocabulary import Vocabulary
 
 Wrap = Callable[[str, Dataset], Dataset]
@@ -102,7 +102,7 @@ class DataModule(LightningDataModule):
         unite_classes(datasets, known)
         lines = check_files(datasets, self.check, self.checked)
         if rank_zero_only.rank == 0:  # once per run, not once per process
-            print("".join(f"{line}\n" for line in lines), end="")
+            print("".join(f"{printable(line)}\n" for line in lines), end="")
 
     def wrap_datasets(self, wrap: Wrap | None) -> None:
         """Let `dataset(split)` be `wrap(split, uncached data set)`; None undoes it."""

@@ -32,6 +32,7 @@ def draw_world(config: WorldConfig, out: str | Path, workers: int = 2) -> None:
                 f"{out}: the synthetic benchmark is here already (same settings and seed); "
                 "nothing to do",
                 soft_wrap=True,
+                markup=False,
             )
             return
         start = time.perf_counter()
@@ -44,6 +45,7 @@ def draw_world(config: WorldConfig, out: str | Path, workers: int = 2) -> None:
         f"{out}: {images} images, {len(facts['hois'])} HOIs, {len(facts['twins'])} twin couples "
         f"in {seconds:.0f} s ({images / seconds:.0f} images/s); see contact_sheet.png there",
         soft_wrap=True,
+        markup=False,  # a folder's name may have brackets
     )
 
 

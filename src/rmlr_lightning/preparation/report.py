@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import UserError, printable
 
 SHOWN = 3  # names per finding
 
@@ -15,7 +15,7 @@ class Report:
 
     def line(self, text: str) -> None:
         """Print a finding that needs nothing to be done."""
-        print(text)
+        print(printable(text))
 
     def names(self, what: str, names: Sequence[str], is_problem: bool = True) -> None:
         """Print how many files have a finding, with the first few; nothing if none has."""

@@ -1,5 +1,6 @@
 """A report as one page of Markdown."""
 
+import re
 import shlex
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -71,13 +72,13 @@ def page(
         lines += ["## Differences", ""]
         # Sentences for what was asked; without --compare, for all rows against the baseline.
         for comparison in report.comparisons or comparisons:
-            lines += _wrapped(f"- {verdict(report, comparison)}", indent="  ")
+            lines += _wrapped(f"- {_escaped(verdict(report, comparison))}", indent="  ")
         # The table has all metrics, the sentences the main one.
         rows = [comparison_cells(report, comparison, "**") for comparison in comparisons]
         lines += ["", *_table(comparison_heads(report), rows), ""]
 
     for sentence in left_out:
-        lines += [*_wrapped(sentence), ""]
+        lines += [*_wrapped(_escaped(sentence)), ""]
     if notes.strip():
         lines += [*notes.strip().splitlines(), ""]
     return "\n".join(lines)
@@ -104,4 +105,13 @@ def _command(argv: Sequence[str]) -> list[str]:
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
-    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+    lines = [[_escaped(cell).replace("|", "\\|") for cell in line] for line in lines]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _escaped(text: str) -> str:
+    """Without HTML, links and code: names of runs are anybody's, and pages are shown in browsers.
+
+    Bold, which marks significance, stays.
+    """
+    return re.sub(r"[<`]|(?<=\])\(", lambda match: f"\\{match[0]}", text)

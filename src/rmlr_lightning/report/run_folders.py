@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import UserError, printable
 
 # Overrides that make no row of their own: shown elsewhere, or without influence on the result.
 NO_ROW = re.compile(
@@ -65,7 +65,13 @@ def commit_of(folder: Path) -> str | None:
 
 
 def _read(home: Path, config: dict[str, Any]) -> RunFolder:
-    name, seed = str(config["name"]), config["seed"]
+    # `str` of a nested list could be very long: YAML's aliases double it with every line
+    for key in ("name", "label"):
+        if not isinstance(config.get(key), (str, int, float, type(None))):
+            raise UserError(
+                f"{home / 'config.yaml'}: {key} is not a name; correct it or remove the run"
+            )
+    name, seed = printable(str(config["name"])), config["seed"]
     if type(seed) is not int:
         raise UserError(
             f"{home / 'config.yaml'}: seed is {seed!r}, not a number; correct it or remove the run"
@@ -75,7 +81,7 @@ def _read(home: Path, config: dict[str, Any]) -> RunFolder:
         train = train.get(key) if isinstance(train, dict) else None
     train = train if type(train) is int else None
 
-    label = str(config.get("label") or name.replace("_", " "))
+    label = printable(str(config.get("label") or name.replace("_", " ")))
     return RunFolder(home, name, label, _overrides(home), train, seed, _metrics(home))
 
 
@@ -111,7 +117,9 @@ def _overrides(home: Path) -> tuple[str, ...]:
         read = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else []
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         raise UserError(f"{path}: not readable ({_short(error)}); remove it or the run") from None
-    lines = [str(line).lstrip("+") for line in read or []]
+    if read is not None and not isinstance(read, list):
+        raise UserError(f"{path}: not a list of overrides; remove it or the run")
+    lines = [printable(line).lstrip("+") for line in read or [] if isinstance(line, str)]
     return tuple(sorted(line for line in lines if not NO_ROW.fullmatch(line.partition("=")[0])))
 
 

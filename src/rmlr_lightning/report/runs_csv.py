@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import UserError, printable
 
 COLUMNS = ("row", "label", "train", "seed", "folder", "commit")  # then the metrics
 
@@ -57,8 +57,8 @@ def read_runs_csv(path: Path) -> list[Run]:
             }
             runs.append(
                 Run(
-                    row=line["row"],
-                    label=line["label"],
+                    row=printable(line["row"]),
+                    label=printable(line["label"]),
                     train=int(line["train"]) if line["train"] else None,
                     seed=int(line["seed"]),
                     folder=Path(line["folder"]),

@@ -4,8 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from rmlr_lightning.errors import printable
 from rmlr_lightning.metrics.base import TableRow
 
 
@@ -24,13 +26,18 @@ def results_table(metrics: Mapping[str, float], rows: Sequence[TableRow], title:
     # Rows of different metrics share columns of the same title; a dict keeps their order.
     columns = list(dict.fromkeys(name for _, values in cells for name in values))
 
-    table = Table(title=title, title_justify="left")
+    table = Table(title=_text(title), title_justify="left")
     table.add_column("%")
     for name in columns:
-        table.add_column(name, justify="right")
+        table.add_column(_text(name), justify="right")
     for row_title, values in cells:
-        table.add_row(row_title, *(values.get(name, "") for name in columns))
+        table.add_row(_text(row_title), *(values.get(name, "") for name in columns))
     return table
+
+
+def _text(name: str) -> str:
+    # names of runs and classes are anybody's, and rich reads brackets as markup
+    return escape(printable(name))
 
 
 def _cells(metrics: Mapping[str, float], row: TableRow) -> dict[str, str]:
@@ -63,16 +70,20 @@ def print_classes(
         return
 
     names = list(dict.fromkeys(name for _, cells in found for name in cells))
-    table = Table(title=title, title_justify="left")
+    table = Table(title=_text(title), title_justify="left")
     for _ in range(min(columns, len(found))):
         table.add_column("%")
         for name in names:
-            table.add_column(name, justify="right")
+            table.add_column(_text(name), justify="right")
     # down the first column, then down the next, as an index is read
     lines = -(-len(found) // columns)
     for line in range(lines):
         parts = found[line::lines]
         table.add_row(
-            *(text for name, cells in parts for text in (name, *(cells.get(n, "") for n in names)))
+            *(
+                text
+                for name, cells in parts
+                for text in (_text(name), *(cells.get(n, "") for n in names))
+            )
         )
     Console(width=100, highlight=False).print(table)

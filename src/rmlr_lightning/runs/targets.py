@@ -13,11 +13,14 @@ from typing import Any
 
 from hydra.utils import get_object
 
+from rmlr_lightning.annotations.file import shown
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.runs.config import conf_dir
+from rmlr_lightning.runs.config import RESOLVERS, conf_dir
 
 TRUST = "RMLR_TRUST"  # environment variable: more names, or starts of names, with commas
+OTHER_RESOLVERS = ("oc.env", "oc.select", "hydra", "now")  # others give values, no dictionaries
 ROOMS = "callbacks|data|detectors|losses|metrics|models|ops|scoring|synthetic|tasks|text"
+PURE = re.compile(r"rmlr_lightning\.(losses|metrics|ops|text)\.")
 OURS = re.compile(rf"rmlr_lightning\.({ROOMS})(\.\w+)+")
 
 
@@ -29,8 +32,11 @@ def check_targets(config: Any, name: str) -> None:
         name: of the file, for the message.
 
     Raises:
-        UserError: another one, which `RMLR_TRUST` does not name either.
+        UserError: another one, which `RMLR_TRUST` does not name either; or an interpolation that
+            could make one.
     """
+    for text in _texts(config):
+        _check_interpolations(text, name)
     for target in _targets(config):
         if not _is_allowed(target):
             raise UserError(
@@ -50,6 +56,32 @@ def _targets(node: Any) -> Iterator[Any]:
             yield from _targets(value)
 
 
+def _texts(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        node = [*node, *node.values()]
+    if isinstance(node, list):
+        for value in node:
+            yield from _texts(value)
+    elif isinstance(node, str):
+        yield node
+
+
+def _check_interpolations(text: str, name: str) -> None:
+    """Only references and the resolvers of the package: oc.create would make a `_target_`."""
+    for start in re.finditer(r"\$\{", text):
+        rest = text[start.end() :]
+        reference = re.match(r"[\w./@\[\]\s-]*", rest)[0]
+        follows = rest[len(reference) : len(reference) + 1]
+        is_reference = follows == "}"
+        # the name of a resolver may be an interpolation itself, which is refused, too
+        is_known = follows == ":" and reference.strip() in {*RESOLVERS, *OTHER_RESOLVERS}
+        if not is_reference and not is_known:
+            raise UserError(
+                f"{name}: its configuration has the interpolation {shown(text)}, which no "
+                "configuration of this package has; write the value in its place"
+            )
+
+
 def _is_allowed(target: Any) -> bool:
     if not isinstance(target, str):
         return False
@@ -60,7 +92,7 @@ def _is_allowed(target: Any) -> bool:
 
 
 def _is_defined_here(target: str) -> bool:
-    """Whether it is a class or function of the package under its own name.
+    """Whether it is a class of the package under its own name, or a function that computes.
 
     Not what a module of the package has imported, such as rmlr_lightning.data.sampler.torch.load.
     """
@@ -69,6 +101,9 @@ def _is_defined_here(target: str) -> bool:
     try:
         found = get_object(target)
     except Exception:  # hydra raises errors of several classes
+        return False
+    # functions of other rooms, which may write files, are made only where conf/ names them
+    if not isinstance(found, type) and not PURE.match(target):
         return False
     module, name = getattr(found, "__module__", None), getattr(found, "__qualname__", None)
     return f"{module}.{name}" == target

@@ -1,6 +1,7 @@
 """How a user's mistake, a full disk or a signal ends a console script."""
 
 import errno
+import io
 import os
 import re
 import sys
@@ -52,6 +53,10 @@ def one_line_errors(tracebacks: bool | None = None) -> Iterator[None]:
     """
     if tracebacks is None:
         tracebacks = shows_tracebacks()
+    # a file name that is no UTF-8 can be printed only with escapes
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         with stop_on_signals():
             yield
