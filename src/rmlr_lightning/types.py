@@ -48,8 +48,11 @@ class Scene(NamedTuple):
     memory_mask: Bool[Tensor, "B h w"]
     sizes: Int[Tensor, "B 2"]
     # further maps by name, such as "c5", each "B C h w" of its own size; those that the re-mining
-    # extractor asks for. Their real part covers the same share of the map as the memory's.
+    # extractor asks for
     maps: dict[str, Tensor] = NO_MAPS
+    # which cells of these maps are real, "B h w" each. Of a map without a mask the real part is
+    # the same share of the map as of the memory.
+    map_masks: dict[str, Tensor] = NO_MAPS
 
 
 class Inputs(NamedTuple):
@@ -77,6 +80,7 @@ class Prediction(NamedTuple):
     ire_tokens: Float[Tensor, "B P D"]
     irm_tokens: Float[Tensor, "B P D"]
     logits: Float[Tensor, "B P V"]
+    detected: Entities | None = None  # all entities, before selection; evaluation counts them
 
 
 class Truth(NamedTuple):

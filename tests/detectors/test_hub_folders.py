@@ -158,8 +158,3 @@ def test_another_network_is_refused(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(config | {"model_type": "yolos"}))
     with pytest.raises(UserError, match=str(tmp_path)):
         TransformersDetector.from_hub(str(tmp_path))
-
-
-def test_rf_detr_names_the_sizes_it_reads():
-    with pytest.raises(UserError, match=r"multiples of 16 pixels, not \(64, 90\)"):
-        tiny_detector("rf_detr")(random_images(1, 64, 90))

@@ -36,12 +36,17 @@ def test_a_neck_adds_the_maps_at_the_finest_resolution():
     scene, neck = scene_with_maps(), Neck(16, DIMS, dim=8, maps=["memory", "c4"])
     assert neck.maps == ("c4",) and neck(scene, None).shape == (2, 8, 12, 16)
 
-    # the reference upsamples first and then projects all channels at once
-    real = scene.memory_mask[:, None].float()
-    fine_mask = real.repeat_interleave(2, 2).repeat_interleave(2, 3)
-    memory = F.interpolate(scene.memory * real, (12, 16), mode="bilinear", align_corners=False)
-    both = torch.cat([memory, scene.maps["c4"] * fine_mask], 1)
-    torch.testing.assert_close(neck(scene, None), neck.body(both) * fine_mask)
+    # the reference upsamples first and then projects all channels at once, image by image
+    project, norm, act, *blocks = neck.body
+    for row, rows in enumerate((6, 4)):  # real ones of the memory
+        memory = scene.memory[row : row + 1, :, :rows]
+        memory = F.interpolate(memory, (2 * rows, 16), mode="bilinear", align_corners=False)
+        x = act(
+            norm(project(torch.cat([memory, scene.maps["c4"][row : row + 1, :, : 2 * rows]], 1)))
+        )
+        for block in blocks:
+            x = F.silu(x + block.body(x))
+        torch.testing.assert_close(neck(scene, None)[row, :, : 2 * rows], x[0])
 
 
 def test_values_in_the_padding_of_a_map_change_nothing():

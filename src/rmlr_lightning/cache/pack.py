@@ -10,7 +10,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from rmlr_lightning.cache.options import CacheOptions, Resolution, stored_cells
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.ops.masked import compact, gather_rows, resized_mask
+from rmlr_lightning.ops.masked import compact, gather_rows, map_mask
 from rmlr_lightning.ops.selection import Selection, select
 from rmlr_lightning.types import Entities, Scene
 
@@ -44,12 +44,10 @@ def pack(scene: Scene, options: CacheOptions, objects: Sequence[str]) -> Scene:
     memory, mask = _at_resolution(scene.memory, scene.memory_mask, options.memory)
     maps = {}
     for name, features in scene.maps.items():
-        real = resized_mask(scene.memory_mask, features.shape[2:])
-        features, _ = _at_resolution(features, real, options.maps)
+        features, _ = _at_resolution(features, map_mask(scene, name), options.maps)
         maps[name] = features.to(options.torch_dtype)
-    return scene._replace(
-        entities=entities, memory=memory.to(options.torch_dtype), memory_mask=mask, maps=maps
-    )
+    memory = memory.to(options.torch_dtype)
+    return Scene(entities, memory, mask, scene.sizes, maps)
 
 
 def subject_label(objects: Sequence[str], subject: str | None) -> int | None:

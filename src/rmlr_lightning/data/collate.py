@@ -3,11 +3,12 @@
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from rmlr_lightning.data.truth import collate_truths
+from rmlr_lightning.ops.masked import map_mask
 from rmlr_lightning.types import Batch, BoxTarget, Entities, Images, Inputs, Scene, Truth
 
 
@@ -89,8 +90,12 @@ def collate_scenes(scenes: list[Scene]) -> Scene:
     memory = _padded_maps([scene.memory for scene in scenes])
     mask = _padded([scene.memory_mask for scene in scenes], tuple(memory.shape[2:]))
     sizes = torch.stack([scene.sizes for scene in scenes]).long()
-    maps = {name: _padded_maps([scene.maps[name] for scene in scenes]) for name in scenes[0].maps}
-    return Scene(Entities(*fields), memory, mask, sizes, maps)
+    maps, masks = {}, {}
+    for name in scenes[0].maps:
+        maps[name] = _padded_maps([scene.maps[name] for scene in scenes])
+        real = [torch.ones(scene.maps[name].shape[1:], dtype=torch.bool) for scene in scenes]
+        masks[name] = _padded(real, tuple(maps[name].shape[2:]))
+    return Scene(Entities(*fields), memory, mask, sizes, maps, masks)
 
 
 def single_scenes(scene: Scene) -> list[Scene]:
@@ -101,24 +106,20 @@ def single_scenes(scene: Scene) -> list[Scene]:
         entities = Entities(*(field[row : row + 1, real] for field in scene.entities))
 
         mask = scene.memory_mask[row]
-        height, width = int(mask.any(1).sum()), int(mask.any(0).sum())
+        height, width = _extent(mask)
         memory = scene.memory[row : row + 1, :, :height, :width]
         sizes = scene.sizes[row : row + 1]
-        maps = {
-            name: _cut(value[row : row + 1], (height, width), mask.shape)
-            for name, value in scene.maps.items()
-        }
+        maps = {}
+        for name, value in scene.maps.items():
+            rows, columns = _extent(map_mask(scene, name)[row])
+            maps[name] = value[row : row + 1, :, :rows, :columns]
         singles.append(Scene(entities, memory, mask[None, :height, :width], sizes, maps))
     return singles
 
 
-def _cut(features: Tensor, real: tuple[int, int], of: tuple[int, ...]) -> Tensor:
-    """The real part of a map "1 C h w", where `real` of so many rows and columns are real."""
-    height, width = (
-        -(-side * part // whole)
-        for side, part, whole in zip(features.shape[2:], real, of, strict=True)
-    )
-    return features[:, :, :height, :width]
+def _extent(mask: Bool[Tensor, "h w"]) -> tuple[int, int]:
+    """Rows and columns that are not padding."""
+    return int(mask.any(1).sum()), int(mask.any(0).sum())
 
 
 def _padded_maps(maps: list[Tensor]) -> Tensor:

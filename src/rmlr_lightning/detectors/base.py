@@ -33,8 +33,8 @@ class Detector(Protocol):
         """Entities and image features of a batch, before any selection.
 
         Boxes are xyxy, relative to each image without its padding; the selection cuts off what
-        lies outside of [0, 1]. Labels are indices
-        into `objects`.
+        lies outside of [0, 1]. Labels are indices into `objects`. The outputs for an image must not
+        depend on the other images of the batch (`ops.same_size`).
         """
         ...
 

@@ -72,23 +72,28 @@ def encoder_outputs(outputs: Any) -> Tensor | Sequence[Tensor]:
     return outputs.encoder_last_hidden_state
 
 
-def check_size(network: nn.Module, size: Sequence[int]) -> None:
-    """Refuse images that RF-DETR cannot divide into windows of patches.
+def input_size(network: nn.Module, size: Sequence[int]) -> tuple[int, int]:
+    """(height, width) that a network reads an image of this size at, both in pixels.
 
-    Args:
-        size: (height, width) of the padded images, in pixels.
-
-    Raises:
-        UserError: a side is not a multiple of a window's.
+    The RT-DETR line and D-FINE add maps of different strides, so sides are multiples of the
+    coarsest stride. RF-DETR divides images into windows of patches. Both choose their queries among
+    the cells, of which there must be as many. Sides are rounded up.
     """
-    # 1 for every network without windows
-    config = getattr(network.config, "backbone_config", None)
-    unit = getattr(config, "patch_size", 1) * getattr(config, "num_windows", 1)
-    if any(side % unit for side in size):
-        raise UserError(
-            f"this detector reads images whose sides are multiples of {unit} pixels, not "
-            f"{tuple(size)}: set data.test.resize to data.transforms.ResizeExact of such a size"
-        )
+    config = network.config
+    backbone = getattr(config, "backbone_config", None)
+    if hasattr(config, "feat_strides"):
+        strides = list(config.feat_strides)
+        unit = strides[-1]
+    elif hasattr(backbone, "num_windows"):
+        strides = [backbone.patch_size]
+        unit = backbone.patch_size * backbone.num_windows
+    else:
+        return size[0], size[1]
+
+    height, width = (-(-side // unit) * unit for side in size)
+    while sum((height // step) * (width // step) for step in strides) < config.num_queries:
+        height, width = 2 * height, 2 * width
+    return height, width
 
 
 @contextmanager

@@ -19,7 +19,8 @@ class WithSecondNetwork(nn.Module):
 
     Args:
         detector: frozen.
-        network: images -> maps; has `maps` (by name: channels and stride) and `fingerprint()`.
+        network: images -> maps; has `maps` (by name: channels and stride), `masks(images)` (the
+            real cells of each map) and `fingerprint()`.
     """
 
     def __init__(self, detector: Detector, network: nn.Module) -> None:
@@ -64,4 +65,8 @@ class WithSecondNetwork(nn.Module):
         scene = self.detector(images)
         with torch.no_grad(), torch.autocast(images.pixels.device.type, enabled=False):
             maps = self.network(images)
-        return scene._replace(maps=scene.maps | dict(zip(self.network.maps, maps, strict=True)))
+        masks = self.network.masks(images)
+        return scene._replace(
+            maps=scene.maps | dict(zip(self.network.maps, maps, strict=True)),
+            map_masks=scene.map_masks | dict(zip(self.network.maps, masks, strict=True)),
+        )

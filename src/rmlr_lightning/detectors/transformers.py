@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torchvision.ops import box_convert
 from transformers import PreTrainedModel
 
@@ -19,10 +18,11 @@ from rmlr_lightning.detectors.class_names import (
 from rmlr_lightning.detectors.feature_maps import (
     backbone_stages,
     captured,
-    check_size,
     encoder_outputs,
     finest_stride,
+    input_size,
 )
+from rmlr_lightning.detectors.one_size import all_real, by_size, padded, stretched
 from rmlr_lightning.detectors.set_loss import run_with_loss
 from rmlr_lightning.detectors.weights import (
     copy_backbone,
@@ -34,8 +34,8 @@ from rmlr_lightning.detectors.weights import (
 from rmlr_lightning.ops.roi import to_canvas
 from rmlr_lightning.types import Entities, Images, Scene
 
-# These networks use the padding mask: their boxes are relative to the image, and they were trained
-# on normalised pixels. The RT-DETR line and D-FINE take neither a mask nor normalised pixels.
+# These networks use the padding mask: in a padded batch their boxes are relative to the image, and
+# they were trained on normalised pixels. The RT-DETR line and D-FINE take neither.
 USES_PADDING_MASK = ("detr", "conditional_detr", "deformable_detr", "rf_detr")
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -178,11 +178,6 @@ class TransformersDetector(nn.Module):
         """Pixels per cell of the maps of its backbone."""
         return {name: stage.stride for name, stage in backbone_stages(self.network).items()}
 
-    @property
-    def boxes_relative_to_canvas(self) -> bool:
-        """Whether the network's boxes are relative to the padded canvas, not to the image."""
-        return self.network.config.model_type not in USES_PADDING_MASK
-
     def interpretation(self) -> dict[str, Any]:
         """What a weight file must hold beside the network; `from_file` reads it."""
         return {
@@ -210,42 +205,61 @@ class TransformersDetector(nn.Module):
         return super().train(mode and not self.frozen)
 
     def forward(self, images: Images) -> Scene:
-        """Run the network and name its outputs.
+        """Run the network on the images of each size, without padding, and name its outputs.
 
         A frozen detector runs in float32 also under autocast: bfloat16 leaves boxes three digits.
         """
         device = images.pixels.device.type
         autocast = torch.is_autocast_enabled(device) and not self.frozen
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            stages = backbone_stages(self.network) if self.maps else {}
-            modules = {name: stages[name].module for name in self.maps}
-            with torch.autocast(device, enabled=autocast), captured(modules) as maps:
-                outputs = self.run_network(images)
-            return self.to_scene(outputs, images)._replace(maps=maps)
+            with torch.autocast(device, enabled=autocast):
+                return by_size(images, self._scene)
+
+    def _scene(self, images: Images) -> Scene:
+        """The Scene of images of one size, of which none has padding."""
+        # Stretched, not padded: boxes stay relative to the image, whose edge is that of the maps.
+        images = stretched(images, input_size(self.network, images.pixels.shape[-2:]))
+        stages = backbone_stages(self.network) if self.maps else {}
+        modules = {name: stages[name].module for name in self.maps}
+        with captured(modules) as maps:
+            outputs = self.run_network(images)
+        scene = self.to_scene(outputs, images)
+        masks = {name: all_real(features) for name, features in maps.items()}
+        return scene._replace(maps=maps, map_masks=masks)
+
+    def padded(self, images: Images) -> Images:
+        """A padded batch whose sides the network can read, for training."""
+        return padded(images, input_size(self.network, images.pixels.shape[-2:]))
 
     def run_network(self, images: Images, labels: list[dict[str, Tensor]] | None = None) -> Any:
         """The network's own outputs, and with `labels` also its loss.
 
         Args:
+            images: of a size that the network reads (`padded`).
             labels: per image "class_labels" "G" (the network's classes) and "boxes" "G 4" (cxcywh,
                 relative to the image), as transformers expects them.
         """
         pixels = (images.pixels - self.mean) / self.std * images.mask[:, None]
         pixels = pixels.contiguous(memory_format=torch.channels_last)
-        if labels is not None and self.boxes_relative_to_canvas:
+        mask = images.mask.long()
+        if labels is None:
+            return self.network(pixel_values=pixels, pixel_mask=mask)
+
+        # without a padding mask the boxes are relative to the padded canvas
+        if self.network.config.model_type not in USES_PADDING_MASK:
             scales = to_canvas(images.mask)
             labels = [
                 {**label, "boxes": label["boxes"] * scale}
                 for label, scale in zip(labels, scales, strict=True)
             ]
-        check_size(self.network, pixels.shape[-2:])
-        mask = images.mask.long()
-        if labels is None:
-            return self.network(pixel_values=pixels, pixel_mask=mask)
         return run_with_loss(self.network, pixels, mask, labels)
 
     def to_scene(self, outputs: Any, images: Images) -> Scene:
-        """Class scores, boxes, tokens and image features of all queries, before any selection."""
+        """Class scores, boxes, tokens and image features of all queries, before any selection.
+
+        Args:
+            outputs: of the network for images without padding.
+        """
         logits = outputs.logits.float()
         if self.softmax:
             probabilities = logits.softmax(-1)[..., :-1]
@@ -253,21 +267,15 @@ class TransformersDetector(nn.Module):
             probabilities = logits.sigmoid()
         probabilities = probabilities * (self.class_to_object >= 0)
         scores, classes = probabilities.max(-1)
-
-        boxes = box_convert(outputs.pred_boxes.float(), "cxcywh", "xyxy")
-        if self.boxes_relative_to_canvas:
-            boxes = boxes / to_canvas(images.mask)[:, None].clamp_min(1e-6)
         entities = Entities(
-            boxes=boxes,
+            boxes=box_convert(outputs.pred_boxes.float(), "cxcywh", "xyxy"),
             scores=scores,
             labels=self.class_to_object[classes].clamp_min(0),
             tokens=outputs.last_hidden_state,
             mask=torch.ones_like(scores, dtype=torch.bool),
         )
-
-        canvas = images.mask.shape[-2:]
-        memory = self.feature_maps(encoder_outputs(outputs), canvas)[0]
-        return Scene(entities, memory, _resize(images.mask, memory.shape[-2:]), images.sizes)
+        memory = self.feature_maps(encoder_outputs(outputs), images.mask.shape[-2:])[0]
+        return Scene(entities, memory, all_real(memory), images.sizes)
 
     def feature_maps(
         self, features: Tensor | Sequence[Tensor], canvas: Sequence[int]
@@ -290,7 +298,3 @@ class TransformersDetector(nn.Module):
             start += height * width
             stride *= 2
         return maps
-
-
-def _resize(mask: Bool[Tensor, "B H W"], size: Sequence[int]) -> Bool[Tensor, "B h w"]:
-    return F.interpolate(mask[:, None].float(), size=tuple(size), mode="nearest")[:, 0] > 0.5

@@ -22,6 +22,7 @@ from rmlr_lightning.detectors.initialization import initialize_for_training
 from rmlr_lightning.detectors.set_loss import COLLECTED
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import write_atomic
+from rmlr_lightning.ops.finite import check_weights
 
 FAMILY = (
     "detr",
@@ -88,6 +89,7 @@ def network_from_hub(name: str, **options: Any) -> PreTrainedModel:
         raise UserError(
             f"detector {name!r}: its weights do not fit its config.json; {'; '.join(found)}"
         )
+    check_weights(network.state_dict(), f"detector {name!r}")
     _check_auxiliary_loss(name, network)
     return network
 
@@ -167,6 +169,7 @@ def load_network(path: Path) -> tuple[PreTrainedModel, dict[str, Any]]:
             f"{path}: not written by `rmlr-train task=detection` (no configuration in its metadata)"
         )
 
+    check_weights(state, str(path))
     numbers = sum(value.numel() for value in state.values())
     with bounded_construction(f"{path}: its configuration", numbers):
         network = network_of(header.pop("model_type"), json.loads(header.pop("config")))

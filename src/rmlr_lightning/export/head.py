@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.hoi import HOIModel
+from rmlr_lightning.models.remine import remined
 from rmlr_lightning.ops.masked import gather_rows
 from rmlr_lightning.ops.prior import log_prior, verb_scores
 from rmlr_lightning.types import Entities, Images, Pairs, Scene
@@ -64,7 +65,8 @@ class ExportableHead(nn.Module):
         entities = Entities(boxes, confidence, labels, tokens, real)
         scene = Scene(entities, memory, memory_mask, sizes, maps)
         pairs = Pairs(human, object_, gather_rows(labels, object_), pair_mask)
-        ire_tokens = self.ire(scene, pairs, self.remine(scene, images))
+        scene, features = remined(self.remine, scene, images)
+        ire_tokens = self.ire(scene, pairs, features)
         _, logits = self.irm(ire_tokens, scene, pairs)
 
         # An image without pairs has no key to attend to, and some runtimes give NaN there.

@@ -103,7 +103,6 @@ def example_inputs(
 
 def write_torch(program: ExportedProgram, path: Path) -> None:
     """Write a .pt2 file, to be read by torch.export.load."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     torch.export.save(program, path)
 
 
@@ -118,7 +117,6 @@ def write_onnx(program: ExportedProgram, inputs: dict[str, Tensor], path: Path) 
         raise UserError(
             "--format onnx needs onnx and onnxscript: pip install 'rmlr-lightning[export]'"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # One file: weights of some ten MB need no second one, and are not lost beside it.

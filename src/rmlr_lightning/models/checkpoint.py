@@ -8,6 +8,7 @@ import torch
 
 from rmlr_lightning.detectors.checkpoint_file import cause_of_damage, why_not_read
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.ops.finite import check_weights
 from rmlr_lightning.vocabulary import Vocabulary, vcoco
 
 # Grows when weights or contents of a checkpoint change; older ones are refused.
@@ -38,7 +39,8 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     """A checkpoint of rmlr-train, on the CPU.
 
     Raises:
-        UserError: see `read_file`; or not a checkpoint, or of an older version.
+        UserError: see `read_file`; or not a checkpoint, of an older version, or with weights that
+            are not finite.
     """
     checkpoint = read_file(path)
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
@@ -48,6 +50,7 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
             f"{path}: not of this version of rmlr_lightning (checkpoint format "
             f"{checkpoint.get('format')}, expected {CHECKPOINT_FORMAT}); train again"
         )
+    check_weights(checkpoint["state_dict"], str(path))
     return checkpoint
 
 

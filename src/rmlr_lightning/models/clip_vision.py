@@ -8,6 +8,7 @@ from transformers import AutoConfig, CLIPModel, CLIPVisionModelWithProjection
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.pixel_network import Level, PixelNetwork
+from rmlr_lightning.ops.finite import check_weights
 
 # CLIP's own normalisation of pixels (arXiv 2103.00020)
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -65,6 +66,7 @@ def clip_network(name: str) -> PixelNetwork:
         raise UserError(
             f"model.remine.name={name!r}: {len(missing)} weights are missing, such as {missing[0]}"
         )
+    check_weights(clip.state_dict(), f"model.remine.name={name!r}")
     body = PatchEmbeddings(clip.vision_model, clip.visual_projection)
     levels = [Level(clip.visual_projection.out_features, clip.vision_model.config.patch_size)]
     # maps and stores are named by the folder, not by where it lies

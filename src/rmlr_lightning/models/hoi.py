@@ -7,13 +7,14 @@ from torch import Tensor, nn
 from rmlr_lightning.detectors.base import Detector
 from rmlr_lightning.detectors.external import with_external_detections
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.models.remine import remined
 from rmlr_lightning.ops.object_classes import with_object_classes
 from rmlr_lightning.ops.pairing import pair
 from rmlr_lightning.ops.parts import joined, split
 from rmlr_lightning.ops.postprocess import detections
 from rmlr_lightning.ops.prior import log_prior, verb_scores
 from rmlr_lightning.ops.selection import CLAMP, Selection, select_entities
-from rmlr_lightning.types import Detections, Images, Inputs, Pairs, Prediction, Scene
+from rmlr_lightning.types import Detections, Entities, Images, Inputs, Pairs, Prediction, Scene
 from rmlr_lightning.vocabulary import PERSON
 
 MAX_PAIRS = 32768  # what it costs: docs/PERFORMANCE.md
@@ -80,31 +81,38 @@ class HOIModel(nn.Module):
 
     def forward(self, inputs: Inputs) -> Prediction:
         """One return type, in training and in evaluation."""
-        scene, pairs = self.candidates(inputs)
+        scene, pairs, detected = self.candidates(inputs)
         parts = split(scene, pairs, inputs.images, self.max_pairs, self.bucket)
         found = [self.interpret(*part) for part in parts]
         if len(found) == 1:
-            return found[0]
-        tokens_and_logits = zip(*(prediction[2:] for prediction in found), strict=True)
+            return found[0]._replace(detected=detected)
+        tokens_and_logits = zip(*(prediction[2:5] for prediction in found), strict=True)
         rows = pairs.mask.shape[1]
-        return Prediction(scene, pairs, *(joined(list(v), rows) for v in tokens_and_logits))
+        joined_rows = (joined(list(values), rows) for values in tokens_and_logits)
+        return Prediction(scene, pairs, *joined_rows, detected)
 
-    def candidates(self, inputs: Inputs) -> tuple[Scene, Pairs]:
-        """The stages without trained weights: detector, selection, pairing."""
+    def candidates(self, inputs: Inputs) -> tuple[Scene, Pairs, Entities]:
+        """The stages without trained weights: detector, selection, pairing.
+
+        Returns:
+            The scene after selection, its pairs, and all entities before selection.
+        """
         scene = inputs.scene if inputs.scene is not None else self.detector(inputs.images)
         entities = with_object_classes(scene.entities, self.object_index)
         scene = scene._replace(entities=entities)
         if inputs.external is not None:
             scene = with_external_detections(scene, inputs.external)
 
-        entities = select_entities(scene.entities, self.selection, self.bucket, self.subject)
+        detected = scene.entities
+        entities = select_entities(detected, self.selection, self.bucket, self.subject)
         scene = scene._replace(entities=entities)
         valid_pairs = None if self.selection.pair_all else self.valid_pairs
-        return scene, pair(scene.entities, valid_pairs, self.bucket, self.subject)
+        pairs = pair(scene.entities, valid_pairs, self.bucket, self.subject)
+        return scene, pairs, detected
 
     def interpret(self, scene: Scene, pairs: Pairs, images: Images | None) -> Prediction:
         """The trained stages: re-mining, IRE, IRM."""
-        features = self.remine(scene, images)
+        scene, features = remined(self.remine, scene, images)
         ire_tokens, irm_tokens, logits = self.reason(scene, pairs, features)
         return Prediction(scene, pairs, ire_tokens, irm_tokens, logits)
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from rmlr_lightning.models.attention import Block, FeedForward, sine_position
 from rmlr_lightning.models.pair_features import PairFeatures
+from rmlr_lightning.models.remine import mask_of
 from rmlr_lightning.ops.masked import gather_rows, masked_mean
 from rmlr_lightning.ops.roi import map_extents, resample
 from rmlr_lightning.ops.spatial import SPATIAL_DIM, spatial_encoding
@@ -29,7 +30,7 @@ def coarse_map(
     scene: Scene, features: Float[Tensor, "B C h w"], grid: tuple[int, int]
 ) -> Float[Tensor, "B C gh gw"]:
     """The real part of the map, averaged to a grid."""
-    return resample(features, grid, map_extents(scene.memory_mask, features))
+    return resample(features, grid, map_extents(mask_of(scene, features)[:, 0], features))
 
 
 class PairMLP(nn.Module):

@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.ops.finite import check_weights
 
 NESTED = ("state_dict", "model")  # where training codes keep the weights
 OPTION = "model.remine.weights"
@@ -41,6 +42,7 @@ def load_weights(network: nn.Module, path: str | Path) -> None:
         if not any(name.startswith(f"{head}.") for head in heads)
     }
     check_same(network, state, f"{OPTION}={path}")
+    check_weights(state, f"{OPTION}={path}")
     network.load_state_dict(state)
 
 

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rmlr_lightning.models.attention import FeedForward
+from rmlr_lightning.models.remine import mask_of
 from rmlr_lightning.ops.boxes import union_box
 from rmlr_lightning.ops.masked import at_least_float32, gather_rows
 from rmlr_lightning.ops.roi import map_extents, roi_align
@@ -149,7 +150,7 @@ class PairFeatures(nn.Module):
         tokens = self.norm_tokens(scene.entities.tokens)
         human, object_ = self.human(tokens), self.object(tokens)
         if self.roi is not None:
-            extents = map_extents(scene.memory_mask, features)
+            extents = map_extents(mask_of(scene, features)[:, 0], features)
             roi_human, roi_object = self.roi.entities(features, boxes, extents)
             human, object_ = human + roi_human, object_ + roi_object
 

@@ -14,6 +14,12 @@ from torch.nn import functional as F
 from rmlr_lightning.detectors.weights import weights_hash
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.network_weights import load_weights
+from rmlr_lightning.ops.same_size import (
+    cells_mask,
+    original_order,
+    padded_together,
+    parts_of_one_size,
+)
 from rmlr_lightning.types import Images
 
 # names of weights on the hub, as timm looks for them
@@ -36,9 +42,12 @@ class PixelNetwork(nn.Module):
         name: of the network, for the names of its maps.
         levels: channels and stride of each map.
         mean, std: normalisation of pixels in [0, 1] that the network was trained with.
-        patches: a vision transformer of one map. Each image is run without its padding, because
-            every patch attends to every other. Its sides are stretched to multiples of the patch,
-            so that the map covers the image exactly.
+        patches: a vision transformer of one map. The sides of an image are stretched to multiples
+            of the patch, so that the map covers the image exactly.
+
+    Images of one size are run together, without padding: a network reads it at the edge of an
+    image. Only while a convolutional network is trained, padding stays, because batch normalisation
+    needs the whole batch.
     """
 
     def __init__(
@@ -69,45 +78,35 @@ class PixelNetwork(nn.Module):
             "std": [round(value, 6) for value in self.std.flatten().tolist()],
         }
 
+    def masks(self, images: Images) -> list[Bool[Tensor, "B _ _"]]:
+        """The real cells of each map."""
+        return [cells_mask(images.mask, level.stride) for level in self.levels]
+
     def forward(self, images: Images) -> list[Float[Tensor, "B _ _ _"]]:
+        # An exported program cannot ask for sizes; it is given single images.
+        if (self.training or torch.compiler.is_compiling()) and not self.patches:
+            return self._maps(images)
+        parts = parts_of_one_size(images)
+        levels = zip(*(self._maps(part.images) for part in parts), strict=True)
+        order = original_order([part.rows for part in parts], images.mask.device)
+        return [padded_together(maps, order) for maps in levels]
+
+    def _maps(self, images: Images) -> list[Float[Tensor, "B _ _ _"]]:
         pixels = (images.pixels - self.mean) / self.std * images.mask[:, None]
         pixels = pixels.contiguous(memory_format=torch.channels_last)
-        if self.patches:
-            return [self._without_padding(pixels, images.mask)]
-
-        # ResNets round the number of cells up, ConvNeXts down: with whole cells both are equal
         height, width = pixels.shape[2:]
         coarsest = self.levels[-1].stride
-        maps = self.body(F.pad(pixels, (0, -width % coarsest, 0, -height % coarsest)))
+        more = (-height % coarsest, -width % coarsest)
+        if any(more) and self.patches:
+            whole = (height + more[0], width + more[1])
+            pixels = F.interpolate(pixels, whole, mode="bilinear", align_corners=False)
+        elif any(more):
+            # ResNets round the number of cells up, ConvNeXts down: with whole cells both are equal
+            pixels = F.pad(pixels, (0, more[1], 0, more[0]))
         return [
             features[:, :, : -(-height // level.stride), : -(-width // level.stride)]
-            for features, level in zip(maps, self.levels, strict=True)
+            for features, level in zip(self.body(pixels), self.levels, strict=True)
         ]
-
-    def _without_padding(
-        self, pixels: Float[Tensor, "B 3 H W"], mask: Bool[Tensor, "B H W"]
-    ) -> Float[Tensor, "B C h w"]:
-        """The map of each image by itself, padded again; images of one size are run together."""
-        patch = self.levels[0].stride
-        canvas = [-(-side // patch) for side in pixels.shape[2:]]
-        heights, widths = mask.any(2).sum(1).tolist(), mask.any(1).sum(1).tolist()
-        sizes = list(zip(heights, widths, strict=True))
-
-        maps, order = [], []
-        for size in dict.fromkeys(sizes):
-            rows = [row for row, other in enumerate(sizes) if other == size]
-            height, width = (-(-side // patch) for side in size)
-            real = pixels[rows, :, : size[0], : size[1]]
-            whole = (height * patch, width * patch)
-            if whole != size:
-                real = F.interpolate(real, whole, mode="bilinear", align_corners=False)
-            (features,) = self.body(real)
-            # zeros are what caches pad with, too
-            maps.append(F.pad(features, (0, canvas[1] - width, 0, canvas[0] - height)))
-            order += rows
-        # the order of the batch again
-        back = torch.tensor(order).argsort().to(pixels.device)
-        return torch.cat(maps)[back]
 
 
 class TimmMaps(nn.Module):

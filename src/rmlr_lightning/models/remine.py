@@ -14,8 +14,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.ops.masked import resized_mask
+from rmlr_lightning.ops.masked import map_mask, resized_mask
+from rmlr_lightning.ops.roi import map_extents, stretched
 from rmlr_lightning.types import Images, Scene
+
+REMINED = "remined"  # name of the re-mined map's mask in `Scene.map_masks`
+Mask = Bool[Tensor, "B h w"]
 
 
 @runtime_checkable
@@ -30,10 +34,32 @@ class Extractor(Protocol):
     needs_pixels: bool  # False: `images` may be None, cached Scenes suffice
     maps: tuple[str, ...]  # names of the maps in `Scene.maps` that it reads
     # optional: `frozen_networks: tuple[PixelNetwork, ...]`, whose maps the detector shall add
+    # optional: `mask(scene, images)`, the real cells of the re-mined map. Without it they are the
+    # same share of the map as of the memory.
 
     def forward(self, scene: Scene, images: Images | None) -> Float[Tensor, "B C h w"]:
-        """The re-mined map. Its real part covers the same share of the map as in the memory."""
+        """The re-mined map. That of an image must not depend on the others of the batch."""
         ...
+
+
+def remined(
+    extractor: nn.Module, scene: Scene, images: Images | None
+) -> tuple[Scene, Float[Tensor, "B C h w"]]:
+    """The re-mined map, and the scene with the mask of it (`mask_of`)."""
+    features = extractor(scene, images)
+    own = getattr(extractor, "mask", None)
+    mask = (
+        resized_mask(scene.memory_mask, features.shape[2:]) if own is None else own(scene, images)
+    )
+    return scene._replace(map_masks=scene.map_masks | {REMINED: mask}), features
+
+
+def mask_of(scene: Scene, features: Float[Tensor, "B C h w"]) -> Bool[Tensor, "B 1 h w"]:
+    """The real part of the re-mined map of a scene."""
+    mask = scene.map_masks.get(REMINED)
+    if mask is None:
+        mask = resized_mask(scene.memory_mask, features.shape[2:])
+    return mask[:, None]
 
 
 class NoFeatures(nn.Module):
@@ -70,12 +96,15 @@ class DetectorMap(nn.Module):
         self.maps = named_maps([map])
         (self.dim,) = dims_of([map], memory_dim, map_dims)
 
+    def mask(self, scene: Scene, images: Images | None) -> Bool[Tensor, "B h w"]:
+        return map_of(scene, self.name)[1]
+
     def forward(self, scene: Scene, images: Images | None) -> Float[Tensor, "B C h w"]:
-        return map_of(scene, self.name)
+        return map_of(scene, self.name)[0]
 
 
 class ResidualConv(nn.Module):
-    """Two 3 x 3 convolutions with group normalisation around a shortcut."""
+    """Two 3 x 3 convolutions with group normalisation around a shortcut. Padding stays zero."""
 
     def __init__(self, dim: int, groups: int = 8) -> None:
         super().__init__()
@@ -88,8 +117,12 @@ class ResidualConv(nn.Module):
         )
         nn.init.zeros_(self.body[-1].weight)  # starts as the identity
 
-    def forward(self, x: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C h w"]:
-        return F.silu(x + self.body(x))
+    def forward(
+        self, x: Float[Tensor, "B C h w"], mask: Bool[Tensor, "B h w"]
+    ) -> Float[Tensor, "B C h w"]:
+        first, norm, act, second, last_norm = self.body
+        inner = act(masked_group_norm(first(x), mask, norm))
+        return F.silu(x + masked_group_norm(second(inner), mask, last_norm))
 
 
 class Neck(nn.Module):
@@ -126,33 +159,58 @@ class Neck(nn.Module):
             *(ResidualConv(dim) for _ in range(depth)),
         )
 
+    def mask(self, scene: Scene, images: Images | None) -> Bool[Tensor, "B h w"]:
+        return finest([map_of(scene, name) for name in self.names])[1]
+
     def forward(self, scene: Scene, images: Images | None) -> Float[Tensor, "B C h w"]:
-        weights = self.body[0].weight.split(self.widths, 1)
+        project, norm, act, *blocks = self.body
         # each map is projected at its own resolution, which costs less than upsampling it first
         levels = []
-        for name, weight in zip(self.names, weights, strict=True):
-            features = map_of(scene, name)
-            levels.append(F.conv2d(features * mask_of(scene, features), weight))
-        fused = summed(levels)
-        return self.body[1:](fused) * mask_of(scene, fused)
+        for name, weight in zip(self.names, project.weight.split(self.widths, 1), strict=True):
+            features, real = map_of(scene, name)
+            levels.append((F.conv2d(features, weight), real))
+        fused, mask = summed(levels)
+
+        x = act(masked_group_norm(fused, mask, norm))
+        for block in blocks:
+            x = block(x, mask)
+        return x
 
 
-def map_of(scene: Scene, name: str) -> Float[Tensor, "B C h w"]:
-    """The memory or another map of a Scene.
+def masked_group_norm(
+    x: Float[Tensor, "B C h w"], mask: Bool[Tensor, "B h w"], norm: nn.GroupNorm
+) -> Float[Tensor, "B C h w"]:
+    """Group normalisation over the real cells of each image; zero on padding.
+
+    The statistics of torch's layer are over the whole map: then the padding of a batch, and so the
+    sizes of its other images, would change every cell.
+    """
+    # On a CPU it is free to see that nothing is padded; a GPU would have to wait for the answer.
+    if x.device.type == "cpu" and not torch.compiler.is_compiling() and bool(mask.all()):
+        return norm(x)
+    if x.dtype in (torch.float16, torch.bfloat16):  # as torch's layer under autocast
+        x = x.float()
+    real = mask[:, None].to(x.dtype)
+    groups = x.unflatten(1, (norm.num_groups, -1))
+    count = (real.sum((2, 3)) * groups.shape[2]).clamp_min(1)[..., None, None, None]
+    mean = (groups * real[:, None]).sum((2, 3, 4), keepdim=True) / count
+    centred = (groups - mean) * real[:, None]
+    variance = centred.square().sum((2, 3, 4), keepdim=True) / count
+    normed = (centred * (variance + norm.eps).rsqrt()).flatten(1, 2)
+    return normed * norm.weight[:, None, None] + norm.bias[:, None, None] * real
+
+
+def map_of(scene: Scene, name: str) -> tuple[Float[Tensor, "B C h w"], Bool[Tensor, "B h w"]]:
+    """The memory or another map of a Scene, and its real cells.
 
     Raises:
         UserError: the Scene lacks it.
     """
     if name == "memory":
-        return scene.memory
+        return scene.memory, scene.memory_mask
     if name not in scene.maps:
         raise UserError(f"model.remine: the detector's output has no map {name!r}")
-    return scene.maps[name]
-
-
-def mask_of(scene: Scene, features: Float[Tensor, "B C h w"]) -> Bool[Tensor, "B 1 h w"]:
-    """The real part of a map of any size: the same share of it as of the memory."""
-    return resized_mask(scene.memory_mask, features.shape[2:])[:, None]
+    return scene.maps[name], map_mask(scene, name)
 
 
 def named_maps(names: Sequence[str]) -> tuple[str, ...]:
@@ -177,18 +235,29 @@ def dims_of(names: Sequence[str], memory_dim: int, map_dims: Mapping[str, int] |
     return [known[name] for name in names]
 
 
-def summed(levels: Sequence[Float[Tensor, "B C _ _"]]) -> Float[Tensor, "B C h w"]:
+Level = tuple[Tensor, Tensor]  # a map "B C h w" and its real cells "B h w"
+
+
+def finest(levels: Sequence[Level]) -> Level:
+    """The first level of the highest resolution."""
+    return max(levels, key=lambda level: level[0].shape[2])
+
+
+def summed(levels: Sequence[Level]) -> Level:
     """The sum of maps of equal channels, at the resolution of the finest."""
     # the finest keeps its details; the others are blurred by bilinear sampling
-    finest = max(levels, key=lambda level: level.shape[2])
-    total = finest
+    best = finest(levels)
+    total, mask = best
     for level in levels:
-        if level is not finest:
-            total = total + upsample(level, finest.shape[2:])
-    return total
+        if level is not best:
+            total = total + upsampled(level, best)
+    return total, mask
 
 
-def upsample(features: Float[Tensor, "B C h w"], size: torch.Size) -> Float[Tensor, "B C H W"]:
-    if features.shape[2:] == size:
+def upsampled(level: Level, target: Level) -> Tensor:
+    """A map at the resolution of another, image by image; padding is arbitrary."""
+    (features, mask), (like, like_mask) = level, target
+    if features.shape[2:] == like.shape[2:]:
         return features
-    return F.interpolate(features, size, mode="bilinear", align_corners=False)
+    extents, like_extents = map_extents(mask, features), map_extents(like_mask, like)
+    return stretched(features, extents, tuple(like.shape[2:]), like_extents)

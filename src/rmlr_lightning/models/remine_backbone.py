@@ -4,13 +4,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.clip_vision import clip_network
 from rmlr_lightning.models.pixel_network import PixelNetwork, timm_network
-from rmlr_lightning.models.remine import ResidualConv, map_of, summed, upsample
+from rmlr_lightning.models.remine import (
+    Level,
+    ResidualConv,
+    finest,
+    map_of,
+    summed,
+    upsampled,
+)
 from rmlr_lightning.types import Images, Scene
 
 
@@ -50,16 +57,25 @@ class Backbone(nn.Module):
         self.memory = nn.Conv2d(memory_dim, dim, 1)
         self.smooth = ResidualConv(dim)
 
-    def forward(self, scene: Scene, images: Images | None) -> Float[Tensor, "B C h w"]:
-        levels = self._levels(scene, images)
-        fused = summed(
-            [lateral(level) for lateral, level in zip(self.lateral, levels, strict=True)]
-        )
-        # the detector's own features join as one more level
-        memory = self.memory(scene.memory * scene.memory_mask[:, None])
-        return self.smooth(fused + upsample(memory, fused.shape[2:]))
+    def mask(self, scene: Scene, images: Images | None) -> Bool[Tensor, "B h w"]:
+        if self.trunk is None:
+            return finest([map_of(scene, name) for name in self.maps])[1]
+        return self.trunk.masks(images)[0]
 
-    def _levels(self, scene: Scene, images: Images | None) -> list[Tensor]:
+    def forward(self, scene: Scene, images: Images | None) -> Float[Tensor, "B C h w"]:
+        levels = [
+            (lateral(features), mask)
+            for lateral, (features, mask) in zip(
+                self.lateral, self._levels(scene, images), strict=True
+            )
+        ]
+        fused, mask = summed(levels)
+        # the detector's own features join as one more level
+        memory = self.memory(scene.memory), scene.memory_mask
+        fused = fused + upsampled(memory, (fused, mask))
+        return self.smooth(fused * mask[:, None], mask)
+
+    def _levels(self, scene: Scene, images: Images | None) -> list[Level]:
         if self.trunk is None:
             return [map_of(scene, name) for name in self.maps]
         if images is None:
@@ -67,7 +83,7 @@ class Backbone(nn.Module):
                 "model/remine=backbone needs pixels, but the inputs are cached Scenes alone; "
                 "choose model/remine=neck, model.remine.frozen=true or features.pixels=true"
             )
-        return self.trunk(images)
+        return list(zip(self.trunk(images), self.trunk.masks(images), strict=True))
 
 
 def timm_backbone(

@@ -7,6 +7,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from rmlr_lightning.types import Scene
+
 
 def gather_rows(values: Tensor, index: Int[Tensor, "B K"]) -> Tensor:
     """Rows of `values` (B, N, ...) at `index` (B, K): (B, K, ...)."""
@@ -47,3 +49,9 @@ def resized_mask(mask: Bool[Tensor, "B m n"], size: Sequence[int]) -> Bool[Tenso
     """The mask of a map of another size (h, w) whose real part is the same share of it."""
     # no shortcut for equal sizes: an exported graph would hold for these alone
     return F.interpolate(mask[:, None].float(), size=tuple(size), mode="nearest")[:, 0] > 0.5
+
+
+def map_mask(scene: Scene, name: str) -> Bool[Tensor, "B h w"]:
+    """The real cells of one of the further maps of a Scene."""
+    mask = scene.map_masks.get(name)
+    return resized_mask(scene.memory_mask, scene.maps[name].shape[2:]) if mask is None else mask

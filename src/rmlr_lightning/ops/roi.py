@@ -145,6 +145,36 @@ def resample(
     return rows[:, None] @ features @ columns[:, None].transpose(-1, -2)
 
 
+def stretched(
+    features: Float[Tensor, "B C h w"],
+    extents: Float[Tensor, "B 2"],
+    size: tuple[int, int],
+    size_extents: Float[Tensor, "B 2"],
+) -> Float[Tensor, "B C H W"]:
+    """The real part of each map, resampled bilinearly to the real part of a map of another size.
+
+    Of maps without padding this is `interpolate(align_corners=False)`. Padding is arbitrary.
+
+    Args:
+        extents, size_extents: (rows, columns) of both maps that are real.
+    """
+    rows = _stretch_weights(extents[:, 0], size_extents[:, 0], features.shape[2], size[0])
+    columns = _stretch_weights(extents[:, 1], size_extents[:, 1], features.shape[3], size[1])
+    rows, columns = rows.to(features.dtype), columns.to(features.dtype)
+    return rows[:, None] @ features @ columns[:, None].transpose(-1, -2)
+
+
+def _stretch_weights(
+    extent: Float[Tensor, "B"], to: Float[Tensor, "B"], cells: int, size: int
+) -> Float[Tensor, "B S E"]:
+    """Weights of `cells` along one axis in each of `size` cells, of which `to` are real."""
+    steps = torch.arange(size, device=extent.device, dtype=extent.dtype) + 0.5
+    points = steps * (extent / to.clamp_min(1))[:, None] - 0.5
+    points = torch.minimum(points.clamp_min(0), (extent - 1).clamp_min(0)[:, None])
+    index = torch.arange(cells, device=extent.device, dtype=extent.dtype)
+    return (1 - (points[..., None] - index).abs()).clamp_min(0)
+
+
 def _area_weights(extent: Float[Tensor, "B"], parts: int, cells: int) -> Float[Tensor, "B S E"]:
     """Shares of the map's `cells` in each of `parts` equal parts of the first `extent` cells."""
     length = (extent / parts)[:, None, None]

@@ -14,12 +14,13 @@ from rmlr_lightning.detectors.class_head import replace_classes
 from rmlr_lightning.detectors.feature_maps import encoder_outputs
 from rmlr_lightning.detectors.fine_tuning import freeze_stem, set_dropout
 from rmlr_lightning.detectors.transformers import TransformersDetector
-from rmlr_lightning.detectors.weights import save_network
+from rmlr_lightning.detectors.weights import is_own_file, save_network
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import check_writable
 from rmlr_lightning.metrics.box_average_precision import BoxAveragePrecision
 from rmlr_lightning.models.checkpoint import CHECKPOINT_FORMAT
 from rmlr_lightning.ops.boxes import to_pixels
+from rmlr_lightning.ops.finite import finite_scenes
 from rmlr_lightning.ops.object_classes import class_index
 from rmlr_lightning.ops.roi import to_canvas
 from rmlr_lightning.ops.selection import inside_image
@@ -113,7 +114,7 @@ class DetectionTask(FiniteTraining):
         return labels
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        images = batch.inputs.images
+        images = self.detector.padded(batch.inputs.images)
         labels = self.network_labels(batch.boxes)
 
         outputs = self.detector.run_network(images, labels)
@@ -142,7 +143,15 @@ class DetectionTask(FiniteTraining):
 
     def _detected_and_true(self, batch: Batch) -> tuple[list[dict], list[dict]]:
         """Boxes in pixels of the file, as torchmetrics expects them."""
-        entities = inside_image(self.detector(batch.inputs.images).entities)
+        scene = self.detector(batch.inputs.images)
+        finite = finite_scenes(scene).tolist()
+        names = [box.file_name for box, ok in zip(batch.boxes, finite, strict=True) if not ok]
+        if names:
+            raise UserError(
+                f"{names[0]}: the detector's outputs are NaN or infinite; lower optim.lr, or use "
+                "trainer.precision=32-true"
+            )
+        entities = inside_image(scene.entities)
         detections, truth = [], []
         labels = self.detected_to_object[entities.labels]
         for image, target in enumerate(batch.boxes):
@@ -190,12 +199,18 @@ class DetectionTask(FiniteTraining):
         checkpoint["format"] = CHECKPOINT_FORMAT
         checkpoint["config"] = self.run_config
 
-    def check_export(self, path: Path, metadata: dict[str, Any]) -> None:
+    def check_export(self, path: Path, metadata: dict[str, Any], replace: bool = False) -> None:
         """Find before the training what would stop `export` after it.
 
+        Args:
+            replace: a detector that an earlier export wrote there may be replaced, as in a run that
+                resumes.
+
         Raises:
-            UserError: the file cannot be written.
+            UserError: the file cannot be written, or exists.
         """
+        if path.is_file() and not (replace and is_own_file(path)):
+            raise UserError(f"export={path}: exists; name another file, or remove it")
         json.dumps(self.detector.interpretation() | metadata)
         check_writable(path)
 
