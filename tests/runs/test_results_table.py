@@ -1,9 +1,16 @@
 import math
 
+import pytest
+
 from rmlr_lightning.metrics.base import TableRow
 from rmlr_lightning.metrics.hicodet_metric import HICODetMeanAP
 from rmlr_lightning.metrics.vcoco_metric import VCOCORoleAP
-from rmlr_lightning.runs.results_table import print_classes, print_results, results_table
+from rmlr_lightning.runs.results_table import (
+    print_classes,
+    print_results,
+    print_selection,
+    results_table,
+)
 from rmlr_lightning.vocabulary import COCO_OBJECTS
 
 
@@ -79,4 +86,26 @@ def test_eighty_classes_take_27_lines_of_at_most_100_columns(capsys):
     assert sum("50.00" in line for line in lines) == 27
     assert max(map(len, lines)) <= 100
     print_classes({}, rows, "per class")
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.fault
+def test_brackets_in_the_name_of_a_file_or_class_are_no_markup(capsys):
+    rows = [TableRow("[bold]ride [/x] bike", {"[a]": "k"})]
+    print_results({"k": 0.5}, rows, "seed=[1]/[/b].ckpt on test")
+    print_classes({"k": 0.5}, rows, "[per] class")
+    printed = capsys.readouterr().out
+    for text in ("seed=[1]/[/b].ckpt on test", "[bold]ride [/x] bike", "[a]", "[per] class"):
+        assert text in printed
+
+
+def test_the_selection_has_a_table_of_its_own(capsys):
+    counts = {"detected": 30, "duplicates": 2, "low_score": 10, "over_limit": 3, "selected": 15}
+    values = {f"test/selection_people_{name}": count for name, count in counts.items()}
+    values |= {"test/selection_interactions": 200, "test/selection_recall": 0.94}
+    print_selection(values | {"test/selection_recall_detected": 0.97}, "test")
+    printed = capsys.readouterr().out
+    assert "people" in printed and "objects" not in printed
+    assert "94.00 % (12 of 200 are lost; 97.00 % without the selection)" in printed
+    print_selection({"test/map_full": 0.5}, "test")
     assert capsys.readouterr().out == ""

@@ -149,3 +149,16 @@ def test_an_export_that_cannot_be_written_is_found_before_the_training(tmp_path)
         task.check_export(tmp_path / "file" / "a.safetensors", {})
     with pytest.raises(UserError, match="cannot be written"):
         task.check_export(tmp_path, {})
+
+
+@pytest.mark.fault
+def test_an_export_replaces_only_a_detector_of_the_same_run(tmp_path):
+    task, path = detection_task(tiny_detector(frozen=False)), tmp_path / "a.safetensors"
+    path.write_bytes(b"the user's")
+    for replace in (True, False):
+        with pytest.raises(UserError, match=r"export=.*a\.safetensors: exists; name another"):
+            task.check_export(path, {}, replace)
+    task.export(path, {})
+    task.check_export(path, {}, replace=True)
+    with pytest.raises(UserError, match="exists"):
+        task.check_export(path, {})

@@ -8,6 +8,7 @@ from torch import nn
 
 from rmlr_lightning.metrics import HICODetMeanAP
 from rmlr_lightning.ops.classes import Renumber, united
+from rmlr_lightning.ops.selection import Selection
 from rmlr_lightning.tasks.hoi import HOITask
 from rmlr_lightning.types import Detections
 from rmlr_lightning.vocabulary import Vocabulary
@@ -25,6 +26,7 @@ class NoModel(nn.Module):
     def __init__(self, vocabulary, bank):
         super().__init__()
         self.hois = len(vocabulary.hois)
+        self.selection, self.subject = Selection(), vocabulary.subject
 
 
 @pytest.mark.fault

@@ -63,3 +63,28 @@ def test_two_metrics_with_one_key_are_refused():
     metrics.update([worlds.detections([])], [None])
     with pytest.raises(ValueError, match="metric second: another metric also computes"):
         metrics.compute()
+
+
+class Roles(CountOfDetections):
+    table = (TableRow("Scenario 1", {"24 roles": "role_ap_s1"}),)
+    replaces = "hicodet"
+
+
+def test_a_metric_is_shown_in_the_place_of_the_one_it_replaces():
+    both = {"hicodet": HICODetMeanAP, "roles": Roles}
+    metrics = SplitMetrics("test", both, worlds.VOCABULARY)
+    assert metrics.table == (TableRow("Scenario 1", {"24 roles": "test/role_ap_s1"}),)
+    # without official files there are no roles, and the mAP is all there is
+    alone = SplitMetrics("test", both | {"roles": lambda **_: None}, worlds.VOCABULARY)
+    assert alone.table[0].title == "Default"
+
+
+@pytest.mark.fault
+def test_means_over_no_class_are_no_metrics():
+    vocabulary = worlds.VOCABULARY._replace(rare=frozenset())
+    metrics = SplitMetrics("val", {"hicodet": HICODetMeanAP}, vocabulary)
+    box = (0, 0, 10, 10)
+    metrics.update([worlds.detections([])], [worlds.target(0, [(0, box, box)])])
+    values = metrics.compute()
+    assert "val/map_full" in values and "val/map_rare" not in values
+    assert not any(value.isnan() for value in values.values())

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from rmlr_lightning.cache.options import CacheOptions
@@ -14,7 +14,12 @@ from rmlr_lightning.cache.pack import pack
 from rmlr_lightning.data.collate import collate_images, single_scenes
 from rmlr_lightning.data.hoi_dataset import HOIDataset
 from rmlr_lightning.data.views import View
+from rmlr_lightning.errors import UserError
+from rmlr_lightning.ops.finite import finite_scenes
 from rmlr_lightning.types import Entities, Images, Scene
+
+DETECTOR = "the detector's outputs are NaN or infinite; use other weights of the detector"
+TOO_LARGE = "the detector's outputs are too large for it; choose features.dtype=fp32 or bf16"
 
 
 class Loaded(NamedTuple):
@@ -54,10 +59,24 @@ def detect(
         # Always float32: bfloat16 would leave boxes three digits.
         with torch.inference_mode(), torch.autocast(device.type, enabled=False):
             batched = detector(inputs)
-            for item, single in zip(batch, single_scenes(batched), strict=True):
-                scenes[item.index] = _without_batch(pack(single, options, detector.objects))
+            _check_finite(finite_scenes(batched), data, batch, DETECTOR)
+            packed = [pack(scene, options, detector.objects) for scene in single_scenes(batched)]
+            finite = torch.cat([finite_scenes(scene) for scene in packed])
+            _check_finite(finite, data, batch, f"features.dtype={options.dtype}: {TOO_LARGE}")
+            for item, scene in zip(batch, packed, strict=True):
+                scenes[item.index] = _without_batch(scene)
     # Batches finish in another order than the images have.
     return [scenes[index] for index in images]
+
+
+def _check_finite(
+    finite: Bool[Tensor, " B"], data: HOIDataset, batch: list[Loaded], reason: str
+) -> None:
+    """Training and evaluation would read such Scenes as images without detections."""
+    wrong = [item for item, ok in zip(batch, finite.tolist(), strict=True) if not ok]
+    if wrong:
+        name = data.images / data.targets[wrong[0].index].file_name
+        raise UserError(f"{name}: {reason}")
 
 
 def _load_ahead(

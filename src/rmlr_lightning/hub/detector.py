@@ -1,7 +1,9 @@
 """HOIDetector, the public API: a trained model with all that is needed to use it."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,8 @@ from rmlr_lightning.hub.model_card import model_card
 from rmlr_lightning.hub.named_detections import Interaction, interactions
 from rmlr_lightning.hub.saved_model import SavedModel, read_model, write_model
 from rmlr_lightning.images.image_file import of_array, open_image, upright_rgb
-from rmlr_lightning.types import Detections, Entities, Images, Inputs
+from rmlr_lightning.ops.finite import finite_logits, finite_scenes
+from rmlr_lightning.types import Detections, Entities, Images, Inputs, Prediction
 from rmlr_lightning.vocabulary import Vocabulary
 
 # The model that ships with the package; a folder of this name is given as ./rmlr-synthetic
@@ -126,11 +129,15 @@ class HOIDetector(nn.Module, ModelHubMixin, library_name="rmlr_lightning"):
             raise UserError(
                 f"{folder / existing[0]} exists; choose another folder, or pass overwrite=True"
             )
+        options.setdefault("repo_id", folder.name)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for name in existing:
-                (folder / name).unlink()
-            return super().save_pretrained(folder, **options)
+            # All files are made before the first is replaced: none is lost if one cannot be made.
+            with TemporaryDirectory(dir=folder, prefix=".") as made:
+                address = super().save_pretrained(made, **options)
+                for name in WRITTEN:
+                    os.replace(Path(made, name), folder / name)
+            return address
         except OSError as error:
             raise UserError(f"{folder}: cannot be written ({_first_line(error)})") from error
 
@@ -188,16 +195,21 @@ class HOIDetector(nn.Module, ModelHubMixin, library_name="rmlr_lightning"):
         image: Image.Image,
         external: Entities | None = None,
         max_interactions: int | None = None,
+        name: str = "image",
     ) -> tuple[Detections, list[tuple[list[float], int]]]:
         """Detections of an RGB image, and (box, label) of the entities that were paired.
 
         Args:
             external: external detections in place of the detector's; None uses the detector.
             max_interactions: None keeps all.
+            name: of the image, for errors.
 
         Returns:
             The detections, and the entities above the score threshold. Boxes are xyxy in pixels,
             labels are indices into the vocabulary's objects.
+
+        Raises:
+            UserError: an output of the model is NaN or infinite.
         """
         size = torch.tensor([image.height, image.width])
         pixels = transform(image, [], self.resize).pixels
@@ -207,6 +219,7 @@ class HOIDetector(nn.Module, ModelHubMixin, library_name="rmlr_lightning"):
             external = Entities(*(field.to(device) for field in collate_entities([external])))
         with torch.inference_mode():
             prediction = self.model(Inputs(images, external=external))
+            _check_finite(prediction, name)
             (found,) = self.model.detect(prediction, max_interactions)
 
         # Entities below the threshold were paired only to reach `min_instances`: a drawing of all
@@ -233,6 +246,15 @@ def load_detector(name: str | Path, dilation: bool | None = None) -> HOIDetector
     if path.is_file() or path.suffix == ".ckpt":
         return HOIDetector.from_checkpoint(path, dilation=dilation)
     return HOIDetector.from_pretrained(name)
+
+
+def _check_finite(prediction: Prediction, name: str) -> None:
+    """NaN and infinite scores would be no detections, without a word."""
+    scene = prediction.scene._replace(entities=prediction.detected)
+    if not finite_scenes(scene).all():
+        raise UserError(f"{name}: the detector's outputs for this image are NaN or infinite")
+    if not finite_logits(prediction).all():
+        raise UserError(f"{name}: the model's logits for this image are NaN or infinite")
 
 
 def _opened(image: ImageLike) -> Image.Image:

@@ -24,6 +24,7 @@ from rmlr_lightning.hub.saved_detector import describe_detector, make_detector
 from rmlr_lightning.models.assemble import assemble
 from rmlr_lightning.models.checkpoint import plain_vocabulary, read_vocabulary
 from rmlr_lightning.models.hoi import HOIModel
+from rmlr_lightning.ops.finite import check_weights
 from rmlr_lightning.ops.selection import Selection
 from rmlr_lightning.vocabulary import Vocabulary
 
@@ -172,6 +173,7 @@ def _state(weights: Path, name: str) -> dict[str, Tensor]:
 
 
 def _load(model: HOIModel, state: dict[str, Tensor], source: str, without_detector: bool) -> None:
+    check_weights(state, source)
     # By hand, because load_state_dict reports differences in many lines.
     ours = model.state_dict()
     if without_detector:

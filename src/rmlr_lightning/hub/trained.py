@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.hub.saved_model import SavedModel
 from rmlr_lightning.models.checkpoint import read_checkpoint
+from rmlr_lightning.ops.selection_counts import PREFIX
 from rmlr_lightning.runs.load_task import load_task
 
 TESTED = "best.ckpt"  # the checkpoint of a run that its metrics.json is about
@@ -86,7 +87,7 @@ def _metrics(path: Path, metrics: Path | None) -> dict[str, float]:
         return {
             name: float(value)
             for name, value in values.items()
-            if name.startswith("test/") and math.isfinite(value)
+            if name.startswith("test/") and PREFIX not in name and math.isfinite(value)
         }
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{metrics}: not a metrics.json of rmlr-train or rmlr-eval") from error

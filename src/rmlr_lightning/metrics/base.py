@@ -24,6 +24,7 @@ class EvaluationMetric(Protocol):
     """A torchmetrics `Metric` with this signature. Values in [0, 1], shown as percentages."""
 
     table: tuple[TableRow, ...]
+    # optional: `replaces: str`, the name of a metric of the same config that is not shown beside it
 
     def update(self, found: Sequence[Detections], targets: Sequence[Target]) -> None:
         """Add a batch: for each image what was detected and what is annotated."""

@@ -88,6 +88,8 @@ class VCOCORoleAP(PerImageMetric):
         TableRow("Scenario 2", {"24 roles": "role_ap_s2", "25 roles": "role_ap_s2_official"}),
         TableRow("Agent", {"26 actions": "agent_ap"}),
     )
+    # HICO-DET's mAP chooses the best epoch; as a result of V-COCO nobody reports it
+    replaces = "hicodet"
 
     # One entry per counted detection. `codes` is 4 * class + 2 * (true in Scenario 2) + (true in
     # Scenario 1).

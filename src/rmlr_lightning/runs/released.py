@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.checkpoint import read_file
 from rmlr_lightning.models.released import ReleasedHead, released_head
+from rmlr_lightning.ops.finite import check_weights
 from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.vocabulary import Vocabulary, hicodet, vcoco
 
@@ -35,6 +36,7 @@ def released_head_of(path: str | Path) -> ReleasedHead | None:
     state = content[ENTRY]
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise UserError(f"{path}: its {ENTRY} does not hold weights by name")
+    check_weights(state, str(path))
     if not any(key.startswith("detector.") for key in state):
         raise UserError(
             f"{path}: has no weights under detector.: not a whole model of UPT or PViC; a detector "

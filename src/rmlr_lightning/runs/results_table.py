@@ -9,6 +9,7 @@ from rich.table import Table
 
 from rmlr_lightning.errors import printable
 from rmlr_lightning.metrics.base import TableRow
+from rmlr_lightning.ops.selection_counts import GROUPS, PREFIX, SelectionCounts
 
 
 def results_table(metrics: Mapping[str, float], rows: Sequence[TableRow], title: str) -> Table:
@@ -51,6 +52,38 @@ def print_results(metrics: Mapping[str, float], rows: Sequence[TableRow], title:
     table = results_table(metrics, rows, title)
     if table.row_count:
         Console(width=100, highlight=False).print(table)
+
+
+def print_selection(metrics: Mapping[str, float], split: str) -> None:
+    """Print what the selection left of people, objects and true interactions, if it was counted.
+
+    Args:
+        metrics: with the keys of `metrics.selection`, with the split as prefix.
+    """
+
+    def value(key: str) -> float:
+        return metrics[f"{split}/{PREFIX}{key}"]
+
+    if f"{split}/{PREFIX}recall" not in metrics:
+        return
+    table = Table(title="what the selection leaves (model.selection)", title_justify="left")
+    table.add_column("")
+    for reason in SelectionCounts._fields:
+        table.add_column(reason.replace("_", " "), justify="right")
+    for group in (*GROUPS, "entities"):
+        if f"{split}/{PREFIX}{group}_selected" in metrics:
+            counts = (value(f"{group}_{reason}") for reason in SelectionCounts._fields)
+            table.add_row(group, *(f"{count:,.0f}" for count in counts))
+    console = Console(width=100, highlight=False)
+    console.print(table)
+
+    total, left = value("interactions"), value("recall")
+    console.print(
+        f"true interactions that a selected pair matches: {100 * left:.2f} % "
+        f"({total * (1 - left):,.0f} of {total:,.0f} are lost; "
+        f"{100 * value('recall_detected'):.2f} % without the selection)",
+        soft_wrap=True,
+    )
 
 
 def print_classes(

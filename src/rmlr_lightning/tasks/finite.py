@@ -107,7 +107,7 @@ class FiniteSteps:
         """The images of a part, with what the detector and the trained stages made of them."""
         scene = part.scene
         self._inputs.append(finite_images(*scene.entities[:2], scene.entities.tokens, scene.memory))
-        self._outputs.append(finite_images(*(values.detach() for values in prediction[2:])))
+        self._outputs.append(finite_images(*(values.detach() for values in prediction[2:5])))
         self._image_ids += part.image_ids
 
     def end(

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.metrics.selection import SelectionReport
 from rmlr_lightning.models.checkpoint import (
     CHECKPOINT_FORMAT,
     check_vocabulary,
@@ -15,6 +16,7 @@ from rmlr_lightning.models.checkpoint import (
     read_vocabulary,
 )
 from rmlr_lightning.models.hoi import HOIModel
+from rmlr_lightning.ops.selection_counts import PREFIX
 from rmlr_lightning.tasks.hoi_training import HOITraining
 from rmlr_lightning.tasks.metrics import SplitMetrics
 from rmlr_lightning.tasks.optim import ScheduledAdamW
@@ -111,12 +113,10 @@ class HOITask(HOITraining):
         The model finds no HOI beyond its own: the AP of these is 0, and part of the mean.
         """
         self.vocabulary = vocabulary
-        self.metrics = nn.ModuleDict(
-            {
-                split: self._make_metrics(split=split, vocabulary=vocabulary)
-                for split in ("val", "test")
-            }
-        )
+        self.metrics = nn.ModuleDict()
+        for split in ("val", "test"):
+            report = SelectionReport(self.model.selection, self.model.subject)
+            self.metrics[split] = self._make_metrics(split, vocabulary=vocabulary, selection=report)
 
     def forward(self, inputs: Inputs) -> Prediction:
         return self.model(inputs)
@@ -132,20 +132,27 @@ class HOITask(HOITraining):
         self._evaluate("test", batch)
 
     def _evaluate(self, split: str, batch: Batch) -> None:
-        found = self.detect(self.model(batch.inputs))
+        prediction = self.model(batch.inputs)
+        found = self.detect(prediction)
         # the exact annotations never leave the main process
         dataset = self.trainer.datamodule.dataset(split)
         targets = [dataset.target(image_id) for image_id in batch.image_ids]
         self.metrics[split].update(found, targets)
+        self.metrics[split].examine(prediction, targets)
         if self.kept is not None:
             self.kept += zip(targets, found, strict=True)
 
     def on_validation_epoch_end(self) -> None:
-        # the values are equal on all processes already; sync_dist only satisfies Lightning
-        self.log_dict(self.metrics["val"].compute(), prog_bar=True, sync_dist=True)
+        self._log_metrics("val")
 
     def on_test_epoch_end(self) -> None:
-        self.log_dict(self.metrics["test"].compute(), sync_dist=True)
+        self._log_metrics("test")
+
+    def _log_metrics(self, split: str) -> None:
+        for key, value in self.metrics[split].compute().items():
+            # the values are equal on all processes already; sync_dist only satisfies Lightning
+            shown = split == "val" and PREFIX not in key
+            self.log(key, value, prog_bar=shown, sync_dist=True)
 
     def configure_optimizers(self) -> dict:
         return self.optim(self, int(self.trainer.estimated_stepping_batches))

@@ -91,7 +91,7 @@ class HOITraining(FiniteTraining):
 
     def _parts(self, batch: Batch) -> list[Part]:
         """The batch, labelled, in parts of bounded size."""
-        scene, pairs = self.model.candidates(batch.inputs)
+        scene, pairs, _ = self.model.candidates(batch.inputs)
         images = batch.inputs.images if self.model.remine.needs_pixels else None
         parts, first = [], 0
         for part in split(scene, pairs, images, self.model.max_pairs, self.model.bucket):

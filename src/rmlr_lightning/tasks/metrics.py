@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from torch import Tensor, nn
+import torch
+from torch import Tensor, distributed, nn
 
+from rmlr_lightning.errors import UserError
 from rmlr_lightning.metrics.base import EvaluationMetric, TableRow
-from rmlr_lightning.types import Detections, Target
+from rmlr_lightning.metrics.selection import SelectionReport
+from rmlr_lightning.ops.finite import finite_logits, finite_scenes
+from rmlr_lightning.types import Detections, Prediction, Target
 from rmlr_lightning.vocabulary import Vocabulary
 
 Constructor = Callable[..., EvaluationMetric | None]
@@ -36,10 +40,20 @@ def configure_metrics(
     return metrics
 
 
+# What gives NaN or infinite values, and the way out.
+CAUSES = {
+    "detector": "the detector's outputs are NaN or infinite; if they are cached, delete the folder "
+    "features.path, or read the images with features=online",
+    "head": "the head's logits are NaN or infinite, those of the detector are not; use another "
+    "checkpoint, or trainer.precision=32-true",
+}
+
+
 class SplitMetrics(nn.Module):
     """All metrics of one split. Keys get the split as prefix: `val/map_full`.
 
-    Args: as `configure_metrics`.
+    Args: as `configure_metrics`, and
+        selection: counts what the selection leaves; None where nothing is selected.
     """
 
     def __init__(
@@ -48,9 +62,11 @@ class SplitMetrics(nn.Module):
         constructors: Mapping[str, Constructor | None],
         vocabulary: Vocabulary,
         unseen: frozenset[int] = frozenset(),
+        selection: SelectionReport | None = None,
     ) -> None:
         super().__init__()
-        self.split = split
+        self.split, self.selection = split, selection
+        self.not_finite: dict[str, list[str]] = {cause: [] for cause in CAUSES}  # names of images
         self.metrics = configure_metrics(constructors, split, vocabulary, unseen)
 
     def update(self, found: Sequence[Detections], targets: Sequence[Target]) -> None:
@@ -58,15 +74,38 @@ class SplitMetrics(nn.Module):
         for metric in self.metrics.values():
             metric.update(found, targets)
 
+    def examine(self, prediction: Prediction, targets: Sequence[Target]) -> None:
+        """Count what the selection left of a batch, and note images with NaN or infinite values.
+
+        These would end as images without detections, and as a metric of zero.
+        """
+        scene = prediction.scene._replace(entities=prediction.detected)
+        finite = torch.stack([finite_scenes(scene), finite_logits(prediction)], 1).tolist()
+        for target, of_image in zip(targets, finite, strict=True):
+            # the head is blamed only for what it was given as numbers
+            cause = next((c for c, ok in zip(CAUSES, of_image, strict=True) if not ok), None)
+            if cause is not None:
+                self.not_finite[cause].append(target.file_name)
+        if self.selection is not None:
+            self.selection.update(
+                prediction.detected, prediction.scene.entities, scene.sizes, targets
+            )
+
     def compute(self) -> dict[str, Tensor]:
         """All values, named `split/key`, over all processes; the metrics are reset.
 
+        Means over no class (NaN) are left out.
+
         Raises:
+            UserError: there were NaN or infinite values.
             ValueError: two metrics have a key in common.
         """
+        self._check_finite()
         values: dict[str, Tensor] = {}
-        for name, metric in self.metrics.items():
+        for name, metric in self._all():
             for key, value in metric.compute().items():
+                if value.isnan():
+                    continue
                 prefixed = f"{self.split}/{key}"
                 if prefixed in values:
                     raise ValueError(f"metric {name}: another metric also computes {key}")
@@ -74,11 +113,33 @@ class SplitMetrics(nn.Module):
             metric.reset()
         return values
 
+    def _all(self) -> list[tuple[str, EvaluationMetric]]:
+        # not updated by those that only add detections
+        counted = self.selection is not None and self.selection.update_called
+        return [*self.metrics.items(), *([("selection", self.selection)] if counted else [])]
+
+    def _check_finite(self) -> None:
+        """On all processes, because one that stops alone leaves the others waiting."""
+        found = [self.not_finite]
+        if distributed.is_available() and distributed.is_initialized():
+            found = [self.not_finite] * distributed.get_world_size()
+            distributed.all_gather_object(found, self.not_finite)
+        for cause, way_out in CAUSES.items():
+            names = sorted(name for part in found for name in part[cause])
+            if names:
+                more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+                raise UserError(f"{names[0]}{more}, {self.split} split: {way_out}")
+
     @property
     def table(self) -> tuple[TableRow, ...]:
-        """The rows of the results table; their keys are those that `compute` returns."""
+        """The rows of the results table; their keys are those that `compute` returns.
+
+        A metric that `replaces` another one, by its name, is shown in that one's place.
+        """
+        replaced = {getattr(metric, "replaces", None) for metric in self.metrics.values()}
         return tuple(
             TableRow(row.title, {name: f"{self.split}/{key}" for name, key in row.columns.items()})
-            for metric in self.metrics.values()
+            for name, metric in self.metrics.items()
+            if name not in replaced
             for row in metric.table
         )
