@@ -27,7 +27,7 @@ train: setup ## train and evaluate RmLR; ARGS="experiment=upt seed=1" changes th
 eval: setup ## print the metrics of a checkpoint: make eval CKPT=outputs/rmlr/checkpoints/best.ckpt
 	@test -n "$(CKPT)" || { echo "error: make eval needs CKPT=FILE, such as \
 	CKPT=outputs/rmlr/checkpoints/best.ckpt" >&2; exit 2; }
-	$(BIN)/rmlr-eval "checkpoint='$(CKPT)'" $(ARGS)
+	$(BIN)/rmlr-eval "checkpoint=$(CKPT)" $(ARGS)
 
 # A sweep is a file of conf/sweep; REPORT_<sweep> are the options of its report.
 SWEEP ?= ablation
@@ -45,19 +45,19 @@ REPORT ?= $(REPORT_$(SWEEP))
 ablation: setup ## full ablation and its report, JOBS=2 in parallel; rerun the command to resume
 	@mkdir -p "$(RUNS)"; pids=; trap 'kill $$pids 2>/dev/null; wait; exit 130' INT TERM; \
 	for job in $$(seq $(JOBS)); do \
-	  OMP_NUM_THREADS=1 $(BIN)/rmlr-train +sweep=$(SWEEP) "hydra.sweep.dir='$(RUNS)'" $(ARGS) \
+	  OMP_NUM_THREADS=1 $(BIN)/rmlr-train +sweep=$(SWEEP) "hydra.sweep.dir=$(RUNS)" $(ARGS) \
 	    > "$(RUNS)/job$$job.log" 2>&1 & \
 	  pids="$$pids $$!"; echo "job $$job: $(RUNS)/job$$job.log"; \
 	done; \
 	failed=0; for pid in $$pids; do wait $$pid || failed=1; done; \
-	$(BIN)/rmlr-report "$(RUNS)" --out "$(RUNS)/report" $(REPORT) || failed=2; \
+	$(BIN)/rmlr-report "$(RUNS)" --out "$(RUNS)/report" --overwrite $(REPORT) || failed=2; \
 	test $$failed = 0 || { tail -n 3 "$(RUNS)"/job*.log >&2; \
 	  echo "error: a job or the report failed, see these logs; rerun the command to resume" >&2; \
 	  exit 2; }
 
 .PHONY: report
 report: setup ## report of the runs in RUNS=multirun/ablation; REPORT="--baseline upt"
-	$(BIN)/rmlr-report "$(RUNS)" --out "$(RUNS)/report" $(REPORT)
+	$(BIN)/rmlr-report "$(RUNS)" --out "$(RUNS)/report" --overwrite $(REPORT)
 
 ROWS := detector_tokens,upt,pvic,remine,visual,sentence,word,rmlr,shuffled,compositional,large
 NOTES := $(wildcard docs/results/notes.md)
@@ -68,7 +68,7 @@ results: setup ## write docs/RESULTS.md from docs/results/ablation_runs.csv
 	$(BIN)/rmlr-report docs/results/ablation_runs.csv --rows $(ROWS) --baseline visual \
 	  --compare rmlr:upt rmlr:remine rmlr:shuffled rmlr:compositional rmlr:large \
 	  remine:detector_tokens word:sentence --title Results \
-	  --page docs/RESULTS.md --plot docs/pictures/ablation.png $(if $(NOTES),--notes $(NOTES))
+	  --page docs/RESULTS.md --plot docs/pictures/ablation.png --overwrite $(if $(NOTES),--notes $(NOTES))
 
 .PHONY: detector
 detector: setup ## train the detector of the synthetic benchmark; rerun the command to resume

@@ -7,7 +7,7 @@ import io
 import os
 import secrets
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -206,3 +206,54 @@ def _user_errors(path: Path, way_out: str) -> Iterator[None]:
             reason = getattr(error, "strerror", None) or error
             message = f"{path}: cannot be written ({reason}); {way_out}"
         raise UserError(message) from error
+
+
+def check_outputs(
+    outputs: Mapping[str, str | os.PathLike[str]], overwrite: str | None, folders: bool = True
+) -> None:
+    """Before the work: can all of these files be written, and would one replace another file?
+
+    Args:
+        outputs: by what the user calls each, such as "--plot plot.png".
+        overwrite: how the user asks for files to be replaced, such as "--overwrite"; None if they
+            have asked.
+        folders: make the folders that do not exist; else only ask whether that could be done.
+
+    Raises:
+        UserError: a file exists, two are the same, or one cannot be written.
+    """
+    named: dict[Path, str] = {}
+    for name, path in outputs.items():
+        path = Path(path)
+        twin = named.setdefault(path.resolve(), name)
+        if twin != name:
+            raise UserError(f"{name}: the same file as {twin}; name another one")
+        if path.exists() and not path.is_dir():
+            # renaming would replace a device such as /dev/null, too
+            if not path.is_file():
+                raise UserError(f"{name}: {path} is not a regular file; name another one")
+            if overwrite is not None:
+                raise UserError(f"{name}: {path} exists; name another file, or add {overwrite}")
+        place = path.parent
+        while not folders and not place.exists():
+            place = place.parent
+        check_writable(place / path.name, "name another file")
+
+
+@contextmanager
+def written_atomically(path: Path, way_out: str = OWN_FOLDER) -> Iterator[Path]:
+    """A path beside this one for a writer that needs a path; renamed when the context ends well.
+
+    Raises:
+        UserError: the file cannot be written. What was at `path` before is unchanged.
+    """
+    # writers choose a format by the ending
+    partial = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
+    try:
+        with _user_errors(path, way_out):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield partial
+            if partial.exists():
+                os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

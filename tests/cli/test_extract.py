@@ -323,6 +323,7 @@ def metrics_of(trained, world, tmp_path, monkeypatch, *more: str) -> dict:
         f"checkpoint={trained}/checkpoints/best.ckpt",
         f"paths.data={world.parent}",
         f"out={tmp_path}/metrics.json",
+        "overwrite=true",
         f"hydra.run.dir={tmp_path}",
         *more,
     )

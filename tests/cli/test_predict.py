@@ -1,11 +1,15 @@
 """rmlr-predict replaces no file of the user."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
+import torch
 from PIL import Image
 
 from rmlr_lightning.cli import predict
+from rmlr_lightning.ops.selection import Selection
+from rmlr_lightning.types import Entities
 from tests.untrained import untrained_checkpoint
 
 
@@ -46,3 +50,54 @@ def test_another_file_is_overwritten_only_if_it_is_asked_for(checkpoint, tmp_pat
 def test_a_checkpoint_among_the_images_gets_the_option_that_takes_it(checkpoint, tmp_path, capsys):
     error = refused([checkpoint, tmp_path / "a.jpg"], capsys)
     assert f"give a checkpoint as --checkpoint {checkpoint}" in error
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("boxes", "scores", "note"),
+    [
+        ("apart", 0.9, "15 of 30 people and 1 of 1 objects are used; 15 are beyond the best 15"),
+        ("apart", 0.1, "3 of 30 people and 1 of 1 objects are used; 27 have a score below 0.2"),
+        (
+            "same",
+            0.9,
+            "1 of 30 people and 1 of 1 objects are used; 29 overlap a better one of their class by "
+            "more than 0.5",
+        ),
+    ],
+)
+def test_boxes_that_are_given_and_not_used_are_counted_with_the_reason(boxes, scores, note):
+    left = torch.arange(31)[:, None] * torch.tensor([0.03, 0.0]) * (boxes == "apart")
+    entities = Entities(
+        torch.cat([left, left + torch.tensor([0.02, 0.5])], 1),
+        torch.full((31,), scores),
+        torch.tensor([0] * 30 + [3]),
+        torch.zeros(31, 0),
+        torch.ones(31, dtype=torch.bool),
+    )
+    model = SimpleNamespace(selection=Selection(), subject=0)
+    assert predict.unused_boxes(entities, model) == note
+    few = Entities(*(field[-2:] for field in entities))
+    assert predict.unused_boxes(few, model) is None
+
+
+@pytest.mark.fault
+def test_unused_boxes_are_noted_on_standard_error(checkpoint, tmp_path, capsys):
+    Image.new("RGB", (64, 48)).save(tmp_path / "7.png")
+    row = {"image_id": 7, "category_id": 1, "category": "person", "bbox": [5, 5, 20, 30]}
+    rows = [row | {"score": score} for score in (0.9, 0.8)]
+    (tmp_path / "boxes.json").write_text(json.dumps(rows))
+    command = [tmp_path / "7.png", "--checkpoint", checkpoint, "--boxes", tmp_path / "boxes.json"]
+    predict.main([str(word) for word in (*command, "--out", tmp_path / "out")])
+    printed = capsys.readouterr()
+    assert "7.png: 1 of 2 people and 0 of 0 objects are used; 1 overlap" in printed.err
+    assert printed.out == f"{tmp_path}/out/7.png\n"
+
+
+@pytest.mark.fault
+def test_the_longest_name_that_a_file_can_have_gets_results(checkpoint, tmp_path, capsys):
+    image = tmp_path / f"{'x' * 251}.png"
+    Image.new("RGB", (64, 48)).save(image)
+    predict.main([str(image), "--checkpoint", checkpoint, "--out", str(tmp_path / "out")])
+    names = sorted(path.suffix for path in (tmp_path / "out").iterdir())
+    assert names == [".json", ".png"]

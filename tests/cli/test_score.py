@@ -150,7 +150,14 @@ def test_hicodet_everything_at_once(capsys, tmp_path, pairs):
     assert len(rows) == 1200 and float(rows[RIDE]["ap"]) == 0.5 and rows[RIDE]["positives"] == "1"
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
     printed = output(
-        capsys, "hicodet", *truth, "--detections", tmp_path / "found.npz", *extras, "--json"
+        capsys,
+        "hicodet",
+        *truth,
+        "--detections",
+        tmp_path / "found.npz",
+        *extras,
+        "--json",
+        "--overwrite",
     )
     assert {"default", "known_object", "bootstrap", "breakdown", "errors"} == set(
         json.loads(printed.out)

@@ -127,7 +127,7 @@ def test_a_decaying_loss_follows_the_progress_of_the_run(world, tmp_path, monkey
 
 
 def evaluated(trained, world, tmp_path, monkeypatch, *more: str) -> dict:
-    out = tmp_path / "metrics.json"
+    out = tmp_path / "evaluated.json"
     path = trained / "checkpoints" / "best.ckpt"
     argv = [
         "rmlr-eval",

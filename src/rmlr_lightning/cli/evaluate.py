@@ -10,15 +10,16 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Trainer, seed_everything
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.files import write_atomic
+from rmlr_lightning.files import check_outputs, write_atomic
 from rmlr_lightning.metrics.vcoco_metric import role_detections
 from rmlr_lightning.ops.classes import in_numbers_of
 from rmlr_lightning.runs.features import merged_features, open_features
 from rmlr_lightning.runs.hydra_program import hydra_program
 from rmlr_lightning.runs.load_task import checkpoint_config, load_task
 from rmlr_lightning.runs.precision import check_precision
-from rmlr_lightning.runs.results_table import print_results
+from rmlr_lightning.runs.results_table import print_results, print_selection
 from rmlr_lightning.scoring.export import (
+    matlab_files,
     pair_columns,
     role_columns,
     write_hicodet_matlab,
@@ -89,6 +90,7 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
     if trainer.is_global_zero:
         table = task.metrics[cfg.split].table
         print_results(metrics, table, f"{cfg.checkpoint} on {cfg.split}")
+        print_selection(metrics, cfg.split)
         if cfg.out:
             write_atomic(cfg.out, json.dumps(metrics, indent=1).encode())
     return metrics
@@ -142,7 +144,7 @@ def _has_roles(vocabulary: Vocabulary) -> bool:
 
 
 def _check_outputs(cfg: DictConfig, vocabulary: Vocabulary) -> None:
-    """Before the evaluation: can `export` and `out` be written?"""
+    """Before the evaluation: can `export` and `out` be written, and do they exist?"""
     if _has_roles(vocabulary):
         endings, formats = (".npz", ".json", ".pkl"), ".npz, .json or .pkl"
     else:
@@ -152,18 +154,15 @@ def _check_outputs(cfg: DictConfig, vocabulary: Vocabulary) -> None:
             f"export={cfg.export}: this data set's detections can be written as {formats}"
         )
 
-    for option in ("export", "out"):
-        if not cfg[option]:
-            continue
-        path = Path(cfg[option])
-        if path.is_dir() and (path.suffix or option == "out"):
-            raise UserError(f"{option}={path}: is a folder; name a file")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(
-                f"{option}={path}: its folder cannot be made ({error.strerror})"
-            ) from None
+    outputs = {}
+    if cfg.out:
+        outputs[f"out={cfg.out}"] = Path(cfg.out)
+    if cfg.export and Path(cfg.export).suffix:
+        outputs[f"export={cfg.export}"] = Path(cfg.export)
+    elif cfg.export:
+        for file in matlab_files(Path(cfg.export), vocabulary):
+            outputs[f"export={cfg.export}, {file.name}"] = file
+    check_outputs(outputs, None if cfg.overwrite else "overwrite=true")
 
 
 @hydra_program("evaluate")

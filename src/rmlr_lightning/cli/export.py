@@ -15,8 +15,10 @@ from rmlr_lightning.export.program import (
     write_sidecar,
     write_torch,
 )
+from rmlr_lightning.files import check_outputs, written_atomically
 from rmlr_lightning.hub.detector import SHIPPED, HOIDetector, load_detector
 from rmlr_lightning.models.hoi import HOIModel
+from rmlr_lightning.runs.file_arguments import file_arguments
 from rmlr_lightning.runs.user_errors import one_line_errors
 
 FOLDER = "folder"
@@ -39,9 +41,8 @@ def export(args: argparse.Namespace) -> None:
         suffix = SUFFIXES[args.format]
         if args.out.suffix != suffix:
             raise UserError(f"--out {args.out}: the file must end in {suffix}")
-        existing = [file for file in (args.out, sidecar(args.out)) if file.exists()]
-        if existing and not args.overwrite:
-            raise UserError(f"{existing[0]} exists; choose another --out, or add --overwrite")
+        files = {f"--out {file}": file for file in (args.out, sidecar(args.out))}
+        check_outputs(files, None if args.overwrite else "--overwrite", folders=False)
 
     detector = load_detector(args.model, args.dilation)
     if args.format == FOLDER:
@@ -61,13 +62,11 @@ def _write_program(detector: HOIDetector, args: argparse.Namespace) -> None:
     program, inputs = export_head(detector.model, capacity, detector.resize.largest)
     description = describe(detector.model, detector.vocabulary, inputs, capacity)
     description |= {"model": str(args.model), "resize": detector.saved.resize_parts}
-    try:
+    with written_atomically(args.out) as path:
         if args.format == "onnx":
-            write_onnx(program, inputs, args.out)
+            write_onnx(program, inputs, path)
         else:
-            write_torch(program, args.out)
-    except OSError as error:
-        raise UserError(f"--out {args.out}: cannot be written ({error.strerror})") from None
+            write_torch(program, path)
     print(args.out)
     print(write_sidecar(args.out, description))
 
@@ -125,7 +124,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point."""
-    args = parser().parse_args(argv)
+    args = parser().parse_args(file_arguments(argv))
     with one_line_errors():
         export(args)
 

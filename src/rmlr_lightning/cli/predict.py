@@ -1,10 +1,12 @@
 """rmlr-predict: human-object interactions of any image, as JSON and drawn on the image."""
 
 import argparse
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from PIL import Image
 from rich.console import Console
 from rich.progress import track
@@ -12,11 +14,16 @@ from rich.progress import track
 from rmlr_lightning.annotations.external_detections import read_external_detections
 from rmlr_lightning.drawing.triplets import draw_triplets
 from rmlr_lightning.errors import UserError, printable
+from rmlr_lightning.files import check_outputs, check_writable, write_atomic
 from rmlr_lightning.hub.detector import SHIPPED, load_detector
 from rmlr_lightning.images.image_file import open_image
+from rmlr_lightning.models.hoi import HOIModel
+from rmlr_lightning.ops.selection_counts import GROUPS, selection_counts
+from rmlr_lightning.runs.config import short_name
 from rmlr_lightning.runs.device import device_of
+from rmlr_lightning.runs.file_arguments import file_arguments
 from rmlr_lightning.runs.user_errors import one_line_errors
-from rmlr_lightning.types import Detections
+from rmlr_lightning.types import Detections, Entities
 from rmlr_lightning.vocabulary import Vocabulary
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -106,7 +113,10 @@ def predict(args: argparse.Namespace) -> None:
         entities = None
         if external is not None:
             entities = external[path].entities(image.width, image.height)
-        found, boxes = detector.predict(image, entities, args.max_triplets)
+            note = unused_boxes(entities, detector.model)
+            if note is not None:
+                console.print(f"note: {printable(str(path))}: {note}", markup=False, soft_wrap=True)
+        found, boxes = detector.predict(image, entities, args.max_triplets, str(path))
         drawn = draw_triplets(
             image,
             found,
@@ -117,7 +127,33 @@ def predict(args: argparse.Namespace) -> None:
             entities=boxes,
         )
         record = as_json(path, image, found, detector.vocabulary)
-        print(printable(str(_write(args.out, path.stem, record, drawn))))
+        print(printable(str(_write(args.out, path, record, drawn))))
+
+
+def unused_boxes(entities: Entities, model: HOIModel) -> str | None:
+    """How many of the external detections of an image the model leaves out, and why; None: none.
+
+    Args:
+        entities: without a batch dimension.
+    """
+    batch = Entities(*(field[None] for field in entities))
+    counts = selection_counts(batch, model.selection, model.subject)
+    if torch.equal(counts.selected, counts.detected):
+        return None
+    of_groups = torch.stack(counts, -1)[0].tolist()
+    groups = GROUPS if model.subject is not None else ("boxes",)
+    used = " and ".join(
+        f"{row[-1]} of {row[0]} {name}" for name, row in zip(groups, of_groups, strict=True)
+    )
+    limits = model.selection
+    reasons = (
+        f"overlap a better one of their class by more than {limits.nms_iou:g}",
+        f"have a score below {limits.score_threshold:g}",
+        f"are beyond the best {limits.max_instances}",
+    )
+    totals = [sum(column) for column in zip(*of_groups, strict=True)][1:-1]
+    why = [f"{count} {reason}" for count, reason in zip(totals, reasons, strict=True) if count]
+    return f"{used} are used; {', '.join(why)}"
 
 
 def check_output(folder: Path, images: Sequence[Path], overwrite: bool) -> None:
@@ -128,27 +164,32 @@ def check_output(folder: Path, images: Sequence[Path], overwrite: bool) -> None:
     """
     # A drawing NAME.png in the folder of the inputs would replace a photograph NAME.png.
     inputs = {path.resolve() for path in images}
-    for path in images:
-        for result in (folder / f"{path.stem}.json", folder / f"{path.stem}.png"):
-            if result.resolve() in inputs:
-                raise UserError(
-                    f"--out {folder}: {result.name} would overwrite an input; name another folder"
-                )
-            if result.exists() and not overwrite:
-                raise UserError(f"{result} exists; name another --out, or add --overwrite")
+    results = [folder / name for path in images for name in result_names(path)]
+    for result in results:
+        if result.resolve() in inputs:
+            raise UserError(
+                f"--out {folder}: {result.name} would overwrite an input; name another folder"
+            )
+    outputs = {f"--out {folder}, {result.name}": result for result in results}
+    check_outputs(outputs, None if overwrite else "--overwrite", folders=False)
 
 
-def _write(folder: Path, stem: str, record: dict, drawn: Image.Image) -> Path:
-    """Write STEM.json and STEM.png into the folder; returns the path of the latter."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{stem}.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
-        drawn.save(folder / f"{stem}.png")
-    except OSError as error:
-        raise UserError(
-            f"--out {folder}: cannot be written ({error.strerror}); name another folder"
-        ) from None
-    return folder / f"{stem}.png"
+def result_names(image: Path) -> tuple[str, str]:
+    """Names of the two results of an image; a name that is too long for both is shortened."""
+    stem = short_name(image.stem)
+    return f"{stem}.json", f"{stem}.png"
+
+
+def _write(folder: Path, image: Path, record: dict, drawn: Image.Image) -> Path:
+    """Write both results of an image into the folder; returns the path of the drawing."""
+    text, drawing = (folder / name for name in result_names(image))
+    encoded = io.BytesIO()
+    drawn.save(encoded, format="png")
+    way_out = "name another folder with --out"
+    check_writable(text, way_out)  # makes the folder
+    write_atomic(text, json.dumps(record, indent=1).encode(), way_out)
+    write_atomic(drawing, encoded.getvalue(), way_out)
+    return drawing
 
 
 def parser() -> argparse.ArgumentParser:
@@ -213,7 +254,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point."""
-    args = parser().parse_args(argv)
+    args = parser().parse_args(file_arguments(argv))
     with one_line_errors():
         predict(args)
 

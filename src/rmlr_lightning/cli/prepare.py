@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.files import check_outputs, written_atomically
+from rmlr_lightning.runs.file_arguments import file_arguments
 from rmlr_lightning.runs.user_errors import one_line_errors
 from rmlr_lightning.synthetic import WorldConfig
 
@@ -109,6 +111,7 @@ def _add_synthetic(data_sets: argparse._SubParsersAction) -> None:
     }.items():
         add(f"--{name}", type=float, default=getattr(defaults, name), help=description)
     add("--contact-sheet", type=Path, metavar="PNG", help="also write a sheet of examples here")
+    add("--overwrite", action="store_true", help="replace the sheet if it exists")
 
 
 def draw_synthetic(args: argparse.Namespace) -> None:
@@ -129,6 +132,10 @@ def draw_synthetic(args: argparse.Namespace) -> None:
     if sheet is not None and sheet.suffix.lower() not in IMAGE_SUFFIXES:
         raise UserError(f"--contact-sheet {sheet}: expected an image file, such as sheet.png")
 
+    if sheet is not None:
+        files = {f"--contact-sheet {sheet}": sheet}
+        check_outputs(files, None if args.overwrite else "--overwrite")
+
     options = {name: getattr(args, name) for name in WORLD_OPTIONS}
     try:
         config = WorldConfig(size=(width, height), **options)
@@ -137,13 +144,8 @@ def draw_synthetic(args: argparse.Namespace) -> None:
     draw_world(config, args.out, args.workers)
 
     if sheet is not None:
-        try:
-            sheet.parent.mkdir(parents=True, exist_ok=True)
-            write_contact_sheet(args.out, sheet)
-        except OSError as error:
-            raise UserError(
-                f"--contact-sheet {sheet}: cannot be written ({error.strerror})"
-            ) from None
+        with written_atomically(sheet, "name another file with --contact-sheet") as path:
+            write_contact_sheet(args.out, path)
 
 
 def prepare_known(args: argparse.Namespace) -> None:
@@ -225,7 +227,7 @@ def track_images(results: Iterable, count: int) -> Iterable:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point."""
-    args = parser().parse_args(argv)
+    args = parser().parse_args(file_arguments(argv))
     with one_line_errors():
         args.run(args)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.files import write_atomic
+from rmlr_lightning.files import check_outputs, check_writable, write_atomic
 from rmlr_lightning.report.cells import screen_tables
 from rmlr_lightning.report.page import MAX_LINES, page
 from rmlr_lightning.report.plot import report_png
@@ -20,7 +20,10 @@ from rmlr_lightning.report.rows import METRICS, make_report
 from rmlr_lightning.report.runs import FoundRuns, find_runs
 from rmlr_lightning.report.runs_csv import runs_csv
 from rmlr_lightning.report.summary_csv import comparisons_csv, rows_csv
+from rmlr_lightning.runs.file_arguments import file_arguments
 from rmlr_lightning.runs.user_errors import one_line_errors
+
+FILES = ("report.md", "report.png", "runs.csv", "rows.csv", "comparisons.csv")  # of --out
 
 
 def parser() -> argparse.ArgumentParser:
@@ -71,13 +74,15 @@ def parser() -> argparse.ArgumentParser:
         "--out",
         type=Path,
         metavar="DIR",
-        help="write report.md, report.png, runs.csv, rows.csv and comparisons.csv there",
+        help=f"write {', '.join(FILES)} there",
     )
+    option("--overwrite", action="store_true", help="replace files that exist")
     return out
 
 
 def report(args: argparse.Namespace, argv: Sequence[str]) -> None:
     """Collect, print, write."""
+    _check_outputs(args)
     # The first metric is required; runs without it are named and left out.
     key = next(iter(args.metrics.values()))
     found = find_runs(args.paths, f"{args.split}/{key}", args.commit)
@@ -93,17 +98,21 @@ def report(args: argparse.Namespace, argv: Sequence[str]) -> None:
         _console().print(table)
 
     def markdown(plot: str | None) -> bytes:
-        text = page(result, args.split, title, argv, left_out, plot, _text(args.notes))
+        command = [word for word in argv if word != "--overwrite"]
+        text = page(result, args.split, title, command, left_out, plot, _text(args.notes))
         return text.encode()
 
     files = {}
     if args.out is not None:
         shown = [run for row in result.rows for run in row.runs]
-        files[args.out / "report.md"] = markdown("report.png")
-        files[args.out / "report.png"] = report_png(result, args.split)
-        files[args.out / "runs.csv"] = runs_csv(shown)
-        files[args.out / "rows.csv"] = rows_csv(result)
-        files[args.out / "comparisons.csv"] = comparisons_csv(result)
+        contents = (
+            markdown("report.png"),
+            report_png(result, args.split),
+            runs_csv(shown),
+            rows_csv(result),
+            comparisons_csv(result),
+        )
+        files |= {args.out / name: content for name, content in zip(FILES, contents, strict=True)}
     if args.plot is not None:
         files[args.plot] = report_png(result, args.split)
     if args.page is not None:
@@ -114,7 +123,7 @@ def report(args: argparse.Namespace, argv: Sequence[str]) -> None:
 
     # All content is made before the first file is written.
     for path, content in files.items():
-        _make_folder(path.parent)
+        check_writable(path)  # makes the folder
         write_atomic(path, content)
     for path in files:
         if path.suffix == ".md":
@@ -124,9 +133,18 @@ def report(args: argparse.Namespace, argv: Sequence[str]) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point."""
     argv = sys.argv[1:] if argv is None else argv
-    args = parser().parse_args(argv)
+    args = parser().parse_args(file_arguments(argv))
     with one_line_errors():
         report(args, argv)
+
+
+def _check_outputs(args: argparse.Namespace) -> None:
+    """Before the runs are read: what would be written, and where."""
+    outputs = {f"--{name}": getattr(args, name) for name in ("page", "plot")}
+    if args.out is not None:
+        outputs |= {f"--out {args.out}, {name}": args.out / name for name in FILES}
+    named = {name: path for name, path in outputs.items() if path is not None}
+    check_outputs(named, None if args.overwrite else "--overwrite", folders=False)
 
 
 def _left_out(found: FoundRuns, required: str) -> list[str]:
@@ -150,15 +168,6 @@ def _text(path: Path | None) -> str:
 
 def _relative(plot: Path | None, page_path: Path) -> str | None:
     return None if plot is None else Path(os.path.relpath(plot, page_path.parent)).as_posix()
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"{folder}: cannot be made ({error.strerror}); choose another folder"
-        ) from None
 
 
 def _console() -> Console:

@@ -8,9 +8,10 @@ from functools import partial
 from typing import Any
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.files import write_atomic
+from rmlr_lightning.files import check_outputs, write_atomic
 from rmlr_lightning.metrics.hicodet import score_hicodet
 from rmlr_lightning.metrics.vcoco import score_vcoco
+from rmlr_lightning.runs.file_arguments import file_arguments
 from rmlr_lightning.scoring.analysis import extras_text, hicodet_extras, vcoco_extras
 from rmlr_lightning.scoring.bootstrap import paired
 from rmlr_lightning.scoring.detections_file import dataset_of
@@ -36,6 +37,7 @@ VCOCO_TRUTH = (
 
 def hicodet(args: argparse.Namespace) -> None:
     """mAP of HICO-DET detections, Default and Known Object."""
+    _check_outputs(args)
     truth = hicodet_truth(args)
     found, scores = hicodet_detections(args.detections, truth)
     images = len(truth.file_names)
@@ -53,6 +55,7 @@ def hicodet(args: argparse.Namespace) -> None:
 
 def vcoco(args: argparse.Namespace) -> None:
     """Role AP (Scenario 1 and 2) and agent AP of V-COCO detections."""
+    _check_outputs(args)
     files = vcoco_files(args)
     detections = vcoco_detections(args.detections, files)
     results = score_vcoco(files.truth, detections)
@@ -101,6 +104,13 @@ def _matched(args: argparse.Namespace) -> list[dict[str, MatchedDetections]]:
             matched_hicodet(truth.pairs, found, scores, images, truth.vocabulary, truth.image_hois)
         )
     return out
+
+
+def _check_outputs(args: argparse.Namespace) -> None:
+    """Before the files are read, which can take minutes."""
+    files = {"--per-class": args.per_class, "--plot": args.plot}
+    outputs = {f"{option} {path}": path for option, path in files.items() if path}
+    check_outputs(outputs, None if args.overwrite else "--overwrite", folders=False)
 
 
 def _write(
@@ -187,6 +197,7 @@ def _add_detections(command: argparse.ArgumentParser) -> None:
     option("--detections", required=True, metavar="FILE", help="npz, json, or V-COCO's pickle")
     option("--per-class", metavar="CSV", help="write AP, recall and counts of every class")
     option("--plot", metavar="PNG", help="plot the AP of every class")
+    option("--overwrite", action="store_true", help="replace files that exist")
     option(
         "--breakdown",
         action="store_true",
@@ -214,7 +225,7 @@ def _whole_number(text: str, minimum: int = 0) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point. Returns 0, or 2 after one line about a mistake of the user."""
-    args = parser().parse_args(argv)
+    args = parser().parse_args(file_arguments(argv))
     try:
         args.run(args)
         sys.stdout.flush()

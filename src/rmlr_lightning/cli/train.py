@@ -28,7 +28,7 @@ from rmlr_lightning.runs.load_task import new_task
 from rmlr_lightning.runs.loggers import one_log_per_run
 from rmlr_lightning.runs.precision import check_precision
 from rmlr_lightning.runs.repeat import FOLDER, repeating_arguments, write_for_repetition
-from rmlr_lightning.runs.results_table import print_classes, print_results
+from rmlr_lightning.runs.results_table import print_classes, print_results, print_selection
 from rmlr_lightning.runs.resume import how_to_resume, resume_path
 from rmlr_lightning.runs.stop_signals import Stopped
 
@@ -70,7 +70,8 @@ def train(cfg: DictConfig) -> dict[str, float]:
         )
     if cfg.export:
         # a mistake here would otherwise cost the whole training
-        task.check_export(Path(cfg.export), _export_metadata(cfg, {}))
+        is_own = checkpoint is not None or Path(cfg.export).is_relative_to(cfg.paths.output)
+        task.check_export(Path(cfg.export), _export_metadata(cfg, {}), replace=is_own)
     open_features(cfg.get("features"), datamodule, getattr(task, "model", None), splits)
     _keep_text_dim(run_config, getattr(task, "model", None))
     task.run_config = run_config
@@ -187,6 +188,7 @@ def _print_summary(
     if cfg.test and hasattr(task, "metrics"):
         title = f"{cfg.name}, seed {cfg.seed}, test split"
         print_results(values, task.metrics["test"].table, title)
+        print_selection(values, "test")
         print_classes(values, getattr(task.metrics["test"], "class_rows", ()), "per class")
 
     print(f"checkpoint: {_best_checkpoint(trainer) or 'none was written'}")

@@ -91,9 +91,9 @@ def write_hicodet_matlab(
     Returns:
         The files.
     """
-    folder = Path(folder)
+    files = matlab_files(Path(folder), vocabulary)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder}: cannot be made ({error.strerror or error})") from None
 
@@ -114,8 +114,7 @@ def write_hicodet_matlab(
     order = np.lexsort((columns["image"], hois))
     keys = hois[order].astype(np.int64) * images + columns["image"][order]
 
-    files = []
-    for obj in range(len(vocabulary.objects)):
+    for obj, file in enumerate(files):
         own = [hoi for hoi, (_, other) in enumerate(vocabulary.hois) if other == obj]
         cells = np.empty((len(own), images), dtype=object)
         # MATLAB needs an empty matrix in cells without detections.
@@ -127,9 +126,13 @@ def write_hicodet_matlab(
                 cells[line, image] = rows[part]
         buffer = io.BytesIO()
         savemat(buffer, {"all_boxes": cells}, do_compression=True)
-        files.append(folder / f"detections_{obj + 1:02d}.mat")
-        write_atomic(files[-1], buffer.getvalue())
+        write_atomic(file, buffer.getvalue())
     return files
+
+
+def matlab_files(folder: Path, vocabulary: Vocabulary) -> list[Path]:
+    """The files that `write_hicodet_matlab` writes into a folder, one for each object."""
+    return [folder / f"detections_{obj + 1:02d}.mat" for obj in range(len(vocabulary.objects))]
 
 
 def write_vcoco_pickle(path: str | PathLike[str], columns: Columns) -> None:
