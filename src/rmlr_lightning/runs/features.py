@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from torch import nn
 
@@ -114,9 +115,11 @@ def merged_features(current: DictConfig | None, trained: DictConfig | None) -> D
 
 def typed_values(group: str) -> DictConfig:
     """The single values that the user typed in a group: {group: {key: value}}."""
-    overrides = [override.lstrip("+") for override in _typed_overrides(group)]
-    values = [override for override in overrides if override.startswith(f"{group}.")]
-    return OmegaConf.from_dotlist(values)
+    values = OmegaConf.create()
+    for override in OverridesParser.create().parse_overrides(_typed_overrides(group)):
+        if override.key_or_group.startswith(f"{group}.") and not override.is_delete():
+            OmegaConf.update(values, override.key_or_group, override.value(), force_add=True)
+    return values
 
 
 def rebuild_command() -> str:

@@ -19,6 +19,7 @@ from omegaconf import DictConfig
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.runs.framework_messages import silence_framework_messages
+from rmlr_lightning.runs.typed_paths import quoted_paths
 from rmlr_lightning.runs.user_errors import one_line_errors, shows_tracebacks, user_message
 
 Function = Callable[[DictConfig], Any]
@@ -58,7 +59,7 @@ def hydra_program(
             jobs.clear()
             with one_line_errors():
                 check_groups(sys.argv[1:])
-                sys.argv[1:] = arguments(sys.argv[1:])
+                sys.argv[1:] = quoted_paths(arguments(sys.argv[1:]))
                 with _raised_by_hydra():
                     result = program()
                 jobs.check()

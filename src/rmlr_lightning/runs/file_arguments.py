@@ -1,0 +1,25 @@
+"""Arguments of console scripts that are files whose names look like options."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def file_arguments(arguments: Sequence[str] | None = None) -> list[str]:
+    """The arguments, with "./" before files such as "-1.jpg", which argparse takes for options.
+
+    Args:
+        arguments: those of this process if None.
+    """
+    typed = sys.argv[1:] if arguments is None else arguments
+    return [f"./{argument}" if _is_file(argument) else argument for argument in typed]
+
+
+def _is_file(argument: str) -> bool:
+    # no option has a dot in its name
+    if not argument.startswith("-") or "." not in argument:
+        return False
+    try:
+        return Path(argument).exists()
+    except (OSError, ValueError):  # too long, or with a null byte
+        return False
