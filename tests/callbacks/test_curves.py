@@ -1,15 +1,27 @@
 from types import SimpleNamespace
 
+import pytest
 import torch
 from omegaconf import OmegaConf
 
 from rmlr_lightning.callbacks.curves import Curves
 
 
-def after_epoch(callback: Curves, epoch: int, **values: float) -> None:
+def after_epoch(callback: Curves, epoch: int, validated: bool = True, **values: float) -> None:
     logged = {name.replace("__", "/"): torch.tensor(value) for name, value in values.items()}
     trainer = SimpleNamespace(callback_metrics=logged, current_epoch=epoch, is_global_zero=True)
+    trainer.sanity_checking = False
+    if validated:
+        callback.on_validation_end(trainer, None)
     callback.on_train_epoch_end(trainer, None)
+
+
+@pytest.mark.fault
+def test_an_epoch_without_a_validation_has_no_point_of_the_last_one(tmp_path):
+    curves = Curves(str(tmp_path / "curves.png"), ["val/map"])
+    after_epoch(curves, 0, val__map=0.25)
+    after_epoch(curves, 1, validated=False, val__map=0.25)
+    assert curves.history == {"val/map": [(1, 0.25)]}
 
 
 def test_names_and_patterns_choose_what_is_plotted(tmp_path):

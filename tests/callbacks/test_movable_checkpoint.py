@@ -112,6 +112,15 @@ def test_a_best_checkpoint_that_is_gone_is_not_tested(tmp_path):
 
 
 @pytest.mark.fault
+def test_the_best_checkpoint_is_written_when_its_epoch_is_complete(tmp_path):
+    """Only then can a run resume from it as from the last one."""
+    run(tmp_path, 4, every=2)
+    best = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)
+    progress = best["loops"]["fit_loop"]["epoch_progress"]["current"]
+    assert progress["ready"] == progress["processed"] == 2
+
+
+@pytest.mark.fault
 def test_no_checkpoint_lies_between_the_last_batch_and_the_end_of_an_epoch(tmp_path):
     """Lightning resumes from one without that end. Every epoch here has one batch."""
     options = {"every_n_train_steps": 1, "enable_version_counter": False}

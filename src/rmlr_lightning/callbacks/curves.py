@@ -21,6 +21,7 @@ class Curves(Callback):
     def __init__(self, path: str, metrics: Sequence[str]) -> None:
         self.path = Path(path)
         self.metrics = tuple(metrics)
+        self._validated = False  # in this epoch
         self.history: dict[str, list[tuple[float, float]]] = {}  # (epoch, value) by name
 
     def state_dict(self) -> dict:
@@ -29,12 +30,18 @@ class Curves(Callback):
     def load_state_dict(self, state_dict: dict) -> None:
         self.history = state_dict["history"]
 
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._validated = not trainer.sanity_checking
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # Lightning validates before this hook, so both kinds of values are there.
+        # Lightning validates before this hook, so both kinds of values are there; in an epoch
+        # without a validation, those of the last one.
         epoch = trainer.current_epoch + 1
         for name, value in trainer.callback_metrics.items():
-            if any(fnmatchcase(name, pattern) for pattern in self.metrics):
+            is_old = name.startswith("val/") and not self._validated
+            if not is_old and any(fnmatchcase(name, pattern) for pattern in self.metrics):
                 self.history.setdefault(name, []).append((epoch, float(value)))
+        self._validated = False
 
         # Every process keeps the history, which checkpoints store; one draws it.
         if trainer.is_global_zero and self.history:

@@ -29,6 +29,24 @@ class MovableCheckpoint(ModelCheckpoint):
         super().__init__(*args, **options)
         self.keep_previous = keep_previous
         self._resumed_step = 0
+        self._validated = False  # in this epoch
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._validated = not trainer.sanity_checking
+        super().on_validation_end(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # In an epoch without a validation the score is that of earlier weights.
+        if self.monitor is None or self._validated:
+            super().on_train_epoch_end(trainer, pl_module)
+        self._validated = False
+
+    def _should_save_on_train_epoch_end(self, trainer: Trainer) -> bool:
+        # Where not every epoch is validated, Lightning saves right after the validation. A run that
+        # resumes from such a checkpoint would miss the end of that epoch.
+        if self._save_on_train_epoch_end is None and trainer.val_check_interval == 1.0:
+            return True
+        return super()._should_save_on_train_epoch_end(trainer)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *arguments: Any, **options: Any
