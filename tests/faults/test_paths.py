@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rmlr_lightning.cli import evaluate, export, extract, predict, report, score, train
-from rmlr_lightning.runs.file_arguments import file_arguments
+from rmlr_lightning.cli import evaluate, export, extract, predict, prepare, report, score, train
+from rmlr_lightning.runs.command_line import file_arguments
 from rmlr_lightning.synthetic import WorldConfig, write_world
 
 pytestmark = pytest.mark.fault
@@ -78,3 +78,26 @@ def test_a_file_that_begins_with_a_dash_is_no_option(tmp_path, monkeypatch):
     Path("--out").touch()
     arguments = ["-a.jpg", "--out", "x", "-b.jpg", "--seed=0.5"]
     assert file_arguments(arguments) == ["./-a.jpg", *arguments[1:]]
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [
+        (predict, []),
+        (predict, ["a.jpg", "--nothing"]),
+        (predict, ["a.jpg", "--max-triplets", "many"]),
+        (export, ["--format", "pdf", "--out", "x"]),
+        (report, []),
+        (report, ["runs", "--compare", "a"]),
+        (prepare, ["mnist"]),
+        (prepare, ["synthetic", "--train", "x"]),
+        (score, ["hicodet"]),
+        (score, ["hicodet", "--ground-truth", "a", "--detections", "b", "--bootstrap", "0"]),
+    ],
+)
+def test_a_wrong_argument_is_one_line(program, arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        program.main(arguments)
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1

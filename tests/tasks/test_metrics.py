@@ -2,10 +2,13 @@
 
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 from torchmetrics import Metric
 
 from rmlr_lightning.metrics import HICODetMeanAP
 from rmlr_lightning.metrics.base import TableRow
+from rmlr_lightning.metrics.vcoco_metric import VCOCORoleAP
+from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.tasks.metrics import SplitMetrics
 from tests.metrics import tiny_worlds as worlds
 
@@ -88,3 +91,9 @@ def test_means_over_no_class_are_no_metrics():
     values = metrics.compute()
     assert "val/map_full" in values and "val/map_rare" not in values
     assert not any(value.isnan() for value in values.values())
+
+
+def test_role_ap_replaces_a_metric_of_its_config():
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        cfg = compose("train", ["data=vcoco", "metrics=vcoco"])
+    assert VCOCORoleAP.replaces in cfg.metrics and "roles" in cfg.metrics

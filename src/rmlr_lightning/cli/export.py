@@ -18,7 +18,7 @@ from rmlr_lightning.export.program import (
 from rmlr_lightning.files import check_outputs, written_atomically
 from rmlr_lightning.hub.detector import SHIPPED, HOIDetector, load_detector
 from rmlr_lightning.models.hoi import HOIModel
-from rmlr_lightning.runs.file_arguments import file_arguments
+from rmlr_lightning.runs.command_line import CommandLine, file_arguments
 from rmlr_lightning.runs.user_errors import one_line_errors
 
 FOLDER = "folder"
@@ -86,7 +86,7 @@ def _capacity(model: HOIModel, args: argparse.Namespace) -> Capacity:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    command_line = argparse.ArgumentParser(
+    command_line = CommandLine(
         prog="rmlr-export",
         description="Exports a trained head to ONNX or torch.export, or a model as a folder.",
     )

@@ -19,9 +19,9 @@ from rmlr_lightning.hub.detector import SHIPPED, load_detector
 from rmlr_lightning.images.image_file import open_image
 from rmlr_lightning.models.hoi import HOIModel
 from rmlr_lightning.ops.selection_counts import GROUPS, selection_counts
+from rmlr_lightning.runs.command_line import CommandLine, file_arguments
 from rmlr_lightning.runs.config import short_name
 from rmlr_lightning.runs.device import device_of
-from rmlr_lightning.runs.file_arguments import file_arguments
 from rmlr_lightning.runs.user_errors import one_line_errors
 from rmlr_lightning.types import Detections, Entities
 from rmlr_lightning.vocabulary import Vocabulary
@@ -194,7 +194,7 @@ def _write(folder: Path, image: Path, record: dict, drawn: Image.Image) -> Path:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    command_line = argparse.ArgumentParser(
+    command_line = CommandLine(
         prog="rmlr-predict",
         description="Detects human-object interactions: <human, verb, object> triplets.",
     )

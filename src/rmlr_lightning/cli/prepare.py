@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import check_outputs, written_atomically
-from rmlr_lightning.runs.file_arguments import file_arguments
+from rmlr_lightning.runs.command_line import CommandLine, file_arguments
 from rmlr_lightning.runs.user_errors import one_line_errors
 from rmlr_lightning.synthetic import WorldConfig
 
@@ -31,7 +31,7 @@ WORLD_OPTIONS = (
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    command_line = argparse.ArgumentParser(
+    command_line = CommandLine(
         prog="rmlr-prepare",
         description="Makes and checks data sets. Your own files are never changed or deleted.",
     )

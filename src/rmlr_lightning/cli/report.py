@@ -20,7 +20,7 @@ from rmlr_lightning.report.rows import METRICS, make_report
 from rmlr_lightning.report.runs import FoundRuns, find_runs
 from rmlr_lightning.report.runs_csv import runs_csv
 from rmlr_lightning.report.summary_csv import comparisons_csv, rows_csv
-from rmlr_lightning.runs.file_arguments import file_arguments
+from rmlr_lightning.runs.command_line import CommandLine, file_arguments
 from rmlr_lightning.runs.user_errors import one_line_errors
 
 FILES = ("report.md", "report.png", "runs.csv", "rows.csv", "comparisons.csv")  # of --out
@@ -28,7 +28,7 @@ FILES = ("report.md", "report.png", "runs.csv", "rows.csv", "comparisons.csv")  
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    out = argparse.ArgumentParser(
+    out = CommandLine(
         prog="rmlr-report",
         description="Collect finished runs of rmlr-train and compare them: mean and standard "
         "deviation over seeds, differences paired by seed with 95 % intervals, costs. Prints "

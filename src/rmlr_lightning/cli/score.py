@@ -11,7 +11,7 @@ from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import check_outputs, write_atomic
 from rmlr_lightning.metrics.hicodet import score_hicodet
 from rmlr_lightning.metrics.vcoco import score_vcoco
-from rmlr_lightning.runs.file_arguments import file_arguments
+from rmlr_lightning.runs.command_line import CommandLine, file_arguments
 from rmlr_lightning.scoring.analysis import extras_text, hicodet_extras, vcoco_extras
 from rmlr_lightning.scoring.bootstrap import paired
 from rmlr_lightning.scoring.detections_file import dataset_of
@@ -135,7 +135,7 @@ def _write(
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    out = argparse.ArgumentParser(prog="rmlr-score", description=__doc__, allow_abbrev=False)
+    out = CommandLine(prog="rmlr-score", description=__doc__, allow_abbrev=False)
     commands = out.add_subparsers(dest="command", required=True, metavar="{hicodet,vcoco,compare}")
 
     command = _command(commands, "hicodet", hicodet, HICODET_TRUTH, draws=0)

@@ -1,8 +1,18 @@
-"""Arguments of console scripts that are files whose names look like options."""
+"""What console scripts without Hydra have in common: one line for a mistake, files of any name."""
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
+
+
+class CommandLine(argparse.ArgumentParser):
+    """An argparse parser whose errors are one line, without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        text = " ".join(message.split())
+        self.exit(2, f"error: {text} (`{self.prog} --help` lists the options)\n")
 
 
 def file_arguments(arguments: Sequence[str] | None = None) -> list[str]:
