@@ -94,6 +94,10 @@ test-faults: setup ## the tests of docs/RELIABILITY.md: damaged files, kills, wr
 test-fuzz: setup ## 100,000 damaged files for every reader; prints its seed
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m tests.faults.fuzz --inputs 100000 $(ARGS)
 
+.PHONY: test-kills
+test-kills: setup ## kill 20 trainings at random moments, resume them, and compare (10 minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.killed_runs "$$(mktemp -d)" --kills 20 $(ARGS)
+
 # The lower bounds of pyproject.toml, in an environment of their own (several GB).
 OLDEST := .venv-oldest
 

@@ -2,9 +2,9 @@
 
     python -m tests.faults.killed_runs FOLDER --kills 20           # about 10 minutes of one core
 
-FOLDER holds `synthetic`, a small synthetic benchmark (see `world` in tests/conftest.py), and gets
-the runs. Every run is a fork of this process, which has imported everything already. Prints one
-line for each kill and exits with status 1 if a run ended otherwise than it should.
+FOLDER is new, or holds `synthetic`, a small synthetic benchmark (see `world` in tests/conftest.py).
+It gets the runs. Every run is a fork of this process, which has imported everything already. Prints
+one line for each kill and exits with status 1 if a run ended otherwise than it should.
 """
 
 import argparse
