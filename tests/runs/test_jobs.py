@@ -68,5 +68,12 @@ def test_a_signal_stops_the_whole_sweep(folder):
     def stopped(cfg):
         raise Stopped(15)
 
-    with pytest.raises(Stopped):
-        sweep(folder, a=stopped, b=lambda cfg: pytest.fail("started"))
+    def stopped_with_an_error(cfg):
+        try:
+            raise Stopped(15)
+        finally:
+            raise RuntimeError("a clean-up that fails")
+
+    for function in (stopped, stopped_with_an_error):
+        with pytest.raises((Stopped, RuntimeError)):
+            sweep(folder, a=function, b=lambda cfg: pytest.fail("started"))

@@ -31,6 +31,17 @@ def test_the_line_has_the_way_to_resume(capsys):
     assert capsys.readouterr().err == "stopped by SIGTERM; resume with: a command\n"
 
 
+def test_a_clean_up_that_fails_does_not_hide_the_signal(capsys):
+    """Lightning's does, if the signal comes while it starts an epoch."""
+    with pytest.raises(SystemExit) as caught, one_line_errors():
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except Stopped:
+            raise RuntimeError("Please call iter first") from None
+    assert caught.value.code == 130
+    assert capsys.readouterr().err == "stopped by SIGINT\n"
+
+
 def test_libraries_do_not_catch_it():
     """Lightning turns KeyboardInterrupt into exit status 1, Hydra catches every Exception."""
     assert not issubclass(Stopped, (Exception, KeyboardInterrupt, SystemExit))

@@ -30,7 +30,7 @@ from rmlr_lightning.runs.precision import check_precision
 from rmlr_lightning.runs.repeat import FOLDER, repeating_arguments, write_for_repetition
 from rmlr_lightning.runs.results_table import print_classes, print_results, print_selection
 from rmlr_lightning.runs.resume import how_to_resume, resume_path
-from rmlr_lightning.runs.stop_signals import Stopped
+from rmlr_lightning.runs.stop_signals import stop_behind
 
 
 def train(cfg: DictConfig) -> dict[str, float]:
@@ -213,8 +213,10 @@ def main(cfg: DictConfig) -> float | None:
     with acquire_run(cfg) as acquired:
         try:
             metrics = train(cfg) if acquired else read_metrics(cfg)
-        except Stopped as stopped:
-            stopped.way_out = how_to_resume(cfg)
+        except BaseException as error:
+            stopped = stop_behind(error)
+            if stopped is not None:
+                stopped.way_out = how_to_resume(cfg)
             raise
         return metrics.get(cfg.task.monitor)
 

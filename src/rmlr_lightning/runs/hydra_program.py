@@ -19,6 +19,7 @@ from omegaconf import DictConfig
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.runs.framework_messages import silence_framework_messages
+from rmlr_lightning.runs.stop_signals import stop_behind
 from rmlr_lightning.runs.typed_paths import quoted_paths
 from rmlr_lightning.runs.user_errors import one_line_errors, shows_tracebacks, user_message
 
@@ -102,6 +103,8 @@ class Jobs:
         try:
             return function(cfg)
         except Exception as error:
+            if stop_behind(error) is not None:
+                raise
             folder = HydraConfig.get().runtime.output_dir
             message = user_message(error)
             if message is None:

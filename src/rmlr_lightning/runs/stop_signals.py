@@ -26,6 +26,17 @@ class Stopped(BaseException):
         self.way_out = ""  # how to resume; filled in by who can tell
 
 
+def stop_behind(error: BaseException) -> Stopped | None:
+    """The signal during whose handling an error was raised, if there is one.
+
+    Lightning's clean-up fails if the signal comes while it starts or ends an epoch.
+    """
+    reason: BaseException | None = error
+    while reason is not None and not isinstance(reason, Stopped):
+        reason = reason.__context__
+    return reason
+
+
 @contextmanager
 def stop_on_signals() -> Iterator[None]:
     """Inside the context the first signal raises `Stopped`; a second one ends the program at once.

@@ -15,7 +15,7 @@ from rmlr_lightning.runs.processes import (
     lost_connection,
     prints_error,
 )
-from rmlr_lightning.runs.stop_signals import Stopped, stop_on_signals
+from rmlr_lightning.runs.stop_signals import Stopped, stop_behind, stop_on_signals
 
 # Hydra, OmegaConf and Lightning are imported where an error is examined: the processes that draw
 # the synthetic benchmark import this file, and must not load torch.
@@ -60,10 +60,11 @@ def one_line_errors(tracebacks: bool | None = None) -> Iterator[None]:
     try:
         with stop_on_signals():
             yield
-    except Stopped as stopped:
-        print("; ".join(filter(None, [str(stopped), stopped.way_out])), file=sys.stderr)
-        sys.exit(stopped.status)
-    except Exception as error:  # the mistake may be the cause of an error of any class
+    except (Stopped, Exception) as error:  # a mistake may be the cause of an error of any class
+        stopped = stop_behind(error)
+        if stopped is not None:
+            print("; ".join(filter(None, [str(stopped), stopped.way_out])), file=sys.stderr)
+            sys.exit(stopped.status)
         message = user_message(error)
         if message is None or tracebacks:
             raise
