@@ -9,6 +9,8 @@ from torch.utils.data import Dataset
 from rmlr_lightning.data.collate import Item, single_scenes
 from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.data.truth import truth_of
+from rmlr_lightning.errors import UserError
+from rmlr_lightning.runs.user_errors import user_message
 from rmlr_lightning.tasks.detection import DetectionTask
 from rmlr_lightning.types import BoxTarget, Entities
 from tests.scenes import random_scene, target_of
@@ -92,3 +94,16 @@ def test_targets_of_a_batch_are_those_of_its_images():
             assert target[:2] == expected[:2]
             for found, value in zip(target[2:], expected[2:], strict=True):
                 assert torch.equal(found, value)
+
+
+def test_a_full_shared_memory_ends_with_one_line(monkeypatch):
+    def full(tensor: torch.Tensor) -> None:
+        raise RuntimeError("unable to allocate shared memory(shm): No space left on device (28)")
+
+    # the loading processes are forks of this one
+    monkeypatch.setattr(torch.Tensor, "share_memory_", full)
+    with pytest.raises(UserError) as caught:
+        next(iter(loader_of(BoxItems())))
+    line = user_message(caught.value)
+    assert line.startswith("a loading process cannot share its images (unable to allocate")
+    assert "No space left on device (28)); enlarge /dev/shm" in line and "\n" not in line

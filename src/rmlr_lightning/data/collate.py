@@ -1,13 +1,15 @@
 """From items of single images to a padded batch."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import get_worker_info
 
 from rmlr_lightning.data.truth import collate_truths
+from rmlr_lightning.errors import UserError
 from rmlr_lightning.ops.masked import map_mask
 from rmlr_lightning.types import Batch, BoxTarget, Entities, Images, Inputs, Scene, Truth
 
@@ -39,7 +41,36 @@ def collate(items: list[Item]) -> Batch:
         truth = collate_truths([item.truth for item in items])
     if first.boxes is not None:
         boxes = in_few_tensors([item.boxes for item in items])
-    return Batch(Inputs(images, scene, external), truth, [item.image_id for item in items], boxes)
+    ids = [item.image_id for item in items]
+    batch = Batch(Inputs(images, scene, external), truth, ids, boxes)
+    if get_worker_info() is not None:
+        share_memory(batch)
+    return batch
+
+
+def share_memory(record: Any) -> None:
+    """Move the tensors of a (nested) record to shared memory, as a loading process does to send it.
+
+    It does so in a thread whose errors nobody hears: the main process would wait for ever.
+
+    Raises:
+        UserError: there is no room, or too many files are open.
+    """
+    if isinstance(record, Tensor):
+        try:
+            record.share_memory_()
+        except (RuntimeError, OSError) as error:
+            raise UserError(
+                f"a loading process cannot share its images ({str(error).splitlines()[0]}); "
+                "enlarge /dev/shm (docker run --shm-size=8g) or allow more open files (ulimit -n), "
+                "or use data.num_workers=0 or a smaller data.batch_size"
+            ) from None
+    elif isinstance(record, dict):
+        for value in record.values():
+            share_memory(value)
+    elif isinstance(record, (tuple, list)):
+        for value in record:
+            share_memory(value)
 
 
 def in_few_tensors(targets: list[BoxTarget]) -> list[BoxTarget]:
