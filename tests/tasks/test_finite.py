@@ -179,7 +179,7 @@ def test_loss_and_gradient_are_finite_for_logits(logit, dtype):
         (part,) = task._parts(extreme(f"scores of {score:.0f}"))
         with torch.no_grad():
             prediction = task.model.interpret(*part[:3])
-        values = [value.to(dtype).requires_grad_() for value in prediction[2:]]
+        values = [value.to(dtype).requires_grad_() for value in prediction[2:5]]
         values[2] = torch.full_like(values[2], logit).requires_grad_()
         prediction = type(prediction)(*prediction[:2], *values)
         step = StepLosses(task.losses, [part], 1)

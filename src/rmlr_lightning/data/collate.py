@@ -41,17 +41,17 @@ def collate(items: list[Item]) -> Batch:
         truth = collate_truths([item.truth for item in items])
     if first.boxes is not None:
         boxes = in_few_tensors([item.boxes for item in items])
-    ids = [item.image_id for item in items]
-    batch = Batch(Inputs(images, scene, external), truth, ids, boxes)
+    inputs = Inputs(images, scene, external)
+    batch = Batch(inputs, truth, [item.image_id for item in items], boxes)
     if get_worker_info() is not None:
         share_memory(batch)
     return batch
 
 
 def share_memory(record: Any) -> None:
-    """Move the tensors of a (nested) record to shared memory, as a loading process does to send it.
+    """Move the tensors of a (nested) record to shared memory, as is done to send it.
 
-    It does so in a thread whose errors nobody hears: the main process would wait for ever.
+    There it is done in a thread whose errors are lost: the main process would wait for ever.
 
     Raises:
         UserError: there is no room, or too many files are open.
@@ -61,15 +61,11 @@ def share_memory(record: Any) -> None:
             record.share_memory_()
         except (RuntimeError, OSError) as error:
             raise UserError(
-                f"a loading process cannot share its images ({str(error).splitlines()[0]}); "
-                "enlarge /dev/shm (docker run --shm-size=8g) or allow more open files (ulimit -n), "
-                "or use data.num_workers=0 or a smaller data.batch_size"
+                f"a loading process cannot share its images ({str(error).splitlines()[0]}); enlarge "
+                "/dev/shm (docker run --shm-size=8g) or ulimit -n, or use data.num_workers=0"
             ) from None
-    elif isinstance(record, dict):
-        for value in record.values():
-            share_memory(value)
-    elif isinstance(record, (tuple, list)):
-        for value in record:
+    elif isinstance(record, (dict, tuple, list)):
+        for value in record.values() if isinstance(record, dict) else record:
             share_memory(value)
 
 
