@@ -105,5 +105,5 @@ def test_a_full_shared_memory_ends_with_one_line(monkeypatch):
     with pytest.raises(UserError) as caught:
         next(iter(loader_of(BoxItems())))
     line = user_message(caught.value)
-    assert line.startswith("a loading process cannot share its images (unable to allocate")
+    assert line.startswith("a loading process cannot share images (unable to allocate")
     assert "No space left on device (28)); enlarge /dev/shm" in line and "\n" not in line

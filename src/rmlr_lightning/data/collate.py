@@ -61,7 +61,7 @@ def share_memory(record: Any) -> None:
             record.share_memory_()
         except (RuntimeError, OSError) as error:
             raise UserError(
-                f"a loading process cannot share its images ({str(error).splitlines()[0]}); enlarge "
+                f"a loading process cannot share images ({str(error).splitlines()[0]}); enlarge "
                 "/dev/shm (docker run --shm-size=8g) or ulimit -n, or use data.num_workers=0"
             ) from None
     elif isinstance(record, (dict, tuple, list)):
