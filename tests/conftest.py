@@ -3,6 +3,11 @@
 jaxtyping's hook is installed before the first import of the package.
 """
 
+import signal
+from pathlib import Path
+
+import pytest
+import torch
 from jaxtyping import install_import_hook
 
 install_import_hook(
@@ -16,10 +21,8 @@ install_import_hook(
     "beartype.beartype",
 )
 
-from pathlib import Path  # noqa: E402
-
-import pytest  # noqa: E402
-import torch  # noqa: E402
+# Shells ignore Ctrl-C in the jobs that they start in the background, and their children inherit it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
