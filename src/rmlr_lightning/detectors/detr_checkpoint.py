@@ -17,7 +17,6 @@ from rmlr_lightning.detectors.checkpoint_file import read_weights, shortened
 from rmlr_lightning.detectors.class_names import COCO_91, chosen_classes
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import sha256_file
-from rmlr_lightning.ops.finite import check_weights
 from rmlr_lightning.vocabulary import COCO_OBJECTS
 
 # Rows of the class head, the last of which is "no object", and the classes of the others. DETR's
@@ -87,7 +86,6 @@ def load_detr(
     """
     weights, options = read_weights(path)
     weights = {key: value for key, value in weights.items() if "num_batches_tracked" not in key}
-    check_weights(weights, str(path))
     kind = kind_of(weights, path)
     expected = (options.get("enc_layers", LAYERS), options.get("dec_layers", LAYERS))
     if kind.layers != expected:
