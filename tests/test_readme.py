@@ -17,6 +17,7 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from rmlr_lightning.runs.config import conf_dir
+from rmlr_lightning.runs.repeat import OPTION
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -72,6 +73,9 @@ def words_of(command: str) -> list[str]:
 def check_config(name: str, arguments: list[str], output: Path) -> None:
     """Compose what the program would run, for the first and the last value of each sweep."""
     arguments = [word for word in arguments if word not in ("-m", "--multirun")]
+    if OPTION in arguments:  # the folder of a finished run, which there is not
+        place = arguments.index(OPTION)
+        del arguments[place : place + 2]
     firsts, lasts = [], []
     for override in OverridesParser.create().parse_overrides(arguments):
         values = (
@@ -240,9 +244,23 @@ def test_every_room_is_described():
 
 
 def test_the_readme_is_short_and_the_pages_are_few_words():
-    readme, *docs = TEXTS.values()
-    assert len(readme.splitlines()) <= 120
-    assert sum(len(text.split()) for text in docs) < 9000
+    assert len(TEXTS[ROOT / "README.md"].splitlines()) <= 120
+    # RELIABILITY.md is a list of tests, to look something up
+    read = [text for page, text in TEXTS.items() if page.stem not in ("README", "RELIABILITY")]
+    assert sum(len(text.split()) for text in read) < 9000
+
+
+def test_every_fault_has_tests():
+    """Each row of RELIABILITY.md names files of tests that are marked as tests of faults."""
+    text = TEXTS[ROOT / "docs" / "RELIABILITY.md"]
+    rows = [row for row in text.splitlines() if re.match(r"\| (?!fault|-)", row)]
+    assert len(rows) >= 50
+    for row in rows:
+        files = re.findall(r"`(\w+/test_\w+)`", row.split(" | ")[-1])
+        assert files, row
+        for file in files:
+            content = (ROOT / "tests" / f"{file}.py").read_text(encoding="utf-8")
+            assert "mark.fault" in content, row
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
