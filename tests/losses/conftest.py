@@ -64,7 +64,7 @@ def reordered(
     batch: tuple[Prediction, Labels], images: Tensor | None = None, pairs: Tensor | None = None
 ) -> tuple[Prediction, Labels]:
     """The same batch with its images, or the pairs of all images, in another order."""
-    (scene, candidates, ire, irm, logits), labels = batch
+    (scene, candidates, ire, irm, logits, _), labels = batch
     images = torch.arange(len(labels.verbs)) if images is None else images
     pairs = torch.arange(labels.verbs.shape[1]) if pairs is None else pairs
     scene = scene._replace(entities=Entities(*(field[images] for field in scene.entities)))
@@ -80,7 +80,7 @@ def padded(
     batch: tuple[Prediction, Labels], pairs: int = 0, images: int = 0
 ) -> tuple[Prediction, Labels]:
     """The same batch with pairs and images that are not real but full of garbage."""
-    (scene, candidates, ire, irm, logits), labels = batch
+    (scene, candidates, ire, irm, logits, _), labels = batch
 
     def grown(field: Tensor, value: float) -> Tensor:
         return F.pad(field, (*[0, 0] * (field.ndim - 2), 0, pairs, 0, images), value=value)

@@ -150,3 +150,8 @@ def test_decay_lowers_the_weight_along_half_a_cosine(make):
     for progress, left in ((0.0, 1.0), (0.25, 0.5), (0.5, 0.0), (1.0, 0.0)):
         loss.progress = progress
         torch.testing.assert_close(loss(*batch), expected * left, atol=1e-6, rtol=1e-5)
+
+
+def test_checkpoints_hold_no_text(make):
+    state = set(make().state_dict())
+    assert state <= {"project.weight", "project.bias", "phrase_counts", "log_temperature"}

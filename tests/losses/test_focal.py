@@ -1,5 +1,7 @@
 """The focal loss, against torchvision's and against its formula."""
 
+import math
+
 import torch
 from torchvision.ops import sigmoid_focal_loss
 
@@ -73,3 +75,18 @@ def test_loss_and_gradients_are_those_of_the_formula_over_valid_verbs():
     torch.testing.assert_close(loss.double(), expected, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(gradient, expected_gradient, atol=1e-6, rtol=1e-5)
     assert (gradient[~valid] == 0).all()
+
+
+def test_probabilities_are_kept_off_zero_and_one():
+    log_p = torch.tensor([-40.0, 0.0], dtype=torch.float64)
+    losses = focal(log_p, torch.zeros(2, dtype=torch.bool), 0.5, 1.0)
+    low, high = 1e-8, 1 - 1e-7
+    expected = [-0.5 * p * math.log1p(-p) for p in (low, high)]
+    torch.testing.assert_close(
+        losses, torch.tensor(expected, dtype=torch.float64), rtol=1e-6, atol=0
+    )
+
+
+def test_defaults_are_those_of_upt():
+    loss = FocalLoss()
+    assert (loss.weight, loss.alpha, loss.gamma) == (1.0, 0.5, 0.2)

@@ -79,3 +79,19 @@ def test_the_temperature_is_trained_where_configured(learned):
     loss = SentenceAlignment(DIM, VOCABULARY, bank, learned=learned)
     loss(*random_batch()).backward()
     assert (loss.log_temperature.grad is not None) is learned
+
+
+def test_defaults_of_the_options():
+    loss = SentenceAlignment(DIM, VOCABULARY, bank)
+    assert loss.log_temperature.exp().item() == pytest.approx(0.1)
+    assert not loss.log_temperature.requires_grad
+    assert (loss.softness, loss.negatives, loss.form) == (0.1, "object", loss.infonce)
+    assert (loss.weight, loss.balance, loss.decay) == (0.1, 0.0, 0.0)
+
+
+def test_a_learned_temperature_stays_above_a_hundredth():
+    loss = SentenceAlignment(DIM, VOCABULARY, bank, temperature=0.001)
+    other = SentenceAlignment(DIM, VOCABULARY, bank, temperature=0.01)
+    other.load_state_dict(loss.state_dict() | {"log_temperature": other.log_temperature})
+    batch = random_batch()
+    torch.testing.assert_close(loss(*batch), other(*batch))

@@ -68,3 +68,10 @@ def test_unknown_choices_are_named_in_one_line(option):
     with pytest.raises(UserError, match=next(iter(option.values()))) as caught:
         WordAlignment(DIM, VOCABULARY, bank, **option)
     assert "\n" not in str(caught.value) and next(iter(option)) in str(caught.value)
+
+
+def test_defaults_of_the_options():
+    loss = WordAlignment(DIM, VOCABULARY, bank)
+    assert (loss.temperature, loss.detach, loss.form) == (0.1, True, loss.cosine)
+    assert len(loss.words) == int((bank().words_mask & bank().content).sum())
+    assert (loss.weight, loss.balance, loss.decay) == (0.1, 0.0, 0.0)

@@ -112,3 +112,41 @@ def test_positives_are_the_first_interacting_pairs_of_each_image(max_per_image):
             }
             assert set(phrases[image, row].nonzero()[:, 0].tolist()) == names
     assert not found.phrases[~found.mask].any()
+
+
+def at_one_box(boxes_h, boxes_o, labels, mask):
+    """One image: a person with one object, and one annotated pair that is both whole image."""
+    entities = random_entities(1, 2)._replace(
+        boxes=torch.tensor([[boxes_h, boxes_o]]),
+        labels=torch.tensor([labels]),
+        mask=torch.tensor([mask]),
+    )
+    return entities, pair(entities, hicodet().valid_pairs())
+
+
+def test_an_overlap_of_exactly_the_threshold_is_a_match():
+    entities, pairs = at_one_box([0.0, 0, 0.5, 1], [0.0, 0, 1, 0.5], [0, 1], [True, True])
+    target = target_of([[0, 0, 160, 120]], [[0, 0, 160, 120]], [1], [2])
+    assert match_pairs(entities, pairs, truth_of_targets([target], 5))[0, 0, 2]
+
+
+@pytest.mark.parametrize("padding", ["pair", "truth"])
+def test_padding_matches_nothing_whatever_it_holds(padding):
+    entities, pairs = at_one_box([0.0, 0, 1, 1], [0.0, 0, 1, 1], [0, 1], [True, True])
+    truth = truth_of_targets([target_of([[0, 0, 160, 120]], [[0, 0, 160, 120]], [1], [2])], 5)
+    assert match_pairs(entities, pairs, truth).any()
+    if padding == "pair":
+        pairs = pairs._replace(mask=torch.zeros_like(pairs.mask))
+    else:
+        truth = truth._replace(mask=torch.zeros_like(truth.mask))
+    assert not match_pairs(entities, pairs, truth).any()
+
+
+def test_at_most_32_positives_of_an_image_are_taken():
+    entities = random_entities(1, 9)._replace(
+        labels=torch.zeros(1, 9, dtype=torch.long), mask=torch.ones(1, 9, dtype=torch.bool)
+    )
+    pairs = pair(entities, None)
+    verbs = torch.ones(1, 72, 2, dtype=torch.bool)
+    found = select_positives(verbs, pairs, torch.tensor([0, 1]), torch.tensor([0, 0]))
+    assert found.index.tolist() == [list(range(32))] and found.mask.all()

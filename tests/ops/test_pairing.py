@@ -48,3 +48,18 @@ def test_without_a_subject_class_every_entity_is_a_human():
     entities = random_entities(1, 5)._replace(mask=torch.ones(1, 5, dtype=torch.bool))
     pairs = pair(entities, torch.ones(80, 3, dtype=torch.bool), subject=None)
     assert pairs.mask.sum() == 5 * 4
+
+
+def test_there_are_as_many_rows_as_the_fullest_image_needs():
+    entities = random_entities(2, 4)._replace(
+        labels=torch.tensor([[0, 1, 1, 1], [0, 1, 1, 1]]),
+        mask=torch.tensor([[True] * 4, [True, True, False, False]]),
+    )
+    pairs = pair(entities, hicodet().valid_pairs())
+    assert pairs.mask.tolist() == [[True] * 3, [True, False, False]]
+    assert pairs.human.tolist() == [[0] * 3] * 2 and pairs.object.tolist() == [[1, 2, 3], [1, 0, 0]]
+
+
+def test_a_single_entity_has_no_pair_and_padding_refers_to_it():
+    pairs = pair(random_entities(1, 1)._replace(labels=torch.zeros(1, 1, dtype=torch.long)), None)
+    assert not pairs.mask.any() and not pairs.human.any() and not pairs.object.any()

@@ -33,3 +33,23 @@ def test_impossible_verbs_and_padding_score_nothing():
     )
     assert scores[~pairs.mask].sum() == 0
     assert scores[pairs.mask][:, 0].sum() == 0  # "adjust" goes with ski, snowboard and tie alone
+
+
+def test_a_detection_score_of_zero_has_a_finite_prior():
+    entities = random_entities(1, 2)._replace(
+        scores=torch.zeros(1, 2),
+        labels=torch.tensor([[0, 1]]),
+        mask=torch.ones(1, 2, dtype=torch.bool),
+    )
+    valid_pairs = hicodet().valid_pairs()
+    found = log_prior(entities, pair(entities, valid_pairs), valid_pairs, power=2.0)
+    valid = found > -torch.inf
+    assert valid.any()
+    torch.testing.assert_close(found[valid].exp(), torch.full_like(found[valid], 1e-24))
+
+
+def test_scores_below_the_normal_numbers_of_float32_are_zero():
+    logits = torch.tensor([[[-86.4, -87.0, -200.0, -1e4]]])
+    scores = verb_scores(logits, torch.zeros(1, 1, 4))
+    torch.testing.assert_close(scores[0, 0, 0], logits[0, 0, 0].exp())
+    assert scores[0, 0, 1:].tolist() == [0, 0, 0]

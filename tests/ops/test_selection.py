@@ -124,3 +124,45 @@ def test_boxes_far_outside_the_image_suppress_none_of_another_class():
         torch.ones(1, 2, dtype=torch.bool),
     )
     assert select_entities(entities, Selection(clamp="never")).mask.sum() == 2
+
+
+def entities_of(scores: list[float], labels: list[int]) -> Entities:
+    """Of one image, side by side."""
+    count = len(scores)
+    left = torch.arange(count) / count
+    boxes = torch.stack([left, left * 0, left + 0.5 / count, left * 0 + 1], 1)
+    return Entities(
+        boxes[None],
+        torch.tensor([scores]),
+        torch.tensor([labels]),
+        torch.ones(1, count, 2),
+        torch.ones(1, count, dtype=torch.bool),
+    )
+
+
+def test_defaults_are_those_of_upt_without_its_boxes_outside_and_its_idle_objects():
+    assert tuple(Selection()) == (0.2, 0.5, 3, 15, "before_nms", False)
+
+
+def test_a_score_of_exactly_the_threshold_is_confident():
+    entities = entities_of([0.5, 0.25, 0.125], [0, 0, 0])
+    selection = Selection(score_threshold=0.25, min_instances=0)
+    assert picked_from(entities, selection).scores.tolist() == [[0.5, 0.25]]
+
+
+def test_as_many_rows_as_the_fullest_image_needs():
+    assert picked_from(entities_of([0.9, 0.8, 0.7], [0, 0, 1])).mask.tolist() == [[True] * 3]
+
+
+def test_padding_is_zero_in_all_fields():
+    entities = Entities(
+        *(field.expand(2, *field.shape[1:]) for field in entities_of([0.9, 0.8], [3, 4]))
+    )
+    entities = entities._replace(mask=torch.tensor([[True, True], [True, False]]))
+    picked = picked_from(entities)
+    assert all(not field[1, 1].any() for field in picked)
+
+
+def test_boxes_are_cut_at_all_sides_of_the_image():
+    entities = entities_of([0.9], [0])._replace(boxes=torch.tensor([[[-0.5, -0.5, 1.5, 1.75]]]))
+    assert select_entities(entities, Selection()).boxes.tolist() == [[[0.0, 0.0, 1.0, 1.0]]]

@@ -89,5 +89,5 @@ def _metrics(path: Path, metrics: Path | None) -> dict[str, float]:
             for name, value in values.items()
             if name.startswith("test/") and PREFIX not in name and math.isfinite(value)
         }
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise UserError(f"{metrics}: not a metrics.json of rmlr-train or rmlr-eval") from error

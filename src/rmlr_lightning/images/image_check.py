@@ -140,7 +140,7 @@ def remembered_check(
     note = notes / f"{_key(folders, images)}.json"
     try:
         return ImageReport(**json.loads(note.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):  # none yet, or a damaged one
+    except (OSError, ValueError, TypeError, RecursionError):  # none yet, or a damaged one
         report = check_images(folders.__truediv__, images)
     try:
         notes.mkdir(parents=True, exist_ok=True)

@@ -196,7 +196,7 @@ def read_metrics(cfg: DictConfig) -> dict[str, float]:
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
         return {name: float(value) for name, value in metrics.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return {}
 
 

@@ -99,7 +99,15 @@ def differences(folder: Path) -> list[str]:
                 lines.append(f"{path} is missing")
             elif sha256_file(path) != digest:
                 lines.append(f"{path} has another content")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ):
         return [f"{folder / FILE} is missing or damaged, so nothing could be compared"]
     return lines
 

@@ -60,12 +60,19 @@ def repeating_arguments(arguments: Sequence[str]) -> list[str]:
 
     path = Path(folder, FOLDER, "config.yaml")
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        text = path.read_text(encoding="utf-8")
+        config = yaml.safe_load(text)
+        has_aliases = any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text))
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:120]
         raise UserError(
             f"{OPTION} {folder}: not a folder of a run, {path} cannot be read ({reason})"
         ) from None
+    # Hydra would read other files by `defaults`, and run what `hydra` names; aliases can nest
+    # lists so that they have a thousand million members
+    is_ours = isinstance(config, dict) and not {"defaults", "hydra"} & config.keys()
+    if not is_ours or has_aliases:
+        raise UserError(f"{OPTION} {folder}: {path} is not a configuration that rmlr-train wrote")
     check_targets(config, str(path))
     for line in differences(Path(folder)):
         print(f"note: not as in {folder}: {line}")

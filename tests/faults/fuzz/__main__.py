@@ -16,7 +16,8 @@ from pathlib import Path
 
 from tests.faults.fuzz.annotation_readers import annotation_readers
 from tests.faults.fuzz.harness import Reader, damaged_file, distinct, fuzz, problem_of
-from tests.faults.fuzz.other_readers import detection_readers, model_reader, weight_readers
+from tests.faults.fuzz.other_readers import detection_readers, image_readers
+from tests.faults.fuzz.weight_readers import model_reader, weight_readers
 from tests.untrained import untrained_checkpoint
 
 MEMORY = 24 * 2**30  # addresses, of which torch takes some; more than that is a finding
@@ -67,6 +68,7 @@ def all_readers(folder: Path) -> list[Reader]:
         *annotation_readers(folder / "annotations"),
         *detection_readers(folder / "detections"),
         *weight_readers(folder / "weights"),
+        *image_readers(),
         model_reader(folder / "saved"),
     ]
 
