@@ -18,6 +18,7 @@ from rmlr_lightning.detectors.bounded import bounded_construction
 from rmlr_lightning.detectors.checkpoint_file import read_weights
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.checkpoint import read_file
+from rmlr_lightning.ops.finite import check_weights
 from rmlr_lightning.scoring.detection_columns import read_content
 from rmlr_lightning.synthetic.mat_structs import HEADER
 from tests.faults.fuzz.__main__ import all_readers
@@ -135,6 +136,24 @@ def test_limits_of_a_network_end_with_their_block():
     with bounded_construction("a.json", 10):
         pass
     torch.nn.Linear(2**15, 2**15, device="meta")
+
+
+@pytest.mark.parametrize("stated", ["expanded", "overlapping"])
+def test_weights_that_state_a_huge_shape_take_no_time(stated):
+    few = torch.zeros(2_000_000)
+    huge = (
+        few[:1].expand(10**12) if stated == "expanded" else few.as_strided((10**6, 10**6), (1, 1))
+    )
+    if stated == "expanded":
+        check_weights({"a": huge}, "a.ckpt")
+    else:
+        with pytest.raises(UserError, match=r"a\.ckpt: 1 of 1 weights"):
+            check_weights({"a": huge}, "a.ckpt")
+
+
+def test_repeated_values_that_are_not_finite_are_found():
+    with pytest.raises(UserError, match=r"a\.ckpt: 1 of 1 weights"):
+        check_weights({"a": torch.tensor([[1.0], [torch.nan]]).expand(2, 10**9)}, "a.ckpt")
 
 
 def test_the_options_of_a_detector_file_have_types(tmp_path):

@@ -12,6 +12,7 @@ from rmlr_lightning.losses.focal import FocalLoss
 from rmlr_lightning.losses.sentence import SentenceAlignment
 from rmlr_lightning.losses.word import WordAlignment
 from rmlr_lightning.models.irm_text import TextIRM
+from rmlr_lightning.ops.selection import Selection
 from rmlr_lightning.tasks.hoi import HOITask
 from rmlr_lightning.tasks.optim import ScheduledAdamW
 from tests.losses.conftest import DIM, VOCABULARY, WIDTH, bank
@@ -25,6 +26,7 @@ class Model(nn.Module):
         self.ire = nn.Identity()
         self.ire.dim = DIM
         self.bank = bank
+        self.selection, self.subject = Selection(), vocabulary.subject
 
 
 class Text:

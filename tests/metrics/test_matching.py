@@ -45,3 +45,10 @@ def test_the_fast_ranking_is_the_plain_one(dtype):
     assert ranking(classes, scores).tolist() == plain
     wide = classes.astype(np.int64) << 40  # does not fit one integer with the score and the row
     assert ranking(wide, scores).tolist() == plain
+
+
+def test_a_chunk_has_as_many_whole_rows_as_fit_and_at_least_one(monkeypatch):
+    monkeypatch.setattr(matching, "CHUNK", 4)
+    groups = matching.group(np.repeat([0, 1, 2], [1, 2, 5]))
+    chunks = matching.joined(groups, np.array([1, 1, 0, 2, 0, 0]))
+    assert [(begin, end) for begin, end, *_ in chunks] == [(0, 2), (2, 3), (3, 4), (4, 6)]

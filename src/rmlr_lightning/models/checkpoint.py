@@ -43,7 +43,7 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
             are not finite.
     """
     checkpoint = read_file(path)
-    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
         raise UserError(f"{path}: not a checkpoint of Lightning's (no state_dict)")
     if checkpoint.get("format") != CHECKPOINT_FORMAT:
         raise UserError(

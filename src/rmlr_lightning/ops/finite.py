@@ -49,9 +49,22 @@ def check_weights(weights: Mapping[str, Any], source: str) -> None:
         )
 
 
+def _without_repetition(value: Tensor) -> Tensor:
+    """All values once: an expanded tensor repeats those that it stores."""
+    for dim, stride in enumerate(value.stride()):
+        if stride == 0:
+            value = value.narrow(dim, 0, 1)
+    return value
+
+
 def _is_finite(value: Any) -> bool:
     if not isinstance(value, Tensor) or not value.is_floating_point() or not value.numel():
         return True
+    if value.layout == torch.strided and not value.is_meta:
+        value = _without_repetition(value)
+        # a file of some bytes can state any shape; views that overlap are in no honest one
+        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            return False
     # a sum of finite values can be infinite, but that is rare: only then is each one examined
     is_sum_finite = bool(value.detach().sum(dtype=torch.float32).isfinite())
     return is_sum_finite or bool(value.isfinite().all())

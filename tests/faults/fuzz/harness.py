@@ -1,5 +1,6 @@
 """Feeds damaged files to readers, and collects what they do wrong."""
 
+import faulthandler
 import random
 import signal
 import traceback
@@ -105,11 +106,14 @@ def _time_limit() -> Iterator[None]:
     def expired(*_: Any) -> None:
         raise _Hang
 
+    # a signal waits for a loop outside of Python to end, which may be never
+    faulthandler.dump_traceback_later(10 * LIMIT, exit=True)
     previous = signal.signal(signal.SIGALRM, expired)
     signal.setitimer(signal.ITIMER_REAL, LIMIT)
     try:
         yield
     finally:
+        faulthandler.cancel_dump_traceback_later()
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
 

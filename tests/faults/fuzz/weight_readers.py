@@ -67,7 +67,7 @@ def weight_readers(folder: Path) -> list[Reader]:
         Reader("scenes", scenes, _as_shard, "scenes.safetensors", _shard, 20),
         Reader("shard", shard, contents.as_safetensors, "shard.safetensors", _shard, 30),
         Reader("checkpoint", checkpoint, contents.as_torch, "a.ckpt", _checkpoint, 40),
-        Reader("detr.pth", detr, contents.as_torch, "detr.pth", _detr, 30),
+        Reader("detr.pth", detr, contents.as_torch, "detr.pth", _detr, 5),
         Reader("weights.safetensors", plain, contents.as_safetensors, "a.safetensors", _detr, 20),
         Reader("timm.pth", detr["model"], contents.as_torch, "timm.pth", _timm, 10),
         Reader(
