@@ -6,7 +6,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "And -> Or: interacts.device.type": "differs for no pairs on a GPU only",
     },
     "ops/pairing": {"max(count, 1)": "without entities nothing is divided"},
-    "ops/prior": {"-87": "below the threshold on the next line", "(-87, 2e-38)": "likewise"},
+    "ops/prior": {"87 -> 88: -87": "both are below the threshold, 2e-38"},
     "losses/focal": {
         "device.type == 'cpu'": "both branches give one result; the other one is for GPUs",
         "torch.where(valid, losses, 0.0)": "on a CPU only valid verbs are left here",

@@ -30,8 +30,8 @@ TESTS = {
     "ops/selection": ["ops/test_selection.py"],
     "ops/prior": ["ops/test_prior.py"],
     "losses/focal": ["losses/test_focal.py"],
-    "losses/sentence": ["losses/test_sentence.py"],
-    "losses/word": ["losses/test_word.py"],
+    "losses/sentence": ["losses/test_sentence.py", "losses/test_alignment.py"],
+    "losses/word": ["losses/test_word.py", "losses/test_alignment.py"],
     "losses/alignment": ["losses/test_alignment.py"],
     "metrics/matching": ["metrics/test_matching.py", "metrics/test_records.py"],
     "metrics/average_precision": [
