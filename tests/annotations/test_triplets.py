@@ -28,6 +28,13 @@ def test_layouts(content, tmp_path):
     assert read_triplets(tmp_path / "triplets") == ROWS
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_may_end_as_on_any_system(end, tmp_path):
+    path = tmp_path / "triplets.csv"
+    path.write_bytes(end.join(["image,human,verb,object", "a.jpg,1,weld,2", ""]).encode())
+    assert [row[:4] for row in read_triplets(path)] == [("a.jpg", 1, "weld", 2)]
+
+
 def test_a_split_is_optional(tmp_path):
     (tmp_path / "train.csv").write_text("image,human,verb,object\na.jpg,1,weld,2\n")
     assert read_triplets(tmp_path / "train.csv") == [ROWS[0]._replace(split=None)]

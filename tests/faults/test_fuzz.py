@@ -17,7 +17,7 @@ from rmlr_lightning.detectors import bounded
 from rmlr_lightning.detectors.bounded import bounded_construction
 from rmlr_lightning.detectors.checkpoint_file import read_weights
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.models.checkpoint import read_file
+from rmlr_lightning.models.checkpoint import load_checkpoint, read_file
 from rmlr_lightning.ops.finite import check_weights
 from rmlr_lightning.scoring.detection_columns import read_content
 from rmlr_lightning.synthetic.mat_structs import HEADER
@@ -136,6 +136,14 @@ def test_limits_of_a_network_end_with_their_block():
     with bounded_construction("a.json", 10):
         pass
     torch.nn.Linear(2**15, 2**15, device="meta")
+
+
+@pytest.mark.parametrize("version", [torch.zeros(1000), "1\n2", None, True])
+def test_a_format_that_is_no_number_is_named_in_few_words(version, tmp_path):
+    torch.save({"state_dict": {}, "format": version}, tmp_path / "a.ckpt")
+    with pytest.raises(UserError, match="not of this version") as caught:
+        load_checkpoint(tmp_path / "a.ckpt")
+    assert len(str(caught.value)) < 300 and "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("stated", ["expanded", "overlapping"])

@@ -183,6 +183,7 @@ def test_a_hub_id_without_a_network_is_one_line(monkeypatch):
         ({"resize": {"x": "${oc.create:{_target_:os.getcwd}}"}}, "has an interpolation, x"),
         ({"resize": {"${oc.env:HOME}": 1}}, "has an interpolation"),
         ({"resize": {"_target_": "rmlr_lightning.ops.selection.Selection"}}, "is no model"),
+        ({"resize": {"_target_": "rmlr_lightning.models.hoi.Nothing"}}, "which is not a module"),
     ],
 )
 def test_a_config_of_a_stranger_is_refused_and_runs_nothing(folder, tmp_path, values, message):

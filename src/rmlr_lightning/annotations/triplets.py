@@ -53,14 +53,19 @@ def _csv_records(file: AnnotationFile, content: bytes) -> list[dict]:
     except UnicodeDecodeError as error:
         raise file.error(f"not a UTF-8 table ({error.reason})") from error
     # spreadsheets of many countries separate by semicolons
-    first_line = text.partition("\n")[0]
-    reader = csv.DictReader(io.StringIO(text), delimiter=";" if ";" in first_line else ",")
-    fields = [(field or "").strip() for field in reader.fieldnames or []]
-    missing = [name for name in COLUMNS if name not in fields]
-    if missing:
-        raise file.error(f"the first line has no column {missing[0]!r}")
-    reader.fieldnames = fields
-    return list(reader)
+    first_line = next(iter(text.splitlines()), "")
+    # newline=None: lines may end as on any system
+    lines = io.StringIO(text, newline=None)
+    reader = csv.DictReader(lines, delimiter=";" if ";" in first_line else ",")
+    try:
+        fields = [(field or "").strip() for field in reader.fieldnames or []]
+        missing = [name for name in COLUMNS if name not in fields]
+        if missing:
+            raise file.error(f"the first line has no column {missing[0]!r}")
+        reader.fieldnames = fields
+        return list(reader)
+    except csv.Error as error:
+        raise file.error(f"not a readable table ({error})") from error
 
 
 def _triplet(file: AnnotationFile, record: Any, where: str) -> Triplet:

@@ -91,6 +91,8 @@ def checked(names: Sequence[str | None], source: str) -> list[str | None]:
         UserError: there is none, or two classes have the same one.
     """
     used = [name for name in names if name is not None]
+    if not all(isinstance(name, str) for name in used):
+        raise UserError(f"{source} has classes whose names are no text")
     if not used:
         raise UserError(
             f"{source} has no class names, so the order of its {len(names)} classes is unknown; "

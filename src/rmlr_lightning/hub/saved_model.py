@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from hydra.utils import get_object, instantiate
+from hydra.utils import instantiate
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
@@ -26,6 +26,7 @@ from rmlr_lightning.models.checkpoint import plain_vocabulary, read_vocabulary
 from rmlr_lightning.models.hoi import HOIModel
 from rmlr_lightning.ops.finite import check_weights
 from rmlr_lightning.ops.selection import Selection
+from rmlr_lightning.runs.targets import object_named
 from rmlr_lightning.vocabulary import Vocabulary
 
 LIBRARY = "rmlr_lightning"
@@ -154,10 +155,7 @@ def _is_ours(target: Any) -> bool:
     if not isinstance(target, str) or not target.startswith("rmlr_lightning."):
         return False
     # A name that leads nowhere is as strange as one that leads out.
-    try:
-        made = get_object(target)
-    except (ImportError, ValueError, AttributeError):
-        return False
+    made = object_named(target)
     # by what it is, because a path can lead out of the package: models.remine.torch.load
     is_module = isinstance(made, type) and issubclass(made, nn.Module)
     return made in CLASSES or (is_module and made.__module__.startswith(ROOM))

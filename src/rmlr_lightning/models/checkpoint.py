@@ -45,10 +45,11 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     checkpoint = read_file(path)
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
         raise UserError(f"{path}: not a checkpoint of Lightning's (no state_dict)")
-    if checkpoint.get("format") != CHECKPOINT_FORMAT:
+    version = checkpoint.get("format")
+    if type(version) is not int or version != CHECKPOINT_FORMAT:
         raise UserError(
             f"{path}: not of this version of rmlr_lightning (checkpoint format "
-            f"{checkpoint.get('format')}, expected {CHECKPOINT_FORMAT}); train again"
+            f"{str(version)[:20]}, expected {CHECKPOINT_FORMAT}); train again"
         )
     check_weights(checkpoint["state_dict"], str(path))
     return checkpoint

@@ -66,7 +66,7 @@ def read_runs_csv(path: Path) -> list[Run]:
                     metrics=metrics,
                 )
             )
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise UserError(
                 f"{path}: line {number} is not a run ({type(error).__name__}: {error}); give a "
                 "runs.csv that rmlr-report wrote"

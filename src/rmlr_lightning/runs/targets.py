@@ -4,6 +4,7 @@ The configuration in a checkpoint, or in the folder of a run, is made into objec
 stranger must not be able to run any function of any library.
 """
 
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -91,6 +92,18 @@ def _is_allowed(target: Any) -> bool:
     return target in _of_the_package() or _is_defined_here(target)
 
 
+def object_named(target: str) -> Any:
+    """What a dotted name stands for; None if it leads nowhere."""
+    log = logging.getLogger(get_object.__module__)
+    log.disabled = True  # it would print several lines beside our own
+    try:
+        return get_object(target)
+    except Exception:  # of several classes, also those of the modules that are imported
+        return None
+    finally:
+        log.disabled = False
+
+
 def _is_defined_here(target: str) -> bool:
     """Whether it is a class of the package under its own name, or a function that computes.
 
@@ -98,10 +111,7 @@ def _is_defined_here(target: str) -> bool:
     """
     if not OURS.fullmatch(target):
         return False
-    try:
-        found = get_object(target)
-    except Exception:  # hydra raises errors of several classes
-        return False
+    found = object_named(target)
     # functions of other rooms, which may write files, are made only where conf/ names them
     if not isinstance(found, type) and not PURE.match(target):
         return False
