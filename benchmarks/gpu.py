@@ -87,9 +87,10 @@ class Run:
             torch.autocast(self.device, self.dtype, enabled=self.dtype is not None),
         ):
             model = self.task.model
-            scene, pairs, _, _, logits = model(batch.inputs)
-            prior = log_prior(scene.entities, pairs, model.valid_pairs, model.power)
-            verb_scores(logits, prior)
+            prediction = model(batch.inputs)
+            entities, pairs = prediction.scene.entities, prediction.pairs
+            prior = log_prior(entities, pairs, model.valid_pairs, model.power)
+            verb_scores(prediction.logits, prior)
 
 
 def seconds(run: Callable[[], object], device: str) -> float:

@@ -48,7 +48,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
     _check_numbers(cfg)
     output = Path(cfg.paths.output)
     if not (output / FOLDER).exists():  # a run that fails early leaves its configuration, too
-        write_for_repetition(output, run_config, HydraConfig.get().overrides.task)
+        write_for_repetition(output, run_config, _typed())
     seed_everything(cfg.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")  # TF32 on GPUs that have it
     _note_slow_precision(cfg)
@@ -156,9 +156,14 @@ def _start_output(
     # Only a finished run has metrics.json; that of its first part would be taken for this one's.
     (output / "metrics.json").unlink(missing_ok=True)
     write_atomic(output / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True).encode())
-    write_for_repetition(output, run_config, HydraConfig.get().overrides.task)
+    write_for_repetition(output, run_config, _typed())
     detector = getattr(getattr(task, "model", None), "detector", None)
     write_environment(cfg, detector.fingerprint()["weights"] if detector is not None else None)
+
+
+def _typed() -> list[str]:
+    """What the user typed; nothing where a program, such as a notebook, calls `train`."""
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
 
 
 def _test(trainer: Trainer, task: LightningModule, datamodule: DataModule) -> dict[str, float]:

@@ -47,10 +47,12 @@ def hydra_program(
         @functools.wraps(function)
         def run(cfg: DictConfig) -> Any:
             silence_framework_messages()
-            if HydraConfig.get().mode == RunMode.MULTIRUN:
-                return jobs.run(function, cfg)
-            with one_line_errors(jobs.tracebacks):
-                return function(cfg)
+            # Processes that the run starts inherit the variable: they must see the user's value.
+            with _full_errors("1" if jobs.tracebacks else None):
+                if HydraConfig.get().mode == RunMode.MULTIRUN:
+                    return jobs.run(function, cfg)
+                with one_line_errors(jobs.tracebacks):
+                    return function(cfg)
 
         options = {"version_base": "1.3", "config_path": conf_dir(), "config_name": config_name}
         program = hydra.main(**options)(run)
@@ -61,7 +63,8 @@ def hydra_program(
             with one_line_errors():
                 check_groups(sys.argv[1:])
                 sys.argv[1:] = quoted_paths(arguments(sys.argv[1:]))
-                with _raised_by_hydra():
+                # Hydra raises its errors then, which it otherwise prints on several lines
+                with _full_errors("1"):
                     result = program()
                 jobs.check()
                 return result
@@ -72,16 +75,20 @@ def hydra_program(
 
 
 @contextmanager
-def _raised_by_hydra() -> Iterator[None]:
-    """Inside the context Hydra raises its errors, which it otherwise prints on several lines."""
+def _full_errors(value: str | None) -> Iterator[None]:
+    """HYDRA_FULL_ERROR has this value inside the context; None: it is not set."""
     before = os.environ.get("HYDRA_FULL_ERROR")
-    os.environ["HYDRA_FULL_ERROR"] = "1"
+    _set_full_errors(value)
     try:
         yield
     finally:
-        del os.environ["HYDRA_FULL_ERROR"]
-        if before is not None:
-            os.environ["HYDRA_FULL_ERROR"] = before
+        _set_full_errors(before)
+
+
+def _set_full_errors(value: str | None) -> None:
+    os.environ.pop("HYDRA_FULL_ERROR", None)
+    if value is not None:
+        os.environ["HYDRA_FULL_ERROR"] = value
 
 
 class Jobs:
