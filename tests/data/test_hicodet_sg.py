@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from PIL import Image
 
-from rmlr_lightning.data.zero_shot import fixed_split
+from rmlr_lightning.ops.zero_shot import fixed_split
 from rmlr_lightning.runs.config import conf_dir, register_resolvers
 from rmlr_lightning.vocabulary import hicodet
 

@@ -19,10 +19,10 @@ from rmlr_lightning.data.collate import Item
 from rmlr_lightning.data.transforms import ResizeExact, ResizeShortest, canvas_pixels, transform
 from rmlr_lightning.data.truth import true_entities, truth_of
 from rmlr_lightning.data.views import View
-from rmlr_lightning.data.zero_shot import rows_of, without_pairs
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.images.image_file import ImageFolders, open_image
 from rmlr_lightning.ops.classes import Renumber
+from rmlr_lightning.ops.zero_shot import rows_of, without_pairs
 from rmlr_lightning.types import Target
 from rmlr_lightning.vocabulary import Vocabulary
 
@@ -53,7 +53,7 @@ class HOIDataset(Dataset):
         held_out: False keeps the images that are not held out, True those that are; None keeps
             all. The side of an image depends on its file name alone.
         share: of the images that is held out, where a data set has no validation split.
-        unseen: HOIs of which training must not see a pair (`data.zero_shot`).
+        unseen: HOIs of which training must not see a pair (`ops.zero_shot`).
         unseen_annotations: "removed" drops the pairs that have one; images that are left without
             pairs leave with only_interacting. "masked" keeps them, as the task leaves the unseen
             HOIs out of all losses.

@@ -53,7 +53,7 @@ class HOITask(HOITraining):
             (`metrics.base.EvaluationMetric`), or None where it does not apply.
         min_overlap, same_object: see `ops.matching.match_pairs`.
         max_positives: interacting pairs per image that alignments use.
-        unseen: HOIs hidden from training (`data.zero_shot`): they are neither positives nor
+        unseen: HOIs hidden from training (`ops.zero_shot`): they are neither positives nor
             negatives of any loss, and evaluation reports them separately. None hides none.
         not_finite, max_skipped: what happens at a step whose loss or gradient is not finite; see
             `tasks.finite.FiniteSteps`.

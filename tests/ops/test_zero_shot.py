@@ -12,8 +12,8 @@ import torch
 
 from rmlr_lightning.data.hoi_dataset import HOIDataset
 from rmlr_lightning.data.transforms import ResizeShortest
-from rmlr_lightning.data.zero_shot import fixed_split, fixed_splits, unseen_hois, without_pairs
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.ops.zero_shot import fixed_split, fixed_splits, unseen_hois, without_pairs
 from rmlr_lightning.types import Target
 from rmlr_lightning.vocabulary import COCO_OBJECTS, NO_INTERACTION, hicodet, vcoco
 from tests.scenes import target_of
