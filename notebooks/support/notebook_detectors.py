@@ -13,10 +13,10 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 
 import rmlr_lightning
-from rmlr_lightning.cli.train import train
 from rmlr_lightning.detectors.transformers import TransformersDetector
 from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.runs.framework_messages import silence_framework_messages
+from rmlr_lightning.runs.training import train
 from support.notebook_runs import SMALL, TINY, scratch
 
 SHIPPED = "RT-DETRv2 (shipped)"

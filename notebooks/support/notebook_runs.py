@@ -28,7 +28,6 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import Dataset
 
-from rmlr_lightning.cli.train import train
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import write_atomic
 from rmlr_lightning.losses.alignment import Alignment
@@ -38,6 +37,7 @@ from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.runs.features import open_features
 from rmlr_lightning.runs.framework_messages import silence_framework_messages
 from rmlr_lightning.runs.load_task import load_task
+from rmlr_lightning.runs.training import train
 from rmlr_lightning.tasks.hoi import HOITask
 
 SMALL = os.environ.get("RMLR_NOTEBOOKS") == "small"

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from rmlr_lightning.cli import predict
+from rmlr_lightning.hub.predict_files import unused_boxes
 from rmlr_lightning.ops.selection import Selection
 from rmlr_lightning.types import Entities
 from tests.untrained import untrained_checkpoint
@@ -76,9 +77,9 @@ def test_boxes_that_are_given_and_not_used_are_counted_with_the_reason(boxes, sc
         torch.ones(31, dtype=torch.bool),
     )
     model = SimpleNamespace(selection=Selection(), subject=0)
-    assert predict.unused_boxes(entities, model) == note
+    assert unused_boxes(entities, model) == note
     few = Entities(*(field[-2:] for field in entities))
-    assert predict.unused_boxes(few, model) is None
+    assert unused_boxes(few, model) is None
 
 
 @pytest.mark.fault

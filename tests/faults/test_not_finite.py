@@ -16,6 +16,7 @@ from rmlr_lightning.cli import predict
 from rmlr_lightning.detectors.open import open_detector
 from rmlr_lightning.detectors.weights import save_network
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.hub import predict_files
 from rmlr_lightning.metrics.hicodet_metric import HICODetMeanAP
 from rmlr_lightning.models.checkpoint import load_checkpoint
 from tests.cache import test_open
@@ -111,7 +112,7 @@ def test_features_that_are_not_finite_are_never_stored(
 def test_an_image_for_which_the_model_gives_nan_is_named(checkpoint, tmp_path, capsys, monkeypatch):
     detector = HOIDetector.from_checkpoint(checkpoint)
     detector.model.irm.classify.bias.data[:] = NAN
-    monkeypatch.setattr(predict, "load_detector", lambda *_: detector)
+    monkeypatch.setattr(predict_files, "load_detector", lambda *_: detector)
     Image.effect_noise((448, 320), 60).convert("RGB").save(tmp_path / "a.jpg")
     error = one_line(capsys, [tmp_path / "a.jpg", "--out", tmp_path / "out"])
     assert f"{tmp_path}/a.jpg: the model's logits for this image are NaN or infinite" in error

@@ -7,10 +7,12 @@ import pytest
 from omegaconf import OmegaConf
 
 from rmlr_lightning import HOIDetector
-from rmlr_lightning.cli import evaluate, export, prepare, score
+from rmlr_lightning.cli import export, prepare, score
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import check_outputs, written_atomically
 from rmlr_lightning.hub import detector as hub
+from rmlr_lightning.hub import export_files
+from rmlr_lightning.runs import evaluation
 from rmlr_lightning.vocabulary import hicodet, vcoco
 from tests.untrained import untrained_checkpoint
 
@@ -102,8 +104,8 @@ def test_rmlr_eval_refuses_before_it_evaluates(vocabulary, option, name, tmp_pat
     value = path.parent if "/" in name else path
     cfg = {"out": None, "export": None, "overwrite": False} | {option: str(value)}
     with pytest.raises(UserError, match=f"^{option}=.* exists; .* add overwrite=true"):
-        evaluate._check_outputs(OmegaConf.create(cfg), vocabulary())
-    evaluate._check_outputs(OmegaConf.create(cfg | {"overwrite": True}), vocabulary())
+        evaluation._check_outputs(OmegaConf.create(cfg), vocabulary())
+    evaluation._check_outputs(OmegaConf.create(cfg | {"overwrite": True}), vocabulary())
     assert path.read_text() == MINE
 
 
@@ -111,7 +113,7 @@ def test_rmlr_eval_writes_metrics_and_detections_to_two_files(tmp_path):
     both = str(tmp_path / "a.json")
     cfg = OmegaConf.create({"out": both, "export": both, "overwrite": False})
     with pytest.raises(UserError, match=r"the same file as out="):
-        evaluate._check_outputs(cfg, hicodet())
+        evaluation._check_outputs(cfg, hicodet())
 
 
 def test_a_contact_sheet_replaces_no_file(tmp_path, capsys):
@@ -147,10 +149,10 @@ def test_a_program_that_cannot_be_made_leaves_the_earlier_one(model, tmp_path, m
         path.write_text("half")
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(export, "load_detector", lambda *_: model)
-    monkeypatch.setattr(export, "export_head", lambda *_: (None, {}))
-    monkeypatch.setattr(export, "describe", lambda *_: {})
-    monkeypatch.setattr(export, "write_torch", fail)
+    monkeypatch.setattr(export_files, "load_detector", lambda *_: model)
+    monkeypatch.setattr(export_files, "export_head", lambda *_: (None, {}))
+    monkeypatch.setattr(export_files, "describe", lambda *_: {})
+    monkeypatch.setattr(export_files, "write_torch", fail)
     with pytest.raises(SystemExit) as caught:
         export.main(["x.ckpt", "--format", "torch", "--out", str(path), "--overwrite"])
     assert caught.value.code == 2 and "Input/output error" in capsys.readouterr().err

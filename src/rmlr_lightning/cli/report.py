@@ -4,26 +4,15 @@ rmlr-report multirun/ablation --baseline visual --compare rmlr:visual --out mult
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
-from rmlr_lightning.errors import UserError
-from rmlr_lightning.files import check_outputs, check_writable, write_atomic
-from rmlr_lightning.report.cells import screen_tables
-from rmlr_lightning.report.page import MAX_LINES, page
-from rmlr_lightning.report.plot import report_png
-from rmlr_lightning.report.rows import METRICS, make_report
-from rmlr_lightning.report.runs import FoundRuns, find_runs
-from rmlr_lightning.report.runs_csv import runs_csv
-from rmlr_lightning.report.summary_csv import comparisons_csv, rows_csv
+from rmlr_lightning.report.columns import FILES, METRICS
 from rmlr_lightning.runs.command_line import CommandLine, file_arguments
 from rmlr_lightning.runs.user_errors import one_line_errors
 
-FILES = ("report.md", "report.png", "runs.csv", "rows.csv", "comparisons.csv")  # of --out
+# The report itself is imported in `main`: `--help` and mistakes in options need none of it.
 
 
 def parser() -> argparse.ArgumentParser:
@@ -80,99 +69,14 @@ def parser() -> argparse.ArgumentParser:
     return out
 
 
-def report(args: argparse.Namespace, argv: Sequence[str]) -> None:
-    """Collect, print, write."""
-    _check_outputs(args)
-    # The first metric is required; runs without it are named and left out.
-    key = next(iter(args.metrics.values()))
-    found = find_runs(args.paths, f"{args.split}/{key}", args.commit)
-    left_out = _left_out(found, f"{args.split}/{key}")
-    for sentence in left_out:
-        print(f"note: {sentence}", file=sys.stderr)
-
-    result = make_report(
-        found.runs, args.split, args.rows, args.baseline, args.compare, args.metrics
-    )
-    title = args.title or f"Results on the {args.split} split"
-    for table in screen_tables(result, title):
-        _console().print(table)
-
-    def markdown(plot: str | None) -> bytes:
-        command = [word for word in argv if word != "--overwrite"]
-        text = page(result, args.split, title, command, left_out, plot, _text(args.notes))
-        return text.encode()
-
-    files = {}
-    if args.out is not None:
-        shown = [run for row in result.rows for run in row.runs]
-        contents = (
-            markdown("report.png"),
-            report_png(result, args.split),
-            runs_csv(shown),
-            rows_csv(result),
-            comparisons_csv(result),
-        )
-        files |= {args.out / name: content for name, content in zip(FILES, contents, strict=True)}
-    if args.plot is not None:
-        files[args.plot] = report_png(result, args.split)
-    if args.page is not None:
-        files[args.page] = markdown(_relative(args.plot, args.page))
-        lines = files[args.page].count(b"\n")
-        if lines > MAX_LINES:
-            print(f"note: {args.page} has {lines} lines; fewer --rows or --compare shorten it")
-
-    # All content is made before the first file is written.
-    for path, content in files.items():
-        check_writable(path)  # makes the folder
-        write_atomic(path, content)
-    for path in files:
-        if path.suffix == ".md":
-            print(f"report: {path}")
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point."""
     argv = sys.argv[1:] if argv is None else argv
     args = parser().parse_args(file_arguments(argv))
     with one_line_errors():
+        from rmlr_lightning.report.outputs import report
+
         report(args, argv)
-
-
-def _check_outputs(args: argparse.Namespace) -> None:
-    """Before the runs are read: what would be written, and where."""
-    outputs = {f"--{name}": getattr(args, name) for name in ("page", "plot")}
-    if args.out is not None:
-        outputs |= {f"--out {args.out}, {name}": args.out / name for name in FILES}
-    named = {name: path for name, path in outputs.items() if path is not None}
-    check_outputs(named, None if args.overwrite else "--overwrite", folders=False)
-
-
-def _left_out(found: FoundRuns, required: str) -> list[str]:
-    sentences = []
-    if found.unfinished:
-        sentences.append(f"Not counted, unfinished: {', '.join(map(str, found.unfinished))}")
-    if found.without_metric:
-        folders = ", ".join(map(str, found.without_metric))
-        sentences.append(f"Not counted, without {required}: {folders}")
-    return sentences
-
-
-def _text(path: Path | None) -> str:
-    if path is None:
-        return ""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise UserError(f"--notes {path}: cannot be read ({error})") from None
-
-
-def _relative(plot: Path | None, page_path: Path) -> str | None:
-    return None if plot is None else Path(os.path.relpath(plot, page_path.parent)).as_posix()
-
-
-def _console() -> Console:
-    """As wide as the terminal; wide enough for a table in a file or a pipe."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
 def _names(text: str) -> list[str]:

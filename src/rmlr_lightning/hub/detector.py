@@ -16,6 +16,7 @@ from torch import nn
 from rmlr_lightning.data.collate import collate_entities, collate_images
 from rmlr_lightning.data.transforms import transform
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.hub import SHIPPED
 from rmlr_lightning.hub.model_card import model_card
 from rmlr_lightning.hub.named_detections import Interaction, interactions
 from rmlr_lightning.hub.saved_model import SavedModel, read_model, write_model
@@ -24,8 +25,6 @@ from rmlr_lightning.ops.finite import finite_logits, finite_scenes
 from rmlr_lightning.types import Detections, Entities, Images, Inputs, Prediction
 from rmlr_lightning.vocabulary import Vocabulary
 
-# The model that ships with the package; a folder of this name is given as ./rmlr-synthetic
-SHIPPED = "rmlr-synthetic"
 SHIPPED_FOLDER = Path(__file__).parents[1] / "weights" / "rmlr_synthetic"
 WRITTEN = (constants.CONFIG_NAME, constants.SAFETENSORS_SINGLE_FILE, "README.md")
 

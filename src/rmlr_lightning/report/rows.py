@@ -4,21 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.report.columns import COSTS, METRICS
 from rmlr_lightning.report.runs_csv import Run
 from rmlr_lightning.report.seed_statistics import Spread, paired_difference, spread
-
-METRICS = {
-    "full": "map_full",
-    "rare": "map_rare",
-    "non-rare": "map_non_rare",
-    "unseen": "map_unseen",
-    "seen": "map_seen",
-    "harmonic": "map_harmonic",
-    "twins": "twin_accuracy",
-    "scenario 1": "role_ap_s1",
-    "scenario 2": "role_ap_s2",
-}
-COSTS = {"fit min": "fit_seconds", "CPU min": "cpu_seconds"}  # shown in minutes
 
 
 class Row(NamedTuple):

@@ -18,7 +18,6 @@ from omegaconf import DictConfig
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs.config import conf_dir
-from rmlr_lightning.runs.framework_messages import silence_framework_messages
 from rmlr_lightning.runs.stop_signals import stop_behind
 from rmlr_lightning.runs.typed_paths import quoted_paths
 from rmlr_lightning.runs.user_errors import one_line_errors, shows_tracebacks, user_message
@@ -46,6 +45,9 @@ def hydra_program(
 
         @functools.wraps(function)
         def run(cfg: DictConfig) -> Any:
+            # imported here: the libraries take seconds, and --help and mistakes need none of them
+            from rmlr_lightning.runs.framework_messages import silence_framework_messages
+
             silence_framework_messages()
             # Processes that the run starts inherit the variable: they must see the user's value.
             with _full_errors("1" if jobs.tracebacks else None):

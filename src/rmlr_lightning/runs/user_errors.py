@@ -122,7 +122,6 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _configuration_message(error: BaseException) -> str | None:
     from hydra.errors import HydraException, InstantiationException
     from omegaconf.errors import OmegaConfBaseException
-    from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
     if isinstance(error, InstantiationException):
         reason = " ".join(str(error.__cause__ or error).split())
@@ -132,6 +131,13 @@ def _configuration_message(error: BaseException) -> str | None:
     if isinstance(error, HydraException):
         text = str(error).partition("Config search path:")[0]
         return f"configuration: {' '.join(text.split())}"
-    if isinstance(error, (OmegaConfBaseException, MisconfigurationException)):
+    if isinstance(error, OmegaConfBaseException) or _is_misconfiguration(error):
         return f"configuration: {str(error).splitlines()[0]}"
     return None
+
+
+def _is_misconfiguration(error: BaseException) -> bool:
+    """Whether it is Lightning's error about wrong options."""
+    # Not imported for this: an error of Lightning's is raised by a program that has loaded it.
+    lightning = sys.modules.get("pytorch_lightning.utilities.exceptions")
+    return lightning is not None and isinstance(error, lightning.MisconfigurationException)

@@ -1,0 +1,76 @@
+"""Caches the detector outputs of a data set, for training and evaluation."""
+
+import sys
+from dataclasses import replace
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from rmlr_lightning.cache.open import build, verify
+from rmlr_lightning.errors import UserError
+from rmlr_lightning.models.assemble import first_stage
+from rmlr_lightning.runs.features import cache_options, merged_features, typed_values
+from rmlr_lightning.runs.load_task import checkpoint_config
+
+SPLITS = ("train", "val", "test")
+
+
+def of_checkpoint(cfg: DictConfig) -> DictConfig:
+    """The config with data, model and features of the checkpoint that it names.
+
+    Single values that the user typed in `data` and `features` win.
+    """
+    if cfg.checkpoint is None:
+        return cfg
+    trained = checkpoint_config(cfg.checkpoint)
+    cfg = cfg.copy()
+    cfg.data = OmegaConf.merge(trained.data, typed_values("data").get("data", {}))
+    # what the data may refer to: the unseen HOIs and the seed of their draw
+    for key in ("model", "task", "seed"):
+        cfg[key] = trained[key]
+    cfg.features = merged_features(cfg.features, trained.get("features"))
+    return cfg
+
+
+def extract(cfg: DictConfig) -> None:
+    """Make, or verify, the caches that the config names.
+
+    Raises:
+        UserError: a wrong option, a cache that cannot be made, or a damaged one.
+    """
+    cfg = of_checkpoint(cfg)
+    _check(cfg)
+    torch.set_float32_matmul_precision("high")
+    # Before the data are prepared, which may take minutes: a wrong option is refused at once.
+    options = cache_options(cfg.features, instantiate(cfg.model.selection))
+    datamodule = instantiate(cfg.data)
+    datamodule.prepare_data()
+    datamodule.open(cfg.splits)
+    detector = instantiate(cfg.model.detector)
+    # What the extractor reads is stored.
+    detector, _ = first_stage(detector, instantiate(cfg.model.remine))
+    options = replace(options, subject=datamodule.vocabulary.subject_name)
+
+    if not cfg.verify:
+        build(datamodule, detector, options, cfg.splits)
+        return
+    damages = verify(datamodule, detector, options, cfg.splits)
+    if damages:
+        # The first line is the error message; it comes last, as a terminal shows it.
+        for line in damages[1:]:
+            print(line, file=sys.stderr)
+        raise UserError(damages[0])
+    print(f"verified: {', '.join(cfg.splits)} are complete and undamaged")
+
+
+def _check(cfg: DictConfig) -> None:
+    if isinstance(cfg.splits, str):
+        raise UserError(f"splits={cfg.splits}: expected a list, such as splits=[{cfg.splits}]")
+    wrong = [split for split in cfg.splits if split not in SPLITS]
+    if wrong or not cfg.splits:
+        raise UserError(f"splits={list(cfg.splits)}: choose from {', '.join(SPLITS)}")
+    if "detector" not in (cfg.get("model") or {}):
+        raise UserError("no frozen detector in this configuration; choose model=rmlr")
+    if cfg.features.mode == "online":
+        raise UserError("features=online stores nothing; leave it out")

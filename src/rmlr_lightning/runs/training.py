@@ -1,0 +1,210 @@
+"""One run: trains and tests the task of a configuration."""
+
+import json
+import warnings
+from pathlib import Path
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning import LightningModule, Trainer, seed_everything
+from torch import nn
+
+from rmlr_lightning.callbacks.cost import Cost
+from rmlr_lightning.callbacks.logged_metrics import LoggedMetrics
+from rmlr_lightning.callbacks.step_seeds import StepSeeds
+from rmlr_lightning.data.datamodule import DataModule
+from rmlr_lightning.errors import UserError
+from rmlr_lightning.files import PARTIAL, write_atomic
+from rmlr_lightning.report.run_folders import commit_of
+from rmlr_lightning.runs.checkpoint_files import CheckpointFiles
+from rmlr_lightning.runs.claim import preparation_lock
+from rmlr_lightning.runs.config import PACKAGE
+from rmlr_lightning.runs.environment import write_environment
+from rmlr_lightning.runs.features import open_features
+from rmlr_lightning.runs.load_task import new_task
+from rmlr_lightning.runs.loggers import one_log_per_run
+from rmlr_lightning.runs.precision import check_precision
+from rmlr_lightning.runs.repeat import FOLDER, write_for_repetition
+from rmlr_lightning.runs.results_table import print_classes, print_results, print_selection
+from rmlr_lightning.runs.resume import resume_path
+
+
+def train(cfg: DictConfig) -> dict[str, float]:
+    """One run: trains, tests the best checkpoint, and writes metrics.json.
+
+    Returns:
+        The last value of every metric, and the seconds that training took.
+
+    Raises:
+        UserError: a wrong option, or data and options that do not fit together.
+    """
+    # Unresolved, so that a checkpoint can be used with other data and folders. First of all,
+    # because `instantiate` resolves config groups that it reaches through `${...}` in place.
+    run_config = OmegaConf.to_container(cfg, resolve=False)
+    _check_numbers(cfg)
+    output = Path(cfg.paths.output)
+    if not (output / FOLDER).exists():  # a run that fails early leaves its configuration, too
+        write_for_repetition(output, run_config, _typed())
+    seed_everything(cfg.seed, workers=True, verbose=False)
+    torch.set_float32_matmul_precision("high")  # TF32 on GPUs that have it
+    _note_slow_precision(cfg)
+
+    datamodule = instantiate(cfg.data)
+    # Runs of a sweep that start together must not draw the same images at the same time.
+    with preparation_lock(Path(cfg.paths.data)):
+        datamodule.prepare_data()
+    # Mistakes are reported here, before the minutes that a feature cache may take.
+    checkpoint = resume_path(cfg, run_config)
+    splits = ["train", "val", "test"] if cfg.test else ["train", "val"]
+    datamodule.open(splits)
+
+    task = new_task(cfg, datamodule)
+    if cfg.export and not hasattr(task, "export"):
+        raise UserError(
+            f"export={cfg.export}: only a detector can be exported; train one with "
+            "experiment=detector"
+        )
+    if cfg.export:
+        # a mistake here would otherwise cost the whole training
+        is_own = checkpoint is not None or Path(cfg.export).is_relative_to(cfg.paths.output)
+        task.check_export(Path(cfg.export), _export_metadata(cfg, {}), replace=is_own)
+    open_features(cfg.get("features"), datamodule, getattr(task, "model", None), splits)
+    _keep_text_dim(run_config, getattr(task, "model", None))
+    task.run_config = run_config
+    task.commit = commit_of(PACKAGE)
+
+    cost, logged = Cost(), LoggedMetrics()
+    trainer: Trainer = instantiate(
+        cfg.trainer,
+        logger=_parts(cfg.get("logger")),
+        # Checkpoints hold the states of these callbacks, too. The seeds come first: another
+        # callback may draw random numbers.
+        callbacks=[StepSeeds(cfg.seed), *_parts(cfg.get("callbacks")), cost, logged],
+        plugins=[CheckpointFiles()],
+    )
+    _start_output(cfg, trainer, run_config, task)
+    with one_log_per_run(trainer.loggers, cfg):
+        if checkpoint is not None:
+            warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
+        trainer.fit(task, datamodule, ckpt_path=checkpoint, weights_only=True)
+        values = dict(logged.values)
+        if cfg.test:
+            values |= _test(trainer, task, datamodule)
+    values |= cost.spent
+
+    if trainer.is_global_zero:
+        if cfg.export:
+            task.export(Path(cfg.export), _export_metadata(cfg, values))
+        write_atomic(output / "metrics.json", json.dumps(values, indent=1).encode())
+        _print_summary(cfg, trainer, task, values)
+    return values
+
+
+def _keep_text_dim(run_config: dict, model: nn.Module | None) -> None:
+    """Write the text encoder's width into the configuration, which is used without text later."""
+    width = getattr(getattr(model, "irm", None), "text_dim", None)
+    if width is not None:
+        run_config["model"]["irm"]["text_dim"] = width
+
+
+def _check_numbers(cfg: DictConfig) -> None:
+    """Options whose errors would appear late, or with an unclear message."""
+    if not isinstance(cfg.seed, int) or not 0 <= cfg.seed < 2**32:
+        raise UserError(f"seed={cfg.seed}: expected a whole number from 0 to 2**32 - 1")
+    for key in ("max_epochs", "max_steps"):
+        value = cfg.trainer.get(key)
+        if value is not None and not isinstance(value, int):
+            raise UserError(f"trainer.{key}={value}: expected a whole number, -1 for no limit")
+    check_precision(cfg.trainer.precision)
+    # the task names it by an interpolation, and OmegaConf would name that
+    detector = OmegaConf.select(cfg, "model.detector")
+    if detector is not None and OmegaConf.is_missing(detector, "path"):
+        raise UserError("model.detector.path is missing: the file of the detector's weights")
+
+
+def _note_slow_precision(cfg: DictConfig) -> None:
+    if "bf16" not in str(cfg.trainer.precision):
+        return
+    accelerator = cfg.trainer.accelerator
+    # On a GPU, and on a CPU with the instruction, bf16 is fast: only emulation deserves a note.
+    on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.cuda.is_available())
+    if on_cpu and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        print(
+            "note: this processor has no bfloat16, emulation is many times slower; "
+            "use trainer.precision=32-true"
+        )
+
+
+def _parts(group: DictConfig | None) -> list:
+    """The objects of a config group of named parts; null leaves a part out."""
+    return [part for part in instantiate(group or {}).values() if part is not None]
+
+
+def _start_output(
+    cfg: DictConfig, trainer: Trainer, run_config: dict, task: LightningModule
+) -> None:
+    """Write configuration and environment; remove the metrics of what this run resumes."""
+    if not trainer.is_global_zero:
+        return
+    output = Path(cfg.paths.output)
+    for partial in (output / "checkpoints").glob(f".*{PARTIAL}"):
+        partial.unlink()  # of a process that was killed while it wrote
+    # Only a finished run has metrics.json; that of its first part would be taken for this one's.
+    (output / "metrics.json").unlink(missing_ok=True)
+    write_atomic(output / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True).encode())
+    write_for_repetition(output, run_config, _typed())
+    detector = getattr(getattr(task, "model", None), "detector", None)
+    write_environment(cfg, detector.fingerprint()["weights"] if detector is not None else None)
+
+
+def _typed() -> list[str]:
+    """What the user typed; nothing where a program, such as a notebook, calls `train`."""
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+
+
+def _test(trainer: Trainer, task: LightningModule, datamodule: DataModule) -> dict[str, float]:
+    """Test the best checkpoint; the current weights where none was written."""
+    best = _best_checkpoint(trainer)
+    trainer.test(task, datamodule, ckpt_path=best, verbose=False, weights_only=True)
+    return {name: float(value) for name, value in trainer.callback_metrics.items()}
+
+
+def _best_checkpoint(trainer: Trainer) -> str | None:
+    # Lightning's `checkpoint_callback` is the first of conf/callbacks, which holds the best.
+    return getattr(trainer.checkpoint_callback, "best_model_path", "") or None
+
+
+def _export_metadata(cfg: DictConfig, values: dict[str, float]) -> dict[str, object]:
+    """How an exported detector was trained: canvas, seed, and what was measured."""
+    resize = OmegaConf.to_container(cfg.data.val.resize, resolve=True)
+    resize["kind"] = resize.pop("_target_").rpartition(".")[2]
+    tested = {name: value for name, value in values.items() if name.startswith("test/")}
+    return {"resize": resize, "seed": cfg.seed, "test": tested}
+
+
+def _print_summary(
+    cfg: DictConfig, trainer: Trainer, task: LightningModule, values: dict[str, float]
+) -> None:
+    """The table of the test split, and where the files of the run are."""
+    if cfg.test and hasattr(task, "metrics"):
+        title = f"{cfg.name}, seed {cfg.seed}, test split"
+        print_results(values, task.metrics["test"].table, title)
+        print_selection(values, "test")
+        print_classes(values, getattr(task.metrics["test"], "class_rows", ()), "per class")
+
+    print(f"checkpoint: {_best_checkpoint(trainer) or 'none was written'}")
+    files = {
+        "curves": "curves.png",
+        "panels": "panels",
+        "metrics": "metrics.json",
+        "log": "log",
+        "configuration": "config.yaml",
+    }
+    for title, name in files.items():
+        path = Path(cfg.paths.output, name)
+        if path.exists():
+            print(f"{title}: {path}")
+    if cfg.export:
+        print(f"detector: {cfg.export}")
