@@ -55,14 +55,6 @@ class Scene(NamedTuple):
     map_masks: dict[str, Tensor] = NO_MAPS
 
 
-class Inputs(NamedTuple):
-    """Inputs of the HOI model: images, a cached Scene, or either with external detections."""
-
-    images: Images | None
-    scene: Scene | None = None  # takes the detector's place
-    external: Entities | None = None  # replaces the detector's entities; tokens have no channels
-
-
 class Pairs(NamedTuple):
     """Candidate human-object pairs as indices into the entities."""
 
@@ -70,6 +62,16 @@ class Pairs(NamedTuple):
     object: Int[Tensor, "B P"]
     object_class: Int[Tensor, "B P"]  # of the object
     mask: Bool[Tensor, "B P"]
+
+
+class Inputs(NamedTuple):
+    """Inputs of the HOI model: images, a cached Scene, or either with external detections."""
+
+    images: Images | None
+    scene: Scene | None = None  # takes the detector's place
+    external: Entities | None = None  # replaces the detector's entities; tokens have no channels
+    # candidates that the loader has made: then `scene` is the one after selection
+    pairs: Pairs | None = None
 
 
 class Prediction(NamedTuple):

@@ -24,6 +24,7 @@ from rmlr_lightning.errors import UserError
 from rmlr_lightning.types import Entities, Scene
 from rmlr_lightning.vocabulary import PERSON, hicodet
 from tests.scenes import random_scene, target_of
+from tests.tasks.tiny_task import tiny_task
 
 COUNT, SIZE = 9, (120, 160)
 
@@ -262,3 +263,28 @@ def test_the_manifest_is_plain_json(uncached):
         "flip": True,
         "scale": 1.0,
     }
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_training_batches_come_with_the_candidate_pairs_of_the_model(workers, uncached):
+    model = tiny_task().model
+    cached = CachedHOIDataset(uncached, folders_of(uncached), PERSON)
+    data = DataModule(*[lambda: cached] * 3, batch_size=4, num_workers=workers)
+    plain = next(iter(data.train_dataloader()))
+    expected_scene, expected_pairs, _ = model.candidates(plain.inputs)
+    data.rules = model.rules.cpu()
+    batch = next(iter(data.train_dataloader()))
+    scene, pairs, detected = model.candidates(batch.inputs)
+
+    assert detected is None and batch.image_ids == plain.image_ids
+    for found, expected in zip(
+        (*scene.entities, *pairs), (*expected_scene.entities, *expected_pairs), strict=True
+    ):
+        assert torch.equal(found, expected)
+    # evaluation counts what the selection drops
+    assert next(iter(data.val_dataloader())).inputs.pairs is None
+
+
+def test_the_largest_maps_and_annotations_are_known_before_training(uncached):
+    cached = CachedHOIDataset(uncached, folders_of(uncached), PERSON)
+    assert cached.largest() == ({"memory": (6, 8)}, 1)

@@ -148,7 +148,7 @@ def test_decay_lowers_the_weight_along_half_a_cosine(make):
     loss, batch = make(decay=0.5), random_batch()
     expected = make()(*batch)
     for progress, left in ((0.0, 1.0), (0.25, 0.5), (0.5, 0.0), (1.0, 0.0)):
-        loss.progress = progress
+        loss.set_progress(progress)
         torch.testing.assert_close(loss(*batch), expected * left, atol=1e-6, rtol=1e-5)
 
 

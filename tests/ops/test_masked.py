@@ -26,12 +26,6 @@ def test_compact_of_nothing_has_one_column_and_no_real_row():
     assert not real.any()
 
 
-def test_compact_rounds_up_to_a_bucket_but_not_beyond_what_is_there():
-    mask = torch.tensor([[True, True, True, False, False]])
-    assert compact(mask, multiple=4)[0].shape == (1, 4)
-    assert compact(mask, multiple=8)[0].shape == (1, 5)
-
-
 def test_gather_rows_follows_each_images_own_index():
     values = torch.arange(12.0).reshape(2, 3, 2)
     rows = gather_rows(values, torch.tensor([[2, 0], [1, 1]]))

@@ -19,11 +19,11 @@ def pairs_of(counts: list[int]) -> Pairs:
 
 
 @pytest.mark.parametrize("max_pairs", [1, 7, 8, 12, 20, 35, 36, 1000])
-@pytest.mark.parametrize("multiple", [1, 4])
-def test_parts_hold_all_images_once_and_keep_the_bound(max_pairs, multiple):
+@pytest.mark.parametrize("same_size", [False, True])
+def test_parts_hold_all_images_once_and_keep_the_bound(max_pairs, same_size):
     counts = [3, 0, 9, 1]
     scene, images = random_scene(4, 5), random_images(4)
-    parts = split(scene, pairs_of(counts), images, max_pairs, multiple)
+    parts = split(scene, pairs_of(counts), images, max_pairs, same_size)
     real = [
         row[mask] for _, pairs, _ in parts for row, mask in zip(pairs[0], pairs[3], strict=True)
     ]
@@ -35,6 +35,8 @@ def test_parts_hold_all_images_once_and_keep_the_bound(max_pairs, multiple):
     assert torch.equal(torch.cat([part[2].pixels for part in parts]), images.pixels)
     for _, pairs, _ in parts:
         assert len(pairs.mask) == 1 or pairs.mask.numel() <= max_pairs
+    if same_size:
+        assert len({pairs.mask.shape for _, pairs, _ in parts}) == 1
 
 
 def test_a_batch_within_the_bound_is_one_part():

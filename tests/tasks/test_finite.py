@@ -11,7 +11,7 @@ from rmlr_lightning.callbacks.moving_average import MovingAverage
 from rmlr_lightning.errors import SharedError, UserError
 from rmlr_lightning.losses.focal import FocalLoss
 from rmlr_lightning.tasks.finite import FiniteSteps
-from rmlr_lightning.tasks.step import StepLosses
+from rmlr_lightning.tasks.step import loss_terms
 from rmlr_lightning.types import Batch
 from tests.tasks.tiny_task import LOSSES, VOCABULARY, divided, fitted, random_batch, tiny_task
 
@@ -182,9 +182,9 @@ def test_loss_and_gradient_are_finite_for_logits(logit, dtype):
         values = [value.to(dtype).requires_grad_() for value in prediction[2:5]]
         values[2] = torch.full_like(values[2], logit).requires_grad_()
         prediction = type(prediction)(*prediction[:2], *values)
-        step = StepLosses(task.losses, [part], 1)
+        labels = task.label(prediction, part.truth)
         with torch.autocast("cpu", torch.bfloat16, enabled=dtype != torch.float32):
-            loss = sum(step.term(name, prediction, part) for name in task.losses)
+            loss = loss_terms(task.losses, prediction, labels, {}).sum()
         assert loss.isfinite()
         found = torch.autograd.grad(loss, values)
         assert all(gradient.isfinite().all() for gradient in found)

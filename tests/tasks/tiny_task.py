@@ -68,6 +68,7 @@ def tiny_task(losses=None, lr: float = 1e-3, **options) -> HOITask:
         ire=partial(IRE, pair_features=features, dim=16, layers=1, grid=(3, 4), **sizes),
         irm=partial(IRM, **sizes),
         max_pairs=options.pop("max_pairs", 10**6),
+        compiled=options.pop("compiled", False),
     )
     losses = LOSSES if losses is None else losses
     return HOITask(model, losses, ScheduledAdamW(lr=lr), VOCABULARY, text, **options)

@@ -68,6 +68,20 @@ class CachedHOIDataset(Dataset):
         """Cost of each image, to group similar ones in a batch: memory cells, expected pairs."""
         return [_cost(self.stores[0].scene(i), self.subject) for i in range(len(self))]
 
+    def largest(self) -> tuple[dict[str, tuple[int, int]], int]:
+        """(rows, columns) of the largest maps, by name, and rows of the longest annotation.
+
+        Compiled training reserves them (`ops.capacity`).
+        """
+        sizes: dict[str, tuple[int, int]] = {}
+        for store in self.stores:
+            for index in range(len(self)):
+                scene = store.scene(index)
+                for name, value in {"memory": scene.memory, **scene.maps}.items():
+                    rows, columns = sizes.get(name, (0, 0))
+                    sizes[name] = max(rows, value.shape[1]), max(columns, value.shape[2])
+        return sizes, max(len(target.objects) for target in self.targets)
+
     def missing_augmentations(self) -> list[str]:
         """Names of the augmentations that the uncached data set has and this one has not."""
         augmentations = (self.uncached.augment, self.uncached.random_resize)

@@ -10,6 +10,7 @@ from torch.utils.data import get_worker_info
 
 from rmlr_lightning.data.truth import collate_truths
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.ops.candidates import Rules, select_and_pair, with_vocabulary_classes
 from rmlr_lightning.ops.masked import map_mask
 from rmlr_lightning.types import Batch, BoxTarget, Entities, Images, Inputs, Scene, Truth
 
@@ -26,8 +27,13 @@ class Item(NamedTuple):
     boxes: BoxTarget | None = None  # annotated boxes, for the detection task
 
 
-def collate(items: list[Item]) -> Batch:
-    """Pads the parts that the items have; all items have the same parts."""
+def collate(items: list[Item], rules: Rules | None = None) -> Batch:
+    """Pads the parts that the items have; all items have the same parts.
+
+    Args:
+        rules: of a model in training: cached Scenes become candidate pairs here, so that a GPU
+            never waits for their number.
+    """
     first = items[0]
     sizes = [item.size for item in items]
     images = scene = external = truth = boxes = None
@@ -42,6 +48,9 @@ def collate(items: list[Item]) -> Batch:
     if first.boxes is not None:
         boxes = in_few_tensors([item.boxes for item in items])
     inputs = Inputs(images, scene, external)
+    if rules is not None and scene is not None and external is None:
+        scene, pairs = select_and_pair(with_vocabulary_classes(scene, rules), rules)
+        inputs = inputs._replace(scene=scene, pairs=pairs)
     batch = Batch(inputs, truth, [item.image_id for item in items], boxes)
     if get_worker_info() is not None:
         share_memory(batch)

@@ -1,6 +1,7 @@
 """The LightningDataModule: makes the data set of each split and shares it among the processes."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from rmlr_lightning.data.opening import check_files, unite_classes
 from rmlr_lightning.data.sampler import EveryItemOnce, GroupBySize, Shuffled
 from rmlr_lightning.data.training_loader import SeededItems, TrainingLoader, TrainingOrder
 from rmlr_lightning.errors import UserError, printable
+from rmlr_lightning.ops.candidates import Rules
 from rmlr_lightning.vocabulary import Vocabulary
 
 Wrap = Callable[[str, Dataset], Dataset]
@@ -67,6 +69,7 @@ class DataModule(LightningDataModule):
         self._train_loader: DataLoader | None = None
         self._position = {"epoch": 0, "batches": 0}
         self.check, self.checked = check, None if checked is None else Path(checked)
+        self.rules: Rules | None = None  # of a model in training, see `collate`
         self._wrap: Wrap | None = None
         self._uncached: dict[str, Dataset] = {}
         self._datasets: dict[str, Dataset] = {}
@@ -141,6 +144,7 @@ class DataModule(LightningDataModule):
             self.batch_size,
             TrainingLoader,
             sampler=TrainingOrder(order),
+            collate_fn=partial(collate, rules=self.rules),
             # a last small batch would weigh its images more; a tiny data set is one batch
             drop_last=len(order) >= self.batch_size,
         )
@@ -189,9 +193,8 @@ class DataModule(LightningDataModule):
             batch_size,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
-            collate_fn=collate,
             pin_memory=on_gpu,
-            **options,
+            **{"collate_fn": collate} | options,
         )
 
     @property

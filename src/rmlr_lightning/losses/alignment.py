@@ -45,7 +45,7 @@ class Alignment(nn.Module, ABC):
         balance: pairs are weighted by count(rarest phrase) ** -balance, and the mean over pairs
             becomes a weighted mean; 0 disables re-weighting. Counts are of this training so far.
         decay: share of the training over which the weight falls to 0, along half a cosine; 0
-            keeps it constant. Training sets `progress`, from 0 to 1.
+            keeps it constant. Training calls `set_progress`.
     """
 
     def __init__(
@@ -61,7 +61,8 @@ class Alignment(nn.Module, ABC):
         super().__init__()
         self.site_tokens = choice("site", site, SITES)
         self.weight, self.balance, self.decay = weight, balance, decay
-        self.progress = 0.0
+        # a tensor: a number that changes would compile a graph for each of its values
+        self.register_buffer("decay_factor", torch.ones(()), persistent=False)
         self.project = nn.Linear(dim, bank().sentences.shape[-1])
         phrase_objects = torch.tensor([object_class for _, object_class in vocabulary.hois])
         self.register_buffer("phrase_objects", phrase_objects, persistent=False)
@@ -95,7 +96,7 @@ class Alignment(nn.Module, ABC):
             losses = self.row_losses(positives, self.project(at_least_float32(tokens)))
         total = (losses * self.row_weights(positives)).sum()
         mean = total / torch.where(count > 0, count, 1.0)
-        return self.weight * self.decay_factor() * mean
+        return self.weight * (self.decay_factor * mean if self.decay else mean)
 
     @abstractmethod
     def row_losses(
@@ -103,11 +104,11 @@ class Alignment(nn.Module, ABC):
     ) -> Float[Tensor, "R"]:
         """The loss of each row; rows of padding are arbitrary but finite."""
 
-    def decay_factor(self) -> float:
-        """Half a cosine from 1 to 0 over `decay` of the training; 1 without decay."""
-        if not self.decay:
-            return 1.0
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, self.progress / self.decay)))
+    def set_progress(self, progress: float) -> None:
+        """The share of the training that is done, from 0 to 1."""
+        if self.decay:
+            done = min(1.0, progress / self.decay)
+            self.decay_factor.fill_(0.5 * (1 + math.cos(math.pi * done)))
 
     def row_weights(self, positives: Positives) -> Float[Tensor, "R"]:
         """Weight of each row, 0 on padding."""

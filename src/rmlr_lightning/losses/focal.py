@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rmlr_lightning.ops.masked import at_least_float32
+from rmlr_lightning.ops.masked import at_least_float32, can_count
 from rmlr_lightning.types import Labels, Prediction
 
 
@@ -51,9 +51,8 @@ class FocalLoss(nn.Module):
             labels.valid,
             labels.log_prior,
         )
-        if valid.device.type == "cpu":
-            # Few verbs are valid for an object (6 % for HICO-DET): only they are computed. A GPU
-            # would have to wait for their number, so there all are computed.
+        if can_count(valid):
+            # Few verbs are valid for an object (6 % for HICO-DET): only they are computed.
             index = valid.flatten().nonzero().squeeze(1)
             logits, verbs, valid, log_prior = (
                 values.flatten().index_select(0, index)

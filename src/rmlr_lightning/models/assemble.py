@@ -26,7 +26,6 @@ def assemble(
     irm: Callable[..., nn.Module],
     power: float = 2.8,
     compiled: bool = False,
-    bucket: int = 1,
     max_pairs: int = MAX_PAIRS,
     bank: Callable[[], TextEmbeddings] | None = None,
 ) -> HOIModel:
@@ -61,7 +60,6 @@ def assemble(
         vocabulary.subject,
         power,
         compiled,
-        bucket,
         max_pairs,
     )
 

@@ -12,7 +12,7 @@ from rmlr_lightning.ops.finite import check_weights
 from rmlr_lightning.vocabulary import Vocabulary, vcoco
 
 # Grows when weights or contents of a checkpoint change; older ones are refused.
-CHECKPOINT_FORMAT = 3
+CHECKPOINT_FORMAT = 4
 
 
 def read_file(path: str | Path) -> Any:

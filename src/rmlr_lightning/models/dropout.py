@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rmlr_lightning.ops.masked import can_count
+
 STEPS = 2**16  # a probability is a multiple of 1 / STEPS
 
 
@@ -17,8 +19,8 @@ class Dropout(nn.Dropout):
 
     def forward(self, input: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         dropped = round(self.p * STEPS)
-        on_cpu = input.device.type == "cpu" and not torch.compiler.is_compiling()
-        if not (self.training and on_cpu and input.is_floating_point() and 0 < dropped < STEPS):
+        is_own = self.training and can_count(input) and input.is_floating_point()
+        if not (is_own and 0 < dropped < STEPS):
             return super().forward(input)
 
         numbers = torch.empty(-(-input.numel() // 4), dtype=torch.int64).random_(-(2**63), None)

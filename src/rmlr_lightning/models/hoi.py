@@ -1,19 +1,19 @@
 """RmLR from images to verb logits: the architecture as one sentence."""
 
-import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from rmlr_lightning.detectors.base import Detector
 from rmlr_lightning.detectors.external import with_external_detections
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.models.compiled import Compiled
 from rmlr_lightning.models.remine import remined
-from rmlr_lightning.ops.object_classes import with_object_classes
-from rmlr_lightning.ops.pairing import pair
+from rmlr_lightning.ops.candidates import Rules, select_and_pair, with_vocabulary_classes
+from rmlr_lightning.ops.capacity import Capacities
 from rmlr_lightning.ops.parts import joined, split
 from rmlr_lightning.ops.postprocess import detections
 from rmlr_lightning.ops.prior import log_prior, verb_scores
-from rmlr_lightning.ops.selection import CLAMP, Selection, select_entities
+from rmlr_lightning.ops.selection import CLAMP, Selection
 from rmlr_lightning.types import Detections, Entities, Images, Inputs, Pairs, Prediction, Scene
 from rmlr_lightning.vocabulary import PERSON
 
@@ -34,10 +34,8 @@ class HOIModel(nn.Module):
             (`ops.object_classes.class_index`).
         subject: object class of the humans; None: any (`Vocabulary.subject`).
         power: exponent of the detection scores in evaluation; it is 1 in training (UPT: 2.8).
-        compiled: `torch.compile` IRE and IRM, as one graph each for training and evaluation and
-            for each bucket of sizes. Selection and pairing have no fixed shape and stay outside.
-        bucket: the numbers of entities and pairs are rounded up to a multiple of it, so that there
-            are few sizes.
+        compiled: `torch.compile` the trained stages, and in training labels and losses with
+            them (`models.compiled`). Batches are padded to few sizes (`ops.capacity`).
         max_pairs: images times pairs of the fullest image that re-mining, IRE and IRM process at
             once; a batch with more is processed in parts of at least one image (`ops.parts`).
     """
@@ -54,14 +52,11 @@ class HOIModel(nn.Module):
         subject: int | None = PERSON,
         power: float = 2.8,
         compiled: bool = False,
-        bucket: int = 1,
         max_pairs: int = MAX_PAIRS,
     ) -> None:
         super().__init__()
         if not isinstance(max_pairs, int) or max_pairs < 1:
             raise UserError(f"model.max_pairs={max_pairs}: expected a whole number from 1")
-        if not isinstance(bucket, int) or bucket < 1:
-            raise UserError(f"model.bucket={bucket}: expected a whole number from 1")
         if selection.clamp not in CLAMP:
             choices = ", ".join(CLAMP)
             raise UserError(f"model.selection.clamp={selection.clamp}: choose from {choices}")
@@ -72,18 +67,25 @@ class HOIModel(nn.Module):
             raise UserError("model.detector: is not frozen; call requires_grad_(False) and eval()")
         self.detector, self.selection = detector, selection
         self.remine, self.ire, self.irm = remine, ire, irm
-        self.power, self.bucket = power, bucket
+        self.power = power
         self.subject, self.max_pairs = subject, max_pairs
         self.register_buffer("valid_pairs", valid_pairs, persistent=False)
         self.register_buffer("object_index", object_index, persistent=False)
-        if compiled:
-            self.reason = torch.compile(self.reason, fullgraph=True, dynamic=False)
+        self.compiled = compiled
+        # sizes of evaluated batches; training has its own
+        self.capacities = self.new_capacities()
+        self._compiled = Compiled(self.interpret) if compiled else None
 
     def forward(self, inputs: Inputs) -> Prediction:
         """One return type, in training and in evaluation."""
         scene, pairs, detected = self.candidates(inputs)
-        parts = split(scene, pairs, inputs.images, self.max_pairs, self.bucket)
-        found = [self.interpret(*part) for part in parts]
+        images = inputs.images if self.remine.needs_pixels else None
+        if self.compiled:
+            scene, pairs, images = self.capacities.pad(scene, pairs, images)
+
+        parts = split(scene, pairs, images, self.max_pairs, same_size=self.compiled)
+        interpret = self._compiled or self.interpret
+        found = [interpret(*part) for part in parts]
         if len(found) == 1:
             return found[0]._replace(detected=detected)
         tokens_and_logits = zip(*(prediction[2:5] for prediction in found), strict=True)
@@ -91,24 +93,32 @@ class HOIModel(nn.Module):
         joined_rows = (joined(list(values), rows) for values in tokens_and_logits)
         return Prediction(scene, pairs, *joined_rows, detected)
 
-    def candidates(self, inputs: Inputs) -> tuple[Scene, Pairs, Entities]:
+    def candidates(self, inputs: Inputs) -> tuple[Scene, Pairs, Entities | None]:
         """The stages without trained weights: detector, selection, pairing.
 
+        A GPU waits twice, for the numbers of entities and of pairs; not where the loader has done
+        all this (`Inputs.pairs`).
+
         Returns:
-            The scene after selection, its pairs, and all entities before selection.
+            The scene after selection, its pairs, and all entities before selection, if they are
+            there.
         """
+        if inputs.pairs is not None:
+            return inputs.scene, inputs.pairs, None
         scene = inputs.scene if inputs.scene is not None else self.detector(inputs.images)
-        entities = with_object_classes(scene.entities, self.object_index)
-        scene = scene._replace(entities=entities)
+        scene = with_vocabulary_classes(scene, self.rules)
         if inputs.external is not None:
             scene = with_external_detections(scene, inputs.external)
+        return *select_and_pair(scene, self.rules), scene.entities
 
-        detected = scene.entities
-        entities = select_entities(detected, self.selection, self.bucket, self.subject)
-        scene = scene._replace(entities=entities)
-        valid_pairs = None if self.selection.pair_all else self.valid_pairs
-        pairs = pair(scene.entities, valid_pairs, self.bucket, self.subject)
-        return scene, pairs, detected
+    @property
+    def rules(self) -> Rules:
+        """What decides on the candidate pairs."""
+        return Rules(self.selection, self.subject, self.valid_pairs, self.object_index)
+
+    def new_capacities(self) -> Capacities:
+        """Sizes for the batches of a data set."""
+        return Capacities(self.selection, self.subject)
 
     def interpret(self, scene: Scene, pairs: Pairs, images: Images | None) -> Prediction:
         """The trained stages: re-mining, IRE, IRM."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.ops.masked import map_mask, resized_mask
+from rmlr_lightning.ops.masked import can_count, map_mask, resized_mask
 from rmlr_lightning.ops.roi import map_extents, stretched
 from rmlr_lightning.types import Images, Scene
 
@@ -185,8 +185,7 @@ def masked_group_norm(
     The statistics of torch's layer are over the whole map: then the padding of a batch, and so the
     sizes of its other images, would change every cell.
     """
-    # On a CPU it is free to see that nothing is padded; a GPU would have to wait for the answer.
-    if x.device.type == "cpu" and not torch.compiler.is_compiling() and bool(mask.all()):
+    if can_count(x) and bool(mask.all()):
         return norm(x)
     if x.dtype in (torch.float16, torch.bfloat16):  # as torch's layer under autocast
         x = x.float()

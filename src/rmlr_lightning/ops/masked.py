@@ -28,17 +28,22 @@ def at_least_float32(values: Tensor) -> Tensor:
     return values.float() if values.dtype.itemsize < 4 else values
 
 
-def compact(
-    mask: Bool[Tensor, "B N"], multiple: int = 1
-) -> tuple[Int[Tensor, "B K"], Bool[Tensor, "B K"]]:
+def can_count(values: Tensor) -> bool:
+    """Whether code may depend on values: on a CPU. A GPU would have to be waited for.
+
+    Compiled code is that of a GPU everywhere, so that it has no data-dependent sizes.
+    """
+    return values.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
+def compact(mask: Bool[Tensor, "B N"]) -> tuple[Int[Tensor, "B K"], Bool[Tensor, "B K"]]:
     """Indices that bring the real rows of each image to the front, in order, and their mask.
 
-    K is the largest count of real rows, at least 1, rounded up to `multiple`, at most N.
+    K is the largest count of real rows, at least 1, at most N: a GPU waits for this number.
     """
-    columns = mask.shape[1]
     counts = mask.sum(1)
     needed = max(1, int(counts.max())) if mask.numel() else 1
-    width = min(-(-needed // multiple) * multiple, columns)
+    width = min(needed, mask.shape[1])
 
     # a stable sort of "is padding" keeps the order of the real rows
     index = torch.argsort((~mask).to(torch.uint8), dim=1, stable=True)[:, :width]

@@ -5,7 +5,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from rmlr_lightning.ops.boxes import batched_iou
-from rmlr_lightning.ops.masked import gather_rows
+from rmlr_lightning.ops.masked import can_count, gather_rows
 from rmlr_lightning.types import Entities, Pairs, Positives, Truth
 
 
@@ -46,7 +46,7 @@ def select_positives(
     """The interacting pairs of each image and their true phrases.
 
     On a CPU there are as many rows per image as the fullest image needs. Elsewhere there are
-    always `max_per_image`, because a GPU would have to wait for the count.
+    always `max_per_image` (`ops.masked.can_count`), or as many as there are pairs.
 
     Args:
         verbs: true verbs of valid object-verb pairs.
@@ -56,7 +56,7 @@ def select_positives(
     # a maximum of bytes: `any` over the last axis takes three times as long on a CPU
     interacts = verbs.view(torch.uint8).amax(-1).bool() & pairs.mask
     rows = max_per_image
-    if interacts.device.type == "cpu" and interacts.numel():
+    if can_count(interacts) and interacts.numel():
         rows = min(rows, max(1, int(interacts.sum(1).max())))
 
     index = interacts.to(torch.uint8).sort(dim=1, descending=True, stable=True).indices[:, :rows]

@@ -12,13 +12,12 @@ from rmlr_lightning.vocabulary import PERSON
 def pair(
     entities: Entities,
     valid_pairs: Bool[Tensor, "O V"] | None,
-    multiple: int = 1,
     subject: int | None = PERSON,
 ) -> Pairs:
     """All <human, object> pairs of different entities.
 
     Order: by human, then by object, as in UPT. An image without pairs has an all-False mask. P is
-    what the fullest image of the batch needs, rounded up to `multiple`.
+    what the fullest image of the batch needs: a GPU waits for this number.
 
     Args:
         valid_pairs: objects of a class without a valid verb are left out. None pairs all objects.
@@ -34,7 +33,7 @@ def pair(
     different = ~torch.eye(count, dtype=torch.bool, device=human.device)
 
     candidates = human[:, :, None] & usable[:, None, :] & different
-    index, mask = compact(candidates.reshape(batch, count * count), multiple)
+    index, mask = compact(candidates.reshape(batch, count * count))
     index = torch.where(mask, index, 0)
     human_index, object_index = index // max(count, 1), index % max(count, 1)
     return Pairs(human_index, object_index, gather_rows(entities.labels, object_index), mask)

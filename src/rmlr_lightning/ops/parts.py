@@ -17,20 +17,27 @@ Part = tuple[Scene, Pairs, Images | None]
 
 
 def split(
-    scene: Scene, pairs: Pairs, images: Images | None, max_pairs: int, multiple: int = 1
+    scene: Scene, pairs: Pairs, images: Images | None, max_pairs: int, same_size: bool = False
 ) -> list[Part]:
     """Consecutive images with at most `max_pairs` padded pairs per part; one image has any number.
 
     Only a batch that exceeds the bound is divided, so that a GPU waits for the counts of no other.
 
     Args:
-        multiple: pairs are padded to a multiple of it, as by `ops.pairing.pair`.
+        same_size: all parts have as many images and pairs, as compiled code needs them.
     """
     count, width = pairs.mask.shape
     if count <= 1 or count * width <= max_pairs:
         return [(scene, pairs, images)]
+    if same_size:
+        fits = [n for n in range(1, count) if count % n == 0 and n * width <= max_pairs]
+        images_per_part = max(fits, default=1)
+        return [
+            images_of((scene, pairs, images), first, first + images_per_part)
+            for first in range(0, count, images_per_part)
+        ]
 
-    needed = [-(-max(1, n) // multiple) * multiple for n in pairs.mask.sum(1).tolist()]
+    needed = [max(1, n) for n in pairs.mask.sum(1).tolist()]
     parts, first = [], 0
     for last in range(1, count + 1):
         is_full = last < count and (last - first + 1) * max(needed[first : last + 1]) > max_pairs
@@ -51,6 +58,8 @@ def images_of(record: Any, first: int, last: int) -> Any:
         return None
     if isinstance(record, dict):
         return {name: images_of(value, first, last) for name, value in record.items()}
+    if type(record) is tuple:
+        return tuple(images_of(field, first, last) for field in record)
     if isinstance(record, tuple):
         return type(record)(*(images_of(field, first, last) for field in record))
     return record[first:last]

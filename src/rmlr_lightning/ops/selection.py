@@ -43,12 +43,10 @@ class Selected(NamedTuple):
     mask: Bool[Tensor, "B K"]
 
 
-def select(
-    entities: Entities, selection: Selection, multiple: int = 1, subject: int | None = PERSON
-) -> Selected:
+def select(entities: Entities, selection: Selection, subject: int | None = PERSON) -> Selected:
     """Class-wise NMS, then the confident entities within bounds for humans and objects.
 
-    K is what the fullest image of the batch needs, rounded up to `multiple`.
+    K is what the fullest image of the batch needs: a GPU waits for this number.
 
     Args:
         subject: object class of the humans; None makes one group of all entities.
@@ -76,15 +74,15 @@ def select(
         indices.append(index)
         kept.append((score >= 0) & (confident | guaranteed))
 
-    front, mask = compact(torch.cat(kept, 1), multiple)
+    front, mask = compact(torch.cat(kept, 1))
     return Selected(torch.gather(torch.cat(indices, 1), 1, front), mask)
 
 
 def select_entities(
-    entities: Entities, selection: Selection, multiple: int = 1, subject: int | None = PERSON
+    entities: Entities, selection: Selection, subject: int | None = PERSON
 ) -> Entities:
     """The selected entities, with boxes cut to the image as the selection demands; see `select`."""
-    selected = gather_entities(entities, select(entities, selection, multiple, subject))
+    selected = gather_entities(entities, select(entities, selection, subject))
     return selected if selection.clamp == "never" else inside_image(selected)
 
 

@@ -120,14 +120,15 @@ class DetectionTask(FiniteTraining):
         outputs = self.detector.run_network(images, labels)
         loss = outputs.loss
         self.watch.add_images(batch.image_ids)
-        self.watch.add_term("set", loss)
+        terms = {"set": loss}
         self.log("train/loss_set", loss.detach(), batch_size=len(labels), prog_bar=True)
 
         if self.dense is not None:
             dense = self._dense_loss(encoder_outputs(outputs), images, labels)
-            self.watch.add_term("dense", dense)
+            terms["dense"] = dense
             self.log("train/loss_dense", dense.detach(), batch_size=len(labels), prog_bar=True)
             loss = loss + self.dense_weight * dense
+        self.watch.add_terms(list(terms), torch.stack(list(terms.values())))
         return loss
 
     def _dense_loss(self, features: Any, images: Images, labels: list[dict[str, Tensor]]) -> Tensor:

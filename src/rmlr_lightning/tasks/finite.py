@@ -1,13 +1,14 @@
 """Numbers that are not finite are found in the step that makes them, and never reach a weight.
 
-Each step has flags: is every loss term finite, every gradient of a term, the gradient as a whole?
-They are combined over all processes. A step with a bad flag is left out on the device itself, so
-that weights, optimiser states and averages of weights stay as they were, whether or not anybody has
-read the flags. On a CPU they are read at once. On a GPU they are copied without waiting and read at
-the next step, and in any case before a checkpoint is written.
+Each step has flags: is every loss term finite, and the gradient as a whole? They are combined over
+all processes. A step with a bad flag is left out on the device itself, so that weights, optimiser
+states and averages of weights stay as they were, whether or not anybody has read the flags. On a
+CPU they are read at once. On a GPU they are copied without waiting and read at the next step, and
+in any case before a checkpoint is written. What was not finite, and in which images, is found by
+running a bad step again: good steps pay nothing for it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
@@ -17,8 +18,7 @@ from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
 from rmlr_lightning.errors import SharedError, UserError
-from rmlr_lightning.tasks.step import Part, world_size
-from rmlr_lightning.types import Prediction
+from rmlr_lightning.tasks.step import world_size
 
 POLICIES = ("stop", "skip")
 MAX_OVERFLOWS = 100  # steps in a row; float16's loss scale halves at each of them
@@ -29,24 +29,30 @@ WAY_OUT = (
 
 
 class Flags(NamedTuple):
-    """True is finite."""
+    """True is finite. Those of a step are of all processes."""
 
     terms: Tensor  # (terms,) the values
-    gradients: Tensor  # (terms,) gradients at the outputs of the trained stages
     whole: Tensor  # () the gradient of all weights
-    inputs: Tensor  # (images,) detector outputs
-    outputs: Tensor  # (images,) outputs of the trained stages
+
+
+class Findings(NamedTuple):
+    """What is not finite in a step of this process."""
+
+    inputs: list[int]  # ids of images whose detector outputs are not
+    outputs: list[int]  # likewise, outputs of the trained stages
+    steep: list[str]  # terms with such a gradient at the outputs of the trained stages
 
 
 class Step(NamedTuple):
     """A step whose flags are on their way to the CPU."""
 
-    flags: Flags  # terms, gradients, whole: of all processes
+    flags: Flags
     names: list[str]  # of the terms
     image_ids: list[int]
     where: str
     copied: torch.cuda.Event | None
     may_overflow: bool
+    explain: Callable[[], Findings] | None
 
 
 class FiniteSteps:
@@ -68,47 +74,28 @@ class FiniteSteps:
             raise UserError(f"task.module.max_skipped={max_skipped}: expected a number from 0")
         self.policy, self.max_skipped = policy, max_skipped
         self.skipped = self.overflows = 0
+        self.norm: Tensor | None = None  # of the gradient of the last step
         self._unread: Step | None = None
         self._begin()
 
     def _begin(self) -> None:
-        self._terms: dict[str, list[Tensor]] = {}
-        self._gradients: dict[str, list[Tensor]] = {}
-        self._inputs: list[Tensor] = []
-        self._outputs: list[Tensor] = []
+        self._names: list[str] = []
+        self._terms: list[Tensor] = []
         self._image_ids: list[int] = []
+        self._explain: Callable[[], Findings] | None = None
 
-    def watched(self, name: str, prediction: Prediction) -> Prediction:
-        """The same prediction; the gradient that the term `name` sends into it is examined."""
-        flags = self._gradients.setdefault(name, [])
-
-        def watch(values: Tensor) -> Tensor:
-            if not values.requires_grad:
-                return values
-            values = values.view_as(values)
-            values.register_hook(lambda gradient: flags.append(is_finite(gradient)))
-            return values
-
-        return prediction._replace(
-            ire_tokens=watch(prediction.ire_tokens),
-            irm_tokens=watch(prediction.irm_tokens),
-            logits=watch(prediction.logits),
-        )
-
-    def add_term(self, name: str, value: Tensor) -> None:
-        """The value of a loss term, of one of the parts of a step."""
-        self._terms.setdefault(name, []).append(is_finite(value.detach()))
+    def add_terms(self, names: list[str], values: Tensor) -> None:
+        """The values of the loss terms, (terms,), of one of the parts of a step."""
+        self._names = names
+        self._terms.append(values.detach().isfinite())
 
     def add_images(self, image_ids: list[int]) -> None:
-        """Images of which only the ids are known."""
+        """The images of a part."""
         self._image_ids += image_ids
 
-    def add_part(self, part: Part, prediction: Prediction) -> None:
-        """The images of a part, with what the detector and the trained stages made of them."""
-        scene = part.scene
-        self._inputs.append(finite_images(*scene.entities[:2], scene.entities.tokens, scene.memory))
-        self._outputs.append(finite_images(*(values.detach() for values in prediction[2:5])))
-        self._image_ids += part.image_ids
+    def explain_by(self, explain: Callable[[], Findings]) -> None:
+        """What finds the cause, should this step be bad."""
+        self._explain = explain
 
     def end(
         self,
@@ -130,7 +117,8 @@ class FiniteSteps:
         if not self._terms:
             return
         gradients = [weight.grad for weight in parameters if weight.grad is not None]
-        flags = self._flags(get_total_norm(gradients))
+        self.norm = get_total_norm(gradients)
+        flags = self._flags(self.norm)
         good = flags.terms.all()
         if not may_overflow:
             good = good & flags.whole
@@ -145,7 +133,7 @@ class FiniteSteps:
         # On a GPU these are the flags of the step before: they have arrived, because the kernels of
         # this step are queued behind them.
         self.read()
-        names, image_ids = list(self._terms), self._image_ids
+        names, image_ids, explain = self._names, self._image_ids, self._explain
         self._begin()
         waits = good.device.type == "cuda"
         flags = Flags(*(values.to("cpu", non_blocking=waits) for values in flags))
@@ -153,27 +141,19 @@ class FiniteSteps:
         if waits:
             copied = torch.cuda.Event()
             copied.record()
-        self._unread = Step(flags, names, image_ids, where, copied, may_overflow)
+        self._unread = Step(flags, names, image_ids, where, copied, may_overflow, explain)
         if not waits:
             self.read()
 
     def _flags(self, norm: Tensor) -> Flags:
-        nothing = torch.ones(0, dtype=torch.bool, device=norm.device)
-        terms = torch.stack([torch.stack(flags).all() for flags in self._terms.values()])
-        gradients = torch.ones_like(terms)
-        for row, name in enumerate(self._terms):
-            if self._gradients.get(name):
-                gradients[row] = torch.stack(self._gradients[name]).all()
-
+        terms = torch.stack(self._terms).all(0)
         # A process whose own numbers are good must leave the step out, too.
-        ours = torch.cat([terms, gradients, norm.isfinite()[None].to(terms.device)])
+        ours = torch.cat([terms, norm.isfinite()[None].to(terms.device)])
         if world_size() > 1:
             counts = (~ours).float()
             torch.distributed.all_reduce(counts)
             ours = counts == 0
-        terms, gradients, whole = ours.split([len(terms), len(terms), 1])
-        inputs, outputs = (torch.cat([nothing, *flags]) for flags in (self._inputs, self._outputs))
-        return Flags(terms, gradients, whole[0], inputs, outputs)
+        return Flags(ours[:-1], ours[-1])
 
     def read(self) -> None:
         """Read the flags of the last step, if they have not been read.
@@ -240,21 +220,14 @@ def _message(step: Step) -> str:
     flags = step.flags
     # The value of a term decides; a gradient is named only where all values are finite.
     bad = [name for name, good in zip(step.names, flags.terms.tolist(), strict=True) if not good]
-    steep = [n for n, good in zip(step.names, flags.gradients.tolist(), strict=True) if not good]
+    found = Findings([], [], []) if step.explain is None else step.explain()
+    inputs, outputs, steep, others = _over_processes((*found, list(step.image_ids)))
     if bad:
         what = f"{_terms(bad)} not finite"
     elif steep:
-        what = f"the gradient of {_terms(steep)} not finite"
+        what = f"the gradient of {_terms([n for n in step.names if n in steep])} not finite"
     else:
         what = "the gradient is not finite, though that of each loss term is"
-
-    inputs, outputs, others = _over_processes(
-        (
-            _ids(step.image_ids, flags.inputs),
-            _ids(step.image_ids, flags.outputs),
-            list(step.image_ids),
-        )
-    )
     if inputs:
         return f"{what}; the detector's outputs are not finite for {_images(inputs)}"
     return f"{what}; {_images(outputs or others)}"
@@ -264,10 +237,9 @@ def _terms(names: list[str]) -> str:
     return f"loss term {names[0]} is" if len(names) == 1 else f"loss terms {', '.join(names)} are"
 
 
-def _ids(image_ids: list[int], finite: Tensor) -> list[int]:
-    if len(finite) != len(image_ids):
-        return []
-    return [i for i, good in zip(image_ids, finite.tolist(), strict=True) if not good]
+def rows_that_fail(image_ids: list[int], good: Tensor) -> list[int]:
+    """Ids of the images whose row is False."""
+    return [i for i, is_good in zip(image_ids, good.tolist(), strict=True) if not is_good]
 
 
 def _images(ids: list[int], shown: int = 8) -> str:
@@ -275,7 +247,7 @@ def _images(ids: list[int], shown: int = 8) -> str:
     return f"image ids {', '.join(map(str, ids[:shown]))}{more}"
 
 
-def _over_processes(lists: tuple[list[int], ...]) -> tuple[list[int], ...]:
+def _over_processes(lists: tuple[list, ...]) -> tuple[list, ...]:
     """The lists of all processes, one after the other."""
     if world_size() == 1:
         return lists

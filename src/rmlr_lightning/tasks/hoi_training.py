@@ -1,17 +1,22 @@
 """The training half of the HOI task: from a batch to the loss of an optimiser step."""
 
+from functools import partial
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from rmlr_lightning.losses.alignment import Alignment
+from rmlr_lightning.models.compiled import Compiled, begin_step
+from rmlr_lightning.ops.capacity import Capacities
 from rmlr_lightning.ops.matching import match_pairs, select_positives
 from rmlr_lightning.ops.parts import images_of, split
 from rmlr_lightning.ops.prior import log_prior
-from rmlr_lightning.tasks.step import Part, StepLosses
+from rmlr_lightning.tasks.finite import Findings, finite_images, is_finite, rows_that_fail
+from rmlr_lightning.tasks.step import Part, StepLosses, is_whole, loss_terms
 from rmlr_lightning.tasks.training import FiniteTraining
-from rmlr_lightning.types import Batch, Labels, Pairs, Prediction, Scene, Truth
+from rmlr_lightning.types import Batch, Images, Labels, Pairs, Prediction, Scene, Truth
 
 TRAINING_POWER = 1.0  # of the detection scores in the prior (UPT)
 
@@ -29,6 +34,20 @@ class HOITraining(FiniteTraining):
         self.batches = 0  # number of these batches
         self.accumulated = 1  # batches of a full step
         self.is_last = True  # whether the step runs at the present batch
+        self.capacities: Capacities | None = None  # sizes of compiled batches
+        self._compiled_terms, self._compiled_label = Compiled(self.terms), Compiled(self._label)
+
+    def setup(self, stage: str) -> None:
+        """Let the loader make the candidate pairs of cached Scenes."""
+        datamodule = getattr(self.trainer, "datamodule", None)
+        if stage != "fit" or not hasattr(datamodule, "rules"):
+            return
+        datamodule.rules = self.model.rules.cpu()
+        if self.model.compiled:
+            self.capacities = self.model.new_capacities()
+            dataset = datamodule.dataset("train")
+            if hasattr(dataset, "largest"):
+                self.capacities.reserve(*dataset.largest())
 
     def label(self, prediction: Prediction, truth: Truth) -> Labels:
         """The supervision of all candidate pairs, shared by all losses."""
@@ -44,11 +63,36 @@ class HOITraining(FiniteTraining):
         )
         return Labels(verbs, valid, prior, positives)
 
+    def terms(
+        self,
+        scene: Scene,
+        pairs: Pairs,
+        images: Images | None,
+        truth: Truth,
+        labels: Labels | None = None,
+        counts: dict[str, Tensor] | None = None,
+    ) -> tuple[Float[Tensor, "terms"], Labels]:
+        """From selected entities to the loss terms: the trained half of a step, without a wait.
+
+        With `model.compiled` it is one graph.
+
+        Args:
+            labels: made here if None.
+            counts: see `tasks.step.loss_terms`.
+
+        Returns:
+            The terms in the order of the losses, and the labels.
+        """
+        if labels is None:
+            labels = self._label(scene, pairs, truth)
+        prediction = self.model.interpret(scene, pairs, images)
+        return loss_terms(self.losses, prediction, labels, counts or {}), labels
+
     def on_train_batch_start(self, batch: Batch, index: int) -> None:
         progress = self.trainer.global_step / self.trainer.estimated_stepping_batches
         for loss in self.losses.values():
             if isinstance(loss, Alignment):
-                loss.progress = progress
+                loss.set_progress(progress)
 
         self.accumulated = self.trainer.accumulate_grad_batches
         ends_epoch = self.trainer.is_last_batch or index + 1 >= self.trainer.num_training_batches
@@ -70,46 +114,101 @@ class HOITraining(FiniteTraining):
             # Lightning runs a backward pass for each accumulated batch
             return torch.zeros((), device=self.device, requires_grad=True)
 
-        step = StepLosses(self.losses, self.parts, self.batches)
-        self.parts, self.batches = [], 0
+        step = self._step()
+        self.watch.explain_by(partial(self._findings, step))
+        values = []
         for part in step.parts[:-1]:
-            loss = self._part_loss(step, part) / step.batches
+            terms = self._part_terms(step, part)
             with torch.autocast(self.device.type, enabled=False):
-                self.trainer.strategy.backward(loss, None)
+                self.trainer.strategy.backward(terms.sum() / step.batches, None)
+            values.append(terms.detach())
         # Lightning runs the last backward pass, in which DDP averages the gradients of all parts.
-        loss = self._part_loss(step, step.parts[-1])
+        terms = self._part_terms(step, step.parts[-1])
+        loss = terms.sum()
+        self._log_terms(torch.stack([*values, terms.detach()]).sum(0) / step.batches, step)
+        # Lightning divides by the number of batches of a full step; the last of an epoch has fewer
+        return loss * (self.accumulated / step.batches)
 
-        logged = {f"train/{name}": value / step.batches for name, value in step.values.items()}
+    def _step(self) -> StepLosses:
+        """The step that the parts so far make."""
+        parts, batches = self.parts, self.batches
+        self.parts, self.batches = [], 0
+        if not is_whole(self.losses, parts):
+            label = self._compiled_label if self.model.compiled else self._label
+            parts = [
+                part._replace(labels=label(part.scene, part.pairs, part.truth)) for part in parts
+            ]
+        return StepLosses(self.losses, parts, batches)
+
+    def _part_terms(self, step: StepLosses, part: Part) -> Float[Tensor, "terms"]:
+        terms = self._compiled_terms if self.model.compiled else self.terms
+        found, _ = terms(*part[:5], step.counts)
+        found = step.weighted(found, part)
+        self.watch.add_terms(list(self.losses), found)
+        self.watch.add_images(part.image_ids)
+        return found
+
+    def _log_terms(self, values: Float[Tensor, "terms"], step: StepLosses) -> None:
+        names = [f"train/loss_{name}" for name in self.losses]
+        logged = dict(zip(names, values.unbind(), strict=True)) | {"train/loss": values.sum()}
         count = sum(len(part.image_ids) for part in step.parts)
         shown = {"prog_bar": True, "on_step": False, "on_epoch": True, "sync_dist": True}
         self.log_dict(logged, batch_size=count, **shown)
-        # Lightning divides by the number of batches of a full step; the last of an epoch has fewer
-        return loss * (self.accumulated / step.batches)
 
     def optimizer_zero_grad(self, *_: Any) -> None:
         """Nothing: Lightning calls it after `training_step`, which has done it before."""
 
     def _parts(self, batch: Batch) -> list[Part]:
-        """The batch, labelled, in parts of bounded size."""
+        """The batch in parts of bounded size, each with its truth."""
         scene, pairs, _ = self.model.candidates(batch.inputs)
         images = batch.inputs.images if self.model.remine.needs_pixels else None
+        truth, compiled = batch.truth, self.model.compiled
+        if compiled:
+            if self.capacities is None:
+                self.capacities = self.model.new_capacities()
+            begin_step()
+            scene, pairs, images = self.capacities.pad(scene, pairs, images)
+            truth = self.capacities.pad_truth(truth)
+
         parts, first = [], 0
-        for part in split(scene, pairs, images, self.model.max_pairs, self.model.bucket):
+        for part in split(scene, pairs, images, self.model.max_pairs, same_size=compiled):
             last = first + len(part[1].mask)
-            labels = self._label(*part[:2], images_of(batch.truth, first, last))
             share = (last - first) / len(batch.image_ids)
-            parts.append(Part(*part, labels, batch.image_ids[first:last], share))
+            ids = batch.image_ids[first:last]
+            parts.append(Part(*part, images_of(truth, first, last), None, ids, share))
             first = last
         return parts
 
-    def _part_loss(self, step: StepLosses, part: Part) -> Tensor:
-        prediction = self.model.interpret(part.scene, part.pairs, part.images)
-        self.watch.add_part(part, prediction)
-        terms = []
-        for name in self.losses:
-            terms.append(step.term(name, self.watch.watched(name, prediction), part))
-            self.watch.add_term(name, terms[-1])
-            step.add_value(f"loss_{name}", terms[-1])
-        total = torch.stack(terms).sum()
-        step.add_value("loss", total)
-        return total
+    def _findings(self, step: StepLosses) -> Findings:
+        """What is not finite in a step, found by running it again."""
+        found = Findings([], [], [])
+        context = self.trainer.precision_plugin.forward_context()
+        was_training = self.training
+        self.losses.eval()  # phrases have been counted
+        with torch.random.fork_rng(), context:
+            for part in step.parts:
+                self._examine(step, part, found)
+        self.losses.train(was_training)
+        return found
+
+    def _examine(self, step: StepLosses, part: Part, found: Findings) -> None:
+        ids, scene, labels = part.image_ids, part.scene, part.labels
+        with torch.no_grad():
+            prediction = self.model.interpret(scene, part.pairs, part.images)
+            labels = self._label(scene, part.pairs, part.truth) if labels is None else labels
+        entities = scene.entities
+        inputs = finite_images(entities.boxes, entities.scores, entities.tokens, scene.memory)
+        found.inputs.extend(rows_that_fail(ids, inputs))
+        outputs = [values.requires_grad_() for values in prediction[2:5]]
+        found.outputs.extend(rows_that_fail(ids, finite_images(*outputs)))
+
+        with torch.enable_grad():
+            for name, loss in self.losses.items():
+                # one by one: a gradient of 0 of another term would become NaN with it
+                (term,) = loss_terms({name: loss}, prediction, labels, step.counts)
+                if not term.requires_grad:
+                    continue
+                gradients = torch.autograd.grad(term, outputs, allow_unused=True)
+                known = [gradient for gradient in gradients if gradient is not None]
+                if not all(bool(is_finite(gradient)) for gradient in known):
+                    found.steep.append(name)

@@ -14,6 +14,9 @@ accumulated batches are made as the batches come, and all backward passes run at
 
 A loss takes part by a method `count(labels)` and an argument `count` of its forward. A loss without
 them is a mean over each batch, and these means are averaged.
+
+Most steps are one batch of one process. Its losses count for themselves, so that nothing has to be
+known before the trained stages run, and all of it can be one compiled graph.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,10 +24,11 @@ from typing import NamedTuple
 
 import torch
 import torch.distributed
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from rmlr_lightning.losses.alignment import Alignment
-from rmlr_lightning.types import Images, Labels, Pairs, Prediction, Scene
+from rmlr_lightning.types import Images, Labels, Pairs, Prediction, Scene, Truth
 
 
 class Part(NamedTuple):
@@ -33,17 +37,19 @@ class Part(NamedTuple):
     scene: Scene
     pairs: Pairs
     images: Images | None  # None unless re-mining reads pixels
-    labels: Labels
+    truth: Truth
+    labels: Labels | None  # None: made from `truth` where they are needed
     image_ids: list[int]
     share: float  # of the images of its batch
 
 
 class StepLosses:
-    """The loss terms of one step. Made by all processes at once.
+    """How the loss terms of the parts of one step are divided. Made by all processes at once.
 
     Args:
         losses: by name; each maps (prediction, labels) to a weighted scalar.
-        parts: of the accumulated batches of this process.
+        parts: of the accumulated batches of this process; with labels, unless the only one of one
+            process.
         batches: number of these batches.
     """
 
@@ -52,12 +58,13 @@ class StepLosses:
     ) -> None:
         self.losses, self.batches = losses, batches
         self.scale = batches * world_size()
-        self.values: dict[str, Tensor] = {}  # sums over the parts, to be logged
+        self.parts, self.counts = list(parts), {}
+        if is_whole(losses, parts):
+            return
         self.parts = share_phrases(losses, parts)
 
         # one message between the processes for all losses
         counted = {name: loss for name, loss in losses.items() if hasattr(loss, "count")}
-        self.counts: dict[str, Tensor] = {}
         if counted:
             own = [
                 torch.stack([loss.count(part.labels) for part in self.parts]).sum()
@@ -65,31 +72,54 @@ class StepLosses:
             ]
             self.counts = dict(zip(counted, total(torch.stack(own)).unbind(), strict=True))
 
-    def term(self, name: str, prediction: Prediction, part: Part) -> Tensor:
-        """One term of a part; its mean over the batches of all processes is that of the step."""
-        loss = self.losses[name]
-        if name not in self.counts:
-            return part.share * loss(prediction, part.labels)
-        return self.scale * loss(prediction, part.labels, self.counts[name])
+    def weighted(self, terms: Float[Tensor, "terms"], part: Part) -> Float[Tensor, "terms"]:
+        """Terms of a part, whose means over the batches of all processes are those of the step."""
+        factors = [self.scale if name in self.counts else part.share for name in self.losses]
+        if all(factor == 1 for factor in factors):
+            return terms
+        weighted = [term * factor for term, factor in zip(terms.unbind(), factors, strict=True)]
+        return torch.stack(weighted)
 
-    def add_value(self, name: str, value: Tensor) -> None:
-        """Add to a sum over the parts."""
-        value = value.detach()
-        self.values[name] = self.values[name] + value if name in self.values else value
+
+def loss_terms(
+    losses: Mapping[str, nn.Module],
+    prediction: Prediction,
+    labels: Labels,
+    counts: Mapping[str, Tensor],
+) -> Float[Tensor, "terms"]:
+    """The loss terms of a part, one after the other.
+
+    Args:
+        counts: what the sums of some losses are divided by; others count for themselves.
+    """
+    terms = []
+    for name, loss in losses.items():
+        count = (counts[name],) if name in counts else ()
+        terms.append(loss(prediction, labels, *count))
+    return torch.stack(terms)
+
+
+def is_whole(losses: Mapping[str, nn.Module], parts: Sequence[Part]) -> bool:
+    """Whether the losses of a step need nothing from outside of it."""
+    return len(parts) == 1 and world_size() == 1 and not _counting(losses)
+
+
+def _counting(losses: Mapping[str, nn.Module]) -> list[Alignment]:
+    """Losses that count the phrases of all steps so far, for `balance`."""
+    alignments = [loss for loss in losses.values() if isinstance(loss, Alignment)]
+    return [loss for loss in alignments if loss.balance and loss.training]
 
 
 def share_phrases(losses: Mapping[str, nn.Module], parts: Sequence[Part]) -> list[Part]:
     """The parts, whose alignments know the phrases of the whole step."""
     alignments = [loss for loss in losses.values() if isinstance(loss, Alignment)]
-    counting = [loss for loss in alignments if loss.balance and loss.training]
-    is_whole = len(parts) == 1 and world_size() == 1
-    if not alignments or (is_whole and not counting):
+    if not alignments:
         return list(parts)
 
     # Negatives of contrastive losses are the phrases of the step, and so are counts for `balance`.
     own = torch.stack([part.labels.positives.phrases.sum(0) for part in parts]).sum(0)
     in_step = total(own.to(alignments[0].phrase_counts.dtype))
-    for loss in counting:
+    for loss in _counting(losses):
         loss.observe(in_step)
 
     shared = []

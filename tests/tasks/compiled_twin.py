@@ -1,0 +1,65 @@
+"""Prints how a compiled training compares with an eager one, as a line of JSON.
+
+In a process of its own, because the shape checks of the tests cannot be traced.
+"""
+
+import json
+import sys
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from rmlr_lightning.ops.capacity import Capacities
+from rmlr_lightning.tasks.hoi import HOITask
+from rmlr_lightning.types import Batch
+from tests.tasks.tiny_task import LOSSES, random_batch, tiny_task
+
+# sizes of the batches' Scenes; those of one number of entities have one number of pairs
+ENTITIES = (2, 5, 9, 3, 9, 2, 5)
+
+
+def gradients(task: HOITask, batch: Batch) -> dict[str, Tensor]:
+    """The gradient of each weight after a step without optimiser."""
+    task.zero_grad()
+    task.training_step(batch, 0).backward()
+    return {name: w.grad.clone() for name, w in task.named_parameters() if w.grad is not None}
+
+
+def largest_difference(found: dict[str, Tensor], expected: dict[str, Tensor]) -> float:
+    """Over all weights, relative to the largest gradient of each."""
+    assert found.keys() == expected.keys()
+    return max(
+        float((found[name] - value).abs().max() / value.abs().max().clamp_min(1e-6))
+        for name, value in expected.items()
+    )
+
+
+def made(compiled: bool) -> HOITask:
+    """A task whose entities are all selected."""
+    # `balance` counts phrases outside of the graph
+    losses = {name: loss for name, loss in LOSSES.items() if name != "word_irm"}
+    task = tiny_task(losses, compiled=compiled)
+    task.log_dict = lambda *_, **__: None
+    return task
+
+
+def main(backend: str) -> None:
+    torch.compile = partial(torch.compile, backend=backend)
+    eager, compiled = made(False), made(True)
+    compiled.capacities = Capacities(compiled.model.selection, 0)
+    compiled.capacities.reserve({"memory": (8, 8)}, 4)
+    batches = [random_batch(2, seed, count) for seed, count in enumerate(ENTITIES)]
+    first = [largest_difference(gradients(compiled, b), gradients(eager, b)) for b in batches]
+
+    counters = torch._dynamo.utils.counters
+    graphs = counters["stats"]["unique_graphs"]
+    with torch.compiler.set_stance("fail_on_recompile"):
+        for batch in batches[::-1]:
+            gradients(compiled, batch)
+    breaks = sum(counters["graph_break"].values())
+    print(json.dumps({"difference": max(first), "graphs": graphs, "breaks": breaks}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
