@@ -14,13 +14,8 @@ def twin(backend: str) -> dict:
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize(
-    "backend",
-    [
-        "eager",  # traced only
-        pytest.param("inductor", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["eager", "inductor"])  # traced only; turned into machine code
 def test_a_step_is_one_graph_for_each_of_few_sizes(backend):
     found = twin(backend)
     assert found["breaks"] == 0 and 1 < found["graphs"] <= 4
