@@ -76,7 +76,7 @@ def test_refused(fake, edited, edit, match):
         read_coco_boxes(path)
     message = str(caught.value)
     assert message.startswith(f"{path}: ") and "\n" not in message
-    assert "expected COCO's instances json" in message and "rmlr-prepare synthetic" in message
+    assert "expected COCO's instances json" in message and "rmlr-prepare vcoco" in message
 
 
 def test_no_json_at_all(tmp_path):

@@ -57,8 +57,16 @@ def test_annotations_beside_the_folder_of_images(data):
 
 
 def test_without_splits_nothing_is_made(data):
-    (data / "vcoco" / "splits" / "vcoco_all.ids").unlink()
+    shutil.rmtree(data / "vcoco" / "splits")
     assert made(data) is None
+
+
+@pytest.mark.fault
+def test_splits_without_the_list_of_all_images_are_refused(data):
+    """The message of training names rmlr-prepare, so that must say what it lacks."""
+    (data / "vcoco" / "splits" / "vcoco_all.ids").unlink()
+    with pytest.raises(UserError, match=r"vcoco_all\.ids: no such file; .*s-gupta/v-coco"):
+        made(data)
 
 
 def test_missing_images_and_files_are_named(data):

@@ -14,8 +14,8 @@ from rmlr_lightning.vocabulary import COCO_CATEGORY_IDS, COCO_INDEX_OF_CATEGORY,
 
 _EXPECTED = "COCO's instances json (images, annotations, categories)"
 _HINT = (
-    "convert your boxes to COCO's format, or make the synthetic benchmark with "
-    "`rmlr-prepare synthetic`"
+    "V-COCO's instances_vcoco_all_2014.json is made by `rmlr-prepare vcoco`, files of your own by "
+    "`rmlr-prepare custom`"
 )
 
 

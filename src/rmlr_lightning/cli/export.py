@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--dilation",
         action=argparse.BooleanOptionalAction,
-        help="of UPT's released models with R101: whether the detector is dilated (DC5)",
+        help="of UPT's and PViC's models with R101: whether the detector is dilated (DC5)",
     )
     add(
         "--format",

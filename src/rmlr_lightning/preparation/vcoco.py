@@ -67,12 +67,17 @@ def make_instances(vcoco: Path, coco: Path, data: Path) -> Path | None:
         The file if it was made; None if it exists, or if V-COCO's splits are not here.
 
     Raises:
-        UserError: COCO's instances are missing or broken, or lack images.
+        UserError: the list of images or COCO's instances are missing or broken, or lack images.
     """
     # splits/ comes with a clone of the official repository; UPT's json needs no instances
     out, ids = vcoco / INSTANCES, vcoco / "splits" / "vcoco_all.ids"
-    if out.exists() or not ids.is_file():
+    if out.exists() or not ids.parent.is_dir():
         return None
+    if not ids.is_file():
+        raise UserError(
+            f"{ids}: no such file; it lists the images of {INSTANCES}, and is in a clone of "
+            "https://github.com/s-gupta/v-coco"
+        )
     # the zip of annotations unpacks into a folder of this name, wherever the user was
     places = (coco, coco.parent, data, data / "coco", data / "mscoco2014")
     sources = [

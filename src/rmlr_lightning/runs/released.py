@@ -93,9 +93,9 @@ def check_dilation(config: DictConfig) -> None:
     """
     if config.model.detector.get("dilation") is None:
         raise UserError(
-            f"{config.released}: UPT's models with R101 are released with and without dilation "
-            "(DC5), which their weights do not show; give +model.detector.dilation=true or false "
-            "to rmlr-eval, --dilation or --no-dilation to rmlr-predict and rmlr-export"
+            f"{config.released}: a detector with R101 may be dilated (DC5) or not, which its "
+            "weights do not show; give +model.detector.dilation=true or false to rmlr-eval, "
+            "--dilation or --no-dilation to rmlr-predict and rmlr-export"
         )
 
 
