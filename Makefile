@@ -113,6 +113,10 @@ test-oldest: ## run the fast tests with the oldest allowed versions; PYTHON=pyth
 	  -c constraints/oldest.txt -e ".[dev,text]"
 	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" $(ARGS)
 
+.PHONY: site
+site: setup ## the documentation as a web site, site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+
 .PHONY: lint
 lint: setup ## check with ruff
 	$(BIN)/ruff check .
@@ -125,4 +129,4 @@ format: setup ## apply the fixes of ruff
 
 .PHONY: clean
 clean: ## remove runs, data and environment
-	rm -rf outputs multirun data $(VENV) $(OLDEST)
+	rm -rf outputs multirun data site $(VENV) $(OLDEST)
