@@ -3,6 +3,7 @@
 import importlib
 import os
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -176,13 +177,20 @@ PYTHON_COMMANDS = sorted(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", PYTHON_COMMANDS)
-def test_scripts_accept_their_options(command):
+def test_scripts_accept_their_options(command, monkeypatch):
     """argparse reads the options before it reaches `--help`, and refuses unknown ones."""
     _, *arguments = shlex.split(command)
-    run = subprocess.run(
-        [sys.executable, *arguments, "--help"], cwd=ROOT, capture_output=True, text=True
-    )
-    assert run.returncode == 0, run.stderr
+    is_module = arguments[0] == "-m"
+    program, *options = arguments[1:] if is_module else arguments
+    monkeypatch.setattr(sys, "argv", [program, *options, "--help"])
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(SystemExit) as ended:
+        if is_module:
+            runpy.run_module(program, run_name="__main__")
+        else:
+            monkeypatch.syspath_prepend(Path(program).parent)
+            runpy.run_path(program, run_name="__main__")
+    assert ended.value.code == 0
 
 
 @pytest.mark.slow
