@@ -1,13 +1,16 @@
 """The benchmarks of speed run at their smallest size and print one line of JSON."""
 
 import json
-import os
+import runpy
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import torch
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
@@ -18,18 +21,34 @@ def data(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("benchmarks")
 
 
-def numbers(script: str, data: Path, *options: str) -> dict:
-    command = [sys.executable, str(BENCHMARKS / script), *options]
-    env = os.environ | {"RMLR_DATA": str(data), "OMP_NUM_THREADS": "1"}
-    run = subprocess.run(command, cwd=data, env=env, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
-    (line,) = run.stdout.splitlines()
-    return json.loads(line)
+@pytest.fixture
+def numbers(data, monkeypatch, capfd) -> Iterator[Callable[..., dict]]:
+    """Runs a script and gives what it prints; `apart` in another process."""
+    threads = torch.get_num_threads()
+
+    def run(script: str, *options: str, apart: bool = False) -> dict:
+        capfd.readouterr()
+        path = str(BENCHMARKS / script)
+        if apart:
+            subprocess.run([sys.executable, path, *options], check=True)
+        else:
+            monkeypatch.setattr(sys, "argv", [script, *options])
+            with suppress(SystemExit):
+                runpy.run_path(path, run_name="__main__")
+        (line,) = capfd.readouterr().out.splitlines()
+        return json.loads(line)
+
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    monkeypatch.chdir(data)
+    monkeypatch.setenv("RMLR_DATA", str(data))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    yield run
+    torch.set_num_threads(threads)
 
 
 @pytest.mark.slow
-def test_the_head_is_counted_and_timed_in_every_row(data):
-    cell = numbers("head.py", data, "--quick")["seconds_per_image"]["3x5 b1"]
+def test_the_head_is_counted_and_timed_in_every_row(numbers):
+    cell = numbers("head.py", "--quick")["seconds_per_image"]["3x5 b1"]
     assert {"upt", "pvic", "rmlr", "visual", "large", "rmlr + neck"} < cell.keys()
     # a linear layer's backward pass is two products of the size of its forward pass
     assert (
@@ -41,8 +60,8 @@ def test_the_head_is_counted_and_timed_in_every_row(data):
 
 
 @pytest.mark.slow
-def test_an_epoch_is_timed_online_and_cached(data):
-    row = numbers("epoch.py", data, "--quick")["seconds_per_image"]["detector_tokens"]
+def test_an_epoch_is_timed_online_and_cached(numbers):
+    row = numbers("epoch.py", "--quick")["seconds_per_image"]["detector_tokens"]
     assert row["training"].keys() == {"cached", "ungrouped", "online"} and row[
         "testing"
     ].keys() == {
@@ -52,8 +71,8 @@ def test_an_epoch_is_timed_online_and_cached(data):
 
 
 @pytest.mark.slow
-def test_an_epoch_is_timed_with_a_detr_in_place_of_the_shipped_detector(data):
-    found = numbers("epoch.py", data, "--quick", "--detector", "detr")
+def test_an_epoch_is_timed_with_a_detr_in_place_of_the_shipped_detector(numbers):
+    found = numbers("epoch.py", "--quick", "--detector", "detr")
     assert found["detector"] == "detr"
     row = found["seconds_per_image"]["detector_tokens"]
     assert row["training"].keys() == {"cached", "ungrouped", "online"} and row[
@@ -65,8 +84,8 @@ def test_an_epoch_is_timed_with_a_detr_in_place_of_the_shipped_detector(data):
 
 
 @pytest.mark.slow
-def test_memory_is_measured_in_other_processes(data):
-    found = numbers("memory.py", data, "--quick")
+def test_memory_is_measured_in_other_processes(numbers):
+    found = numbers("memory.py", "--quick")
     (row,) = found["megabytes"]
     assert row["training"]["peak"] > row["training"]["beyond"] > 0 and row["inference"]["kept"] == 0
     assert (
@@ -76,20 +95,20 @@ def test_memory_is_measured_in_other_processes(data):
 
 
 @pytest.mark.slow
-def test_the_gpu_script_runs_on_a_cpu(data):
-    found = numbers("gpu.py", data, "--device", "cpu", "--quick")
+def test_the_gpu_script_runs_on_a_cpu(numbers):
+    found = numbers("gpu.py", "--device", "cpu", "--quick")
     assert [row["training"]["images_per_s"] > 0 for row in found["rows"]] == [True]
 
 
 @pytest.mark.slow
-def test_without_a_gpu_the_script_exits_with_status_0(data, monkeypatch):
+def test_without_a_gpu_the_script_exits_with_status_0(numbers, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert numbers("gpu.py", data, "--quick") == {"device": None}
+    assert numbers("gpu.py", "--quick") == {"device": None}
 
 
 @pytest.mark.slow
-def test_the_detectors_wrapper_is_timed_beside_its_network(data):
-    found = numbers("detector.py", data, "--quick")
+def test_the_detectors_wrapper_is_timed_beside_its_network(numbers):
+    found = numbers("detector.py", "--quick")
     assert found["seconds_per_image"].keys() == {"network", "channels last", "wrapper"}
     assert found["overhead"].keys() == {"network", "channels last"}
 
@@ -99,21 +118,21 @@ def test_the_detectors_wrapper_is_timed_beside_its_network(data):
     not all(find_spec(name) for name in ("onnx", "onnxscript", "onnxruntime")),
     reason="onnx, onnxscript or onnxruntime is not installed",
 )
-def test_the_exported_head_is_timed_in_every_runtime(data):
-    cell = numbers("latency.py", data, "--quick")["seconds_per_image"]["1 needed"]
+def test_the_exported_head_is_timed_in_every_runtime(numbers):
+    cell = numbers("latency.py", "--quick", apart=True)["seconds_per_image"]["1 needed"]
     assert {"model", "eager", "torch.export", "onnxruntime"} < cell.keys()
     assert cell["capacity"] == 136
 
 
 @pytest.mark.slow
-def test_crowds_are_measured_against_their_pairs(data):
-    (row,) = numbers("crowd.py", data, "--quick")["rows"]
+def test_crowds_are_measured_against_their_pairs(numbers):
+    (row,) = numbers("crowd.py", "--quick")["rows"]
     assert row["pairs"] == 30 and row["step"]["ms"] > row["inference"]["ms"] > 0
 
 
 @pytest.mark.slow
-def test_a_soak_counts_memory_files_and_threads(data, tmp_path):
-    found = numbers("soak.py", data, "--quick", "--plot", str(tmp_path / "soak.png"))
+def test_a_soak_counts_memory_files_and_threads(numbers, tmp_path):
+    found = numbers("soak.py", "--quick", "--plot", str(tmp_path / "soak.png"))
     first, second = found["rounds"]
     assert second["files"] <= first["files"] + 4 and second["children"] <= first["children"]
     assert (tmp_path / "soak.png").stat().st_size > 0
