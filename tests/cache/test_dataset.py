@@ -191,6 +191,21 @@ def test_a_datamodule_wraps_its_data_sets_and_unwraps_them(workers, uncached):
     assert next(iter(module.test_dataloader())).inputs.images is not None
 
 
+def test_costs_and_sizes_are_known_before_any_scene_is_read(uncached, monkeypatch):
+    """At the start of a training nothing but scores and the index of each file is read."""
+    store = folders_of(uncached)[0]
+    data = CachedHOIDataset(uncached, [store], None)
+    scenes = [store.scene(index) for index in range(COUNT)]
+    confident = [int((scene.entities.scores >= 0.2).sum()) for scene in scenes]
+    monkeypatch.setattr(SceneStore, "scene", None)
+    expected = [
+        (scene.memory_mask.numel(), count * (count - 1))
+        for scene, count in zip(scenes, confident, strict=True)
+    ]
+    assert data.costs() == expected
+    assert data.largest() == ({"memory": tuple(scenes[0].memory.shape[1:])}, 1)
+
+
 @pytest.mark.parametrize("world", [1, 2, 3])
 def test_similar_items_come_together_and_all_processes_get_as_many(world):
     costs = [(number * 37) % 100 for number in range(100)]

@@ -6,10 +6,11 @@ import torch
 from PIL import Image
 from torch.utils.data import Dataset
 
+from rmlr_lightning.cache.shard import Outline
 from rmlr_lightning.cache.store import SceneStore
 from rmlr_lightning.data.collate import Item
 from rmlr_lightning.data.hoi_dataset import HOIDataset
-from rmlr_lightning.types import Scene, Target
+from rmlr_lightning.types import Target
 
 CONFIDENT = 0.2  # as the default of `Selection`; here it only estimates the number of pairs
 
@@ -66,7 +67,7 @@ class CachedHOIDataset(Dataset):
 
     def costs(self) -> list[tuple[int, int]]:
         """Cost of each image, to group similar ones in a batch: memory cells, expected pairs."""
-        return [_cost(self.stores[0].scene(i), self.subject) for i in range(len(self))]
+        return [_cost(self.stores[0].outline(i), self.subject) for i in range(len(self))]
 
     def largest(self) -> tuple[dict[str, tuple[int, int]], int]:
         """(rows, columns) of the largest maps, by name, and rows of the longest annotation.
@@ -76,10 +77,9 @@ class CachedHOIDataset(Dataset):
         sizes: dict[str, tuple[int, int]] = {}
         for store in self.stores:
             for index in range(len(self)):
-                scene = store.scene(index)
-                for name, value in {"memory": scene.memory, **scene.maps}.items():
-                    rows, columns = sizes.get(name, (0, 0))
-                    sizes[name] = max(rows, value.shape[1]), max(columns, value.shape[2])
+                for name, size in store.outline(index).maps.items():
+                    known = sizes.get(name, (0, 0))
+                    sizes[name] = max(known[0], size[0]), max(known[1], size[1])
         return sizes, max(len(target.objects) for target in self.targets)
 
     def missing_augmentations(self) -> list[str]:
@@ -102,8 +102,8 @@ def _names(augmentation: Callable | None) -> list[str]:
     return [name for part in parts for name in _names(part)]
 
 
-def _cost(scene: Scene, subject: int | None) -> tuple[int, int]:
-    entities = scene.entities
-    confident = entities.scores >= CONFIDENT
-    human = confident if subject is None else confident & (entities.labels == subject)
-    return scene.memory_mask.numel(), int(human.sum()) * (int(confident.sum()) - 1)
+def _cost(outline: Outline, subject: int | None) -> tuple[int, int]:
+    confident = outline.scores >= CONFIDENT
+    human = confident if subject is None else confident & (outline.labels == subject)
+    rows, columns = outline.maps["memory"]
+    return rows * columns, int(human.sum()) * (int(confident.sum()) - 1)

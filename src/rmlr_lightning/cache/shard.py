@@ -11,9 +11,11 @@ import zlib
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -66,6 +68,14 @@ def encode(scenes: Sequence[Scene], names: Sequence[str]) -> bytes:
     metadata = {"scenes": json.dumps({"crc": _crc(list(index.values()), about), "about": about})}
     columns = {name: torch.cat(parts) for name, parts in pieces.items()}
     return save(columns | index, metadata)
+
+
+class Outline(NamedTuple):
+    """What decides on the size of an image in a batch. Few bytes of its Scene are read for it."""
+
+    scores: Float[Tensor, " N"]
+    labels: Int[Tensor, " N"]  # the detector's
+    maps: dict[str, tuple[int, int]]  # (rows, columns), by name; the memory is "memory"
 
 
 class Shard:
@@ -167,6 +177,14 @@ class Shard:
             memory_mask=memory_mask.view(memory.shape[1:]),
             sizes=self.columns["sizes"][row],
             maps=dict(zip(names, maps, strict=True)),
+        )
+
+    def outline(self, row: int) -> Outline:
+        """The outline of one image. Its bytes are not checked."""
+        first, last = self.entity_spans[row]
+        sizes = {name: tuple(size) for name, size in zip(self.grids, self.shapes[row], strict=True)}
+        return Outline(
+            self.columns["scores"][first:last], self.columns["labels"][first:last], sizes
         )
 
     def _map(self, number: int, row: int) -> Tensor:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rmlr_lightning.cache.options import CacheOptions
-from rmlr_lightning.cache.shard import Shard, encode
+from rmlr_lightning.cache.shard import Outline, Shard, encode
 from rmlr_lightning.data.views import View
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import remove_leftovers, write_once
@@ -125,6 +125,11 @@ class SceneStore:
         """
         number, row = divmod(index, self.images_per_shard)
         return self._shard(number).scene(row)
+
+    def outline(self, index: int) -> Outline:
+        """See `Shard.outline`."""
+        number, row = divmod(index, self.images_per_shard)
+        return self._shard(number).outline(row)
 
     def damages(self) -> list[str]:
         """One line for each missing or damaged shard or image. Reads every byte."""

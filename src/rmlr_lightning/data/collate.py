@@ -1,15 +1,13 @@
 """From items of single images to a padded batch."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from torch.utils.data import get_worker_info
 
 from rmlr_lightning.data.truth import collate_truths
-from rmlr_lightning.errors import UserError
 from rmlr_lightning.ops.candidates import Rules, select_and_pair, with_vocabulary_classes
 from rmlr_lightning.ops.masked import map_mask
 from rmlr_lightning.types import Batch, BoxTarget, Entities, Images, Inputs, Scene, Truth
@@ -27,12 +25,13 @@ class Item(NamedTuple):
     boxes: BoxTarget | None = None  # annotated boxes, for the detection task
 
 
-def collate(items: list[Item], rules: Rules | None = None) -> Batch:
+def collate(items: list[Item], rules: Rules | None = None, half: bool = False) -> Batch:
     """Pads the parts that the items have; all items have the same parts.
 
     Args:
         rules: of a model in training: cached Scenes become candidate pairs here, so that a GPU
             never waits for their number.
+        half: cached Scenes keep the precision that they are stored in.
     """
     first = items[0]
     sizes = [item.size for item in items]
@@ -40,7 +39,7 @@ def collate(items: list[Item], rules: Rules | None = None) -> Batch:
     if first.pixels is not None:
         images = collate_images([item.pixels for item in items], sizes)
     if first.scene is not None:
-        scene = collate_scenes([item.scene for item in items])
+        scene = collate_scenes([item.scene for item in items], half)
     if first.external is not None:
         external = collate_entities([item.external for item in items])
     if first.truth is not None:
@@ -51,31 +50,7 @@ def collate(items: list[Item], rules: Rules | None = None) -> Batch:
     if rules is not None and scene is not None and external is None:
         scene, pairs = select_and_pair(with_vocabulary_classes(scene, rules), rules)
         inputs = inputs._replace(scene=scene, pairs=pairs)
-    batch = Batch(inputs, truth, [item.image_id for item in items], boxes)
-    if get_worker_info() is not None:
-        share_memory(batch)
-    return batch
-
-
-def share_memory(record: Any) -> None:
-    """Move the tensors of a (nested) record to shared memory, as is done to send it.
-
-    There it is done in a thread whose errors are lost: the main process would wait for ever.
-
-    Raises:
-        UserError: there is no room, or too many files are open.
-    """
-    if isinstance(record, Tensor):
-        try:
-            record.share_memory_()
-        except (RuntimeError, OSError) as error:
-            raise UserError(
-                f"a loading process cannot share images ({str(error).splitlines()[0]}); enlarge "
-                "/dev/shm (docker run --shm-size=8g) or ulimit -n, or use data.num_workers=0"
-            ) from None
-    elif isinstance(record, (dict, tuple, list)):
-        for value in record.values() if isinstance(record, dict) else record:
-            share_memory(value)
+    return Batch(inputs, truth, [item.image_id for item in items], boxes)
 
 
 def in_few_tensors(targets: list[BoxTarget]) -> list[BoxTarget]:
@@ -115,20 +90,24 @@ def collate_entities(entities: list[Entities]) -> Entities:
     )
 
 
-def collate_scenes(scenes: list[Scene]) -> Scene:
-    """Scenes of single images in any precision, padded, in float32 and int64."""
+def collate_scenes(scenes: list[Scene], half: bool = False) -> Scene:
+    """Scenes of single images in any precision, padded, in float32 and int64.
+
+    Args:
+        half: leave floating-point numbers as they are.
+    """
     entities = [scene.entities for scene in scenes]
     count = max(len(single.scores) for single in entities)
     fields = []
     for values in zip(*entities, strict=True):
-        fields.append(_padded(list(values), (count, *values[0].shape[1:])))
+        fields.append(_padded(list(values), (count, *values[0].shape[1:]), half))
 
-    memory = _padded_maps([scene.memory for scene in scenes])
+    memory = _padded_maps([scene.memory for scene in scenes], half)
     mask = _padded([scene.memory_mask for scene in scenes], tuple(memory.shape[2:]))
     sizes = torch.stack([scene.sizes for scene in scenes]).long()
     maps, masks = {}, {}
     for name in scenes[0].maps:
-        maps[name] = _padded_maps([scene.maps[name] for scene in scenes])
+        maps[name] = _padded_maps([scene.maps[name] for scene in scenes], half)
         real = [torch.ones(scene.maps[name].shape[1:], dtype=torch.bool) for scene in scenes]
         masks[name] = _padded(real, tuple(maps[name].shape[2:]))
     return Scene(Entities(*fields), memory, mask, sizes, maps, masks)
@@ -158,17 +137,17 @@ def _extent(mask: Bool[Tensor, "h w"]) -> tuple[int, int]:
     return int(mask.any(1).sum()), int(mask.any(0).sum())
 
 
-def _padded_maps(maps: list[Tensor]) -> Tensor:
+def _padded_maps(maps: list[Tensor], half: bool) -> Tensor:
     """Maps "C h w" of single images, padded to the largest."""
     height, width = (max(single.shape[axis] for single in maps) for axis in (1, 2))
-    return _padded(maps, (maps[0].shape[0], height, width))
+    return _padded(maps, (maps[0].shape[0], height, width), half)
 
 
-def _padded(values: list[Tensor], shape: tuple[int, ...]) -> Tensor:
+def _padded(values: list[Tensor], shape: tuple[int, ...], half: bool = False) -> Tensor:
     """Values of one batch, zeros beyond their ends. Numbers become float32 or int64."""
     kind = values[0].dtype
     if kind.is_floating_point:
-        dtype = torch.float32
+        dtype = kind if half else torch.float32
     else:
         dtype = torch.bool if kind == torch.bool else torch.int64
 

@@ -9,8 +9,10 @@ from pytorch_lightning import LightningDataModule
 from pytorch_lightning.utilities import rank_zero_only
 from torch.utils.data import DataLoader, Dataset
 
+from rmlr_lightning.data.batch_loader import BatchLoader
 from rmlr_lightning.data.collate import collate
 from rmlr_lightning.data.opening import check_files, unite_classes
+from rmlr_lightning.data.packed_batch import packed
 from rmlr_lightning.data.sampler import EveryItemOnce, GroupBySize, Shuffled
 from rmlr_lightning.data.training_loader import SeededItems, TrainingLoader, TrainingOrder
 from rmlr_lightning.errors import UserError, printable
@@ -144,7 +146,7 @@ class DataModule(LightningDataModule):
             self.batch_size,
             TrainingLoader,
             sampler=TrainingOrder(order),
-            collate_fn=partial(collate, rules=self.rules),
+            rules=self.rules,
             # a last small batch would weigh its images more; a tiny data set is one batch
             drop_last=len(order) >= self.batch_size,
         )
@@ -170,7 +172,7 @@ class DataModule(LightningDataModule):
         dataset = self.dataset(split)
         self._check_processes(dataset, split)
         sampler = EveryItemOnce(len(dataset), self._rank, self._world)
-        return self._loader(dataset, self.eval_batch_size, sampler=sampler)
+        return self._loader(dataset, self.eval_batch_size, BatchLoader, sampler=sampler)
 
     def _check_processes(self, dataset: Dataset, split: str) -> None:
         # A process without a batch would not reach the collective calls the others wait in.
@@ -184,18 +186,26 @@ class DataModule(LightningDataModule):
         self,
         dataset: Dataset,
         batch_size: int,
-        kind: type[DataLoader] = DataLoader,
+        kind: type[BatchLoader],
+        rules: Rules | None = None,
         **options: object,
-    ) -> DataLoader:
-        on_gpu = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
-        return kind(
+    ) -> BatchLoader:
+        device = None if self.trainer is None else self.trainer.strategy.root_device
+        on_gpu = device is not None and device.type == "cuda"
+        batches = partial(collate, rules=rules, half=on_gpu)
+        # without a copy to another process or to a GPU there is nothing to pack for
+        is_copied = on_gpu or self.num_workers > 0
+        loader = kind(
             dataset,
             batch_size,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
+            collate_fn=partial(packed, collate=batches) if is_copied else batches,
             pin_memory=on_gpu,
-            **{"collate_fn": collate} | options,
+            **options,
         )
+        loader.device = device if on_gpu else None
+        return loader
 
     @property
     def _world(self) -> int:

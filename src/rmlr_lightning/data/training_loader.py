@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset, Sampler
+
+from rmlr_lightning.data.batch_loader import BatchLoader
 
 Key = tuple[int, int]  # epoch, index of the item
 
@@ -55,7 +57,7 @@ class TrainingOrder(Sampler[Key]):
         return len(self.order)
 
 
-class TrainingLoader(DataLoader):
+class TrainingLoader(BatchLoader):
     """A loader over `SeededItems` in a `TrainingOrder`.
 
     Checkpoints hold its state, so that a run that stopped within an epoch resumes at its next
