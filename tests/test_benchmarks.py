@@ -136,3 +136,10 @@ def test_a_soak_counts_memory_files_and_threads(numbers, tmp_path):
     first, second = found["rounds"]
     assert second["files"] <= first["files"] + 4 and second["children"] <= first["children"]
     assert (tmp_path / "soak.png").stat().st_size > 0
+
+
+@pytest.mark.slow
+def test_the_loader_is_timed_from_a_cold_and_a_warm_disk(data):
+    found = numbers("loader.py", data, "--quick")
+    assert [row["workers"] for row in found["rows"]] == [0, 1]
+    assert all(row["cold"] > 0 and row["warm"] > 0 for row in found["rows"])
