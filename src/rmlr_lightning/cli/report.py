@@ -1,5 +1,7 @@
-"""rmlr-report: tables of finished runs with paired differences, as Markdown, CSV and a plot.
+"""rmlr-report: finished runs as one HTML page, and as Markdown, CSV and a plot.
 
+rmlr-report outputs/rmlr --html rmlr.html
+rmlr-report outputs/visual outputs/rmlr --html difference.html
 rmlr-report multirun/ablation --baseline visual --compare rmlr:visual --out multirun/ablation/report
 """
 
@@ -8,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rmlr_lightning.report.columns import FILES, METRICS
+from rmlr_lightning.report.columns import DRAWS, FILES, METRICS
 from rmlr_lightning.runs.command_line import CommandLine, file_arguments
 from rmlr_lightning.runs.user_errors import one_line_errors
 
@@ -21,7 +23,10 @@ def parser() -> argparse.ArgumentParser:
         prog="rmlr-report",
         description="Collect finished runs of rmlr-train and compare them: mean and standard "
         "deviation over seeds, differences paired by seed with 95 % intervals, costs. Prints "
-        "tables; --out and --page write files.",
+        "tables; --html, --out and --page write files. The HTML page needs no other file and no "
+        "network: of one run it has metrics with intervals, curves, classes, errors and images; "
+        "of two runs (A B) the difference B - A by paired bootstrap over the test images, and the "
+        "images that changed most; of more runs the rows with their seeds.",
         epilog="A row is named by the `name` of its configuration, followed by the overrides in "
         "which runs of that name differ: 'rmlr optim.lr=0.001'.",
         allow_abbrev=False,
@@ -57,6 +62,14 @@ def parser() -> argparse.ArgumentParser:
     option("--commit", help="of the code that made the runs (the one checked out at PATH)")
     option("--title", help="heading of the page")
     option("--notes", type=Path, metavar="FILE", help="Markdown to put at the end of the page")
+    option("--html", type=Path, metavar="FILE", help="write the HTML page there")
+    option(
+        "--bootstrap",
+        type=_count,
+        default=DRAWS,
+        metavar="N",
+        help=f"draws of the test images, for the intervals of the HTML page ({DRAWS})",
+    )
     option("--page", type=Path, metavar="FILE", help="write the page of Markdown there")
     option("--plot", type=Path, metavar="PNG", help="write the plot there; the page shows it")
     option(
@@ -88,6 +101,12 @@ def _metrics(text: str) -> dict[str, str]:
     if not names:
         raise argparse.ArgumentTypeError("expected names of metrics")
     return {name: METRICS.get(name, name) for name in names}
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 100:
+        raise argparse.ArgumentTypeError(f"{text}: expected a whole number from 100")
+    return int(text)
 
 
 def _pair(text: str) -> tuple[str, str]:

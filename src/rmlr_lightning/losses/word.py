@@ -59,6 +59,7 @@ class WordAlignment(Alignment):
         words = centred(embeddings.words, keys)[phrase, position]
         self.register_buffer("words", words, persistent=False)  # (words, E)
         self.register_buffer("word_phrases", phrase, persistent=False)  # (words,)
+        self.register_buffer("word_positions", position, persistent=False)  # in the phrase
 
     def row_losses(
         self, positives: Positives, projected: Float[Tensor, "R E"]
@@ -73,11 +74,16 @@ class WordAlignment(Alignment):
 
         0 for a row without true phrases.
         """
+        return F.normalize(self.attention(positives, projected) @ self.words, dim=-1)
+
+    def attention(
+        self, positives: Positives, projected: Float[Tensor, "R E"]
+    ) -> Float[Tensor, "R words"]:
+        """Weights of the words of each row's true phrases; their sum is 1, or 0 without phrases."""
         query = projected.detach() if self.detach else projected
         is_key = positives.phrases[:, self.word_phrases]  # R words
         logits = torch.where(is_key, query @ self.words.T / self.temperature, VERY_LOW)
-        attention = torch.where(is_key, logits.softmax(1), 0.0)
-        return F.normalize(attention @ self.words, dim=-1)
+        return torch.where(is_key, logits.softmax(1), 0.0)
 
     def cosine(
         self,

@@ -12,4 +12,6 @@ METRICS = {
     "scenario 2": "role_ap_s2",
 }
 COSTS = {"fit min": "fit_seconds", "CPU min": "cpu_seconds"}  # shown in minutes
-FILES = ("report.md", "report.png", "runs.csv", "rows.csv", "comparisons.csv")  # of --out
+# of --out
+FILES = ("report.html", "report.md", "report.png", "runs.csv", "rows.csv", "comparisons.csv")
+DRAWS = 1000  # of the bootstrap over test images

@@ -12,6 +12,7 @@ from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import check_outputs, check_writable, write_atomic
 from rmlr_lightning.report.cells import screen_tables
 from rmlr_lightning.report.columns import FILES
+from rmlr_lightning.report.html import html_report
 from rmlr_lightning.report.page import MAX_LINES, page
 from rmlr_lightning.report.plot import report_png
 from rmlr_lightning.report.rows import make_report
@@ -42,10 +43,17 @@ def report(args: argparse.Namespace, argv: Sequence[str]) -> None:
         text = page(result, args.split, title, command, left_out, plot, _text(args.notes))
         return text.encode()
 
-    files = {}
+    files, html = {}, b""
+    if args.out is not None or args.html is not None:
+        html = html_report(
+            result, args.split, argv, args.paths, args.title, left_out, args.bootstrap
+        )
+    if args.html is not None:
+        files[args.html] = html
     if args.out is not None:
         shown = [run for row in result.rows for run in row.runs]
         contents = (
+            html,
             markdown("report.png"),
             report_png(result, args.split),
             runs_csv(shown),
@@ -66,13 +74,13 @@ def report(args: argparse.Namespace, argv: Sequence[str]) -> None:
         check_writable(path)  # makes the folder
         write_atomic(path, content)
     for path in files:
-        if path.suffix == ".md":
+        if path.suffix in (".md", ".html"):
             print(f"report: {path}")
 
 
 def _check_outputs(args: argparse.Namespace) -> None:
     """Before the runs are read: what would be written, and where."""
-    outputs = {f"--{name}": getattr(args, name) for name in ("page", "plot")}
+    outputs = {f"--{name}": getattr(args, name) for name in ("html", "page", "plot")}
     if args.out is not None:
         outputs |= {f"--out {args.out}, {name}": args.out / name for name in FILES}
     named = {name: path for name, path in outputs.items() if path is not None}

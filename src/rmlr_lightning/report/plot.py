@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from rmlr_lightning.report.cells import size_name
+from rmlr_lightning.report.charts import NEAR, TICKS, far_apart
 from rmlr_lightning.report.rows import Report, Row
 from rmlr_lightning.report.seed_statistics import Spread
 
 COLOURS = ("#1f5fa8", "#d1730f", "#2e8b57", "#8a4fa3", "#777777")
-NEAR = 2  # mAP: smaller differences keep a linear scale beside much larger ones
-TICKS = [sign * size for sign in (-1, 1) for size in (1, 2, 5, 10, 20, 40)] + [0]
 
 
 def report_png(report: Report, split: str) -> bytes:
@@ -87,20 +86,14 @@ def _difference_axis(axis: Any, report: Report) -> None:
 
     axis.axvline(0, color="black", linewidth=0.8)
     label = f"difference to {report.labels[report.baseline or '']}, paired by seed"
-    if _far_apart(report):
+    main = report.main
+    if far_apart(100 * row.gains[main].mean for row in report.rows if main in row.gains):
         axis.set_xscale("symlog", linthresh=NEAR, linscale=0.8)
         axis.xaxis.set_major_locator(ticker.FixedLocator(TICKS))
         axis.xaxis.set_major_formatter("{x:g}")
         axis.xaxis.set_minor_locator(ticker.NullLocator())
         label += f"; logarithmic beyond {NEAR}"
     axis.set_xlabel(textwrap.fill(label, 44))
-
-
-def _far_apart(report: Report) -> bool:
-    """Whether some differences are so large that small ones would lie on top of one another."""
-    main = report.main
-    sizes = [abs(100 * row.gains[main].mean) for row in report.rows if main in row.gains]
-    return max(sizes, default=0) > 5 * NEAR and sum(size < NEAR for size in sizes) > 1
 
 
 def _size_legend(figure: Any, sizes: list[int | None]) -> None:

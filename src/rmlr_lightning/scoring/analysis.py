@@ -8,14 +8,7 @@ import numpy as np
 from rmlr_lightning.metrics.hicodet import PairTable, match_annotations
 from rmlr_lightning.metrics.vcoco import RoleTable
 from rmlr_lightning.scoring.bootstrap import intervals
-from rmlr_lightning.scoring.breakdown import (
-    Slice,
-    by_groups,
-    by_measure,
-    by_pairs_in_image,
-    hoi_groups,
-    measures,
-)
+from rmlr_lightning.scoring.breakdown import by_groups, by_pairs_in_image, hicodet_breakdown
 from rmlr_lightning.scoring.error_types import diagnose
 from rmlr_lightning.scoring.inputs import HICODetTruth, VCOCOFiles
 from rmlr_lightning.scoring.matched import (
@@ -48,27 +41,13 @@ def hicodet_extras(
             truth.pairs, rows, sorted_scores, images, len(truth.vocabulary.hois)
         )
     if args.breakdown:
-        extras["breakdown"] = _hicodet_breakdown(truth, default, rows, annotation)
+        extras["breakdown"] = hicodet_breakdown(
+            default, truth.pairs, rows, annotation, truth.vocabulary
+        )
     if args.errors:
         objects = np.array([obj for _, obj in truth.vocabulary.hois], dtype=np.int64)
         extras["errors"] = diagnose(default, truth.pairs, rows, annotation, objects)
     return extras
-
-
-def _hicodet_breakdown(
-    truth: HICODetTruth, matched: MatchedDetections, rows: PairTable, annotation: np.ndarray
-) -> dict[str, list[Slice]]:
-    breakdown = {
-        name: by_groups(matched, groups) for name, groups in hoi_groups(truth.vocabulary).items()
-    }
-    pairs = np.bincount(truth.pairs.images, minlength=matched.num_images)
-    breakdown["pairs_in_image"] = by_pairs_in_image(matched, pairs)
-
-    of_truth, of_rows = measures(truth.pairs), measures(rows)
-    for name, (part, slices) in of_truth.items():
-        row_part, _ = of_rows[name]
-        breakdown[name] = by_measure(matched, part, row_part, annotation, slices)
-    return breakdown
 
 
 def vcoco_extras(args: Namespace, files: VCOCOFiles, rows: RoleTable) -> dict[str, Any]:

@@ -138,11 +138,47 @@ def paired(
         # A draw without annotations of any class has no mean.
         gains = gains[~np.isnan(gains)]
         value_a, value_b = mean_of(ap_a[members]), mean_of(ap_b[members])
-        # Counts plus one, so that p is never smaller than the number of draws supports.
-        sides = ((gains <= 0).sum() + 1, (gains >= 0).sum() + 1)
-        p = min(1.0, 2 * min(sides) / (len(gains) + 1)) if len(gains) else float("nan")
-        out[name] = Difference(value_a, value_b, value_b - value_a, *_middle(gains), p)
+        out[name] = Difference(
+            value_a, value_b, value_b - value_a, *_middle(gains), _two_sided(gains)
+        )
     return out
+
+
+def ratio_interval(
+    numerators: np.ndarray, denominators: np.ndarray, draws: int, seed: int = 0
+) -> Interval:
+    """A ratio of sums over images, (I,) each, such as the share of twins that are right."""
+    values = _ratios(numerators, denominators, draws, seed)
+    return Interval(_ratio(numerators, denominators), *_middle(values), _deviation(values))
+
+
+def paired_ratio(
+    a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray], draws: int, seed: int = 0
+) -> Difference:
+    """The difference B - A of two such ratios over the same images, on the same draws."""
+    gains = _ratios(*b, draws, seed) - _ratios(*a, draws, seed)
+    first, second = _ratio(*a), _ratio(*b)
+    gains = gains[~np.isnan(gains)]
+    return Difference(first, second, second - first, *_middle(gains), _two_sided(gains))
+
+
+def _ratio(numerators: np.ndarray, denominators: np.ndarray) -> float:
+    total = denominators.sum()
+    return float(numerators.sum() / total) if total else float("nan")
+
+
+def _ratios(numerators: np.ndarray, denominators: np.ndarray, draws: int, seed: int) -> np.ndarray:
+    parts = []
+    for weights in _draws(len(denominators), draws, seed):
+        totals = denominators @ weights
+        parts.append(np.where(totals > 0, numerators @ weights / np.maximum(totals, 1), np.nan))
+    return np.concatenate(parts)
+
+
+def _two_sided(gains: np.ndarray) -> float:
+    """p of a difference: counts plus one, so that it is never smaller than the draws support."""
+    sides = ((gains <= 0).sum() + 1, (gains >= 0).sum() + 1)
+    return float(min(1.0, 2 * min(sides) / (len(gains) + 1))) if len(gains) else float("nan")
 
 
 def _draws(images: int, draws: int, seed: int) -> Iterator[np.ndarray]:

@@ -23,6 +23,32 @@ class Slice(NamedTuple):
     detections: int
 
 
+def hicodet_breakdown(
+    matched: MatchedDetections,
+    truth: PairTable,
+    rows: PairTable,
+    annotation: np.ndarray,
+    vocabulary: Vocabulary,
+) -> dict[str, list[Slice]]:
+    """All breakdowns of HICO-DET detections, by name.
+
+    Args:
+        matched: the detections after matching.
+        truth: annotated pairs.
+        rows: the detections, in the order of `matched`.
+        annotation: (K,) from `match_annotations`.
+        vocabulary: of the classes.
+    """
+    out = {name: by_groups(matched, groups) for name, groups in hoi_groups(vocabulary).items()}
+    pairs = np.bincount(truth.images, minlength=matched.num_images)
+    out["pairs_in_image"] = by_pairs_in_image(matched, pairs)
+
+    of_truth, of_rows = measures(truth), measures(rows)
+    for name, (part, names) in of_truth.items():
+        out[name] = by_measure(matched, part, of_rows[name][0], annotation, names)
+    return out
+
+
 def by_groups(matched: MatchedDetections, groups: dict[str, np.ndarray]) -> list[Slice]:
     """Means over groups of classes, {name: (C,) bool}, for example the HOIs of a verb."""
     ap, positives = matched.ap(), matched.positives

@@ -1,0 +1,191 @@
+"""The page of two runs: is the difference real, and where does it come from?"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from rmlr_lightning.report.charts import curves_chart, mark, scale_of
+from rmlr_lightning.report.html_page import html_page
+from rmlr_lightning.report.image_cards import image_card, most_changed
+from rmlr_lightning.report.measures import Changed, change
+from rmlr_lightning.report.run_page import IDS
+from rmlr_lightning.report.run_record import RunRecord
+from rmlr_lightning.report.sections import (
+    ERRORS,
+    class_rows,
+    costs,
+    origin,
+    percent,
+)
+
+SECTIONS = {
+    "metrics": "Differences",
+    "charts": "Curves",
+    "classes": "Classes",
+    "errors": "Errors",
+    "images": "Images",
+    "costs": "Cost",
+    "differing": "Options",
+    "origins": "Commands and versions",
+}
+
+
+def comparison_page(
+    a: RunRecord, b: RunRecord, argv: Sequence[str], title: str | None, draws: int
+) -> bytes:
+    """B against A, by paired bootstrap over the test images.
+
+    Raises:
+        UserError: a run kept no record, or the two were tested on other data.
+    """
+    changed = change(a, b, draws)
+    ends = [100 * x for c in changed for x in (c.difference.low, c.difference.high)]
+    scale = scale_of([*ends, *(100 * c.difference.gain for c in changed)], include=[0.0])
+    classes = _classes(a, b)
+    widest = max((abs(row["change"]) for row in classes), default=0.0)
+    for row in classes:
+        length = round(100 * abs(row["change"]) / widest, 1) if widest else 0
+        row |= {"plus": length if row["change"] > 0 else 0}
+        row |= {"minus": length if row["change"] < 0 else 0}
+
+    content: dict[str, Any] = {
+        "verdict": _verdict(changed, a, b),
+        "metrics": [_row(c, scale) for c in changed],
+        "scale": scale,
+        "metrics_caption": (
+            f"Bold: the 95 % interval of the difference excludes 0. Paired bootstrap over the test "
+            f"images, {draws:,} draws; there is no correction for the number of metrics."
+        ),
+        "charts": _charts(a, b),
+        "classes": classes,
+        "widest": percent(widest, 0),
+        "errors": [
+            {"name": name.replace("_", " "), "meaning": ERRORS.get(name, ""), "a": cost, "b": other}
+            for name, cost in a.test.facts["errors"].items()
+            if (other := b.test.facts["errors"].get(name)) is not None
+        ],
+        "images": _images(a, b),
+        "costs": [
+            {"name": f"{letter}: {record.name}", "rows": costs(record)}
+            for letter, record in (("A", a), ("B", b))
+        ],
+        "differing": differing(a.overrides, b.overrides),
+        "origins": [origin(record) for record in (a, b)],
+    }
+    return html_page(
+        "comparison.html",
+        content,
+        title=title or f"{b.name} against {a.name}",
+        subtitle=f"A is {a.name}. B is {b.name}. {len(a.test.file_names):,} test images.",
+        sections=[(IDS.get(key, key), name) for key, name in SECTIONS.items() if content[key]],
+        argv=argv,
+    )
+
+
+def _verdict(changed: Sequence[Changed], a: RunRecord, b: RunRecord) -> dict[str, Any]:
+    if not changed:
+        return {"kind": "", "main": "The two runs have no metric in common.", "sentences": []}
+    by_key = {c.key: c for c in changed}
+    main = by_key.get("role_ap_s1") or changed[0]
+    gain, low, high = main.difference.gain, main.difference.low, main.difference.high
+    interval = f"{_signed(gain)} {main.title} [{_signed(low)}, {_signed(high)}]"
+    if not main.significant:
+        kind, text = "", f"No real difference can be shown: B - A is {interval}."
+    elif gain > 0:
+        kind, text = "good", f"B is better than A: {interval}. The interval excludes 0."
+    else:
+        kind, text = "bad", f"B is worse than A: {interval}. The interval excludes 0."
+
+    others = [c for c in changed if c is not main and c.significant]
+    sentences = [
+        f"{c.title}: {_signed(c.difference.gain)} "
+        f"[{_signed(c.difference.low)}, {_signed(c.difference.high)}]."
+        for c in others
+    ] or ["No other metric differs by more than chance."]
+    sentences.append(
+        f"The interval covers the choice of the test images. A has seed {a.run.seed} and B seed "
+        f"{b.run.seed}: how much seeds differ takes several seeds of both (a page of a sweep)."
+    )
+    return {"kind": kind, "main": text, "sentences": sentences}
+
+
+def _row(changed: Changed, scale: Any) -> dict[str, Any]:
+    found = changed.difference
+    # the colour repeats what sign and bold type show
+    colour = 7 if not changed.significant else 2 if found.gain > 0 else 4
+    return {
+        "title": changed.title,
+        "a": percent(found.a),
+        "b": percent(found.b),
+        "gain": _signed(found.gain),
+        "interval": f"{_signed(found.low)} to {_signed(found.high)}",
+        "p": "-" if math.isnan(found.p) else f"{found.p:.3f}",
+        "significant": changed.significant,
+        "mark": mark(scale, 100 * found.gain, 100 * found.low, 100 * found.high, colour=colour),
+    }
+
+
+def _classes(a: RunRecord, b: RunRecord) -> list[dict[str, Any]]:
+    second = {row["name"]: row["ap"] for row in class_rows(b)}
+    rows = []
+    for row in class_rows(a):
+        gain = second[row["name"]] - row["ap"]
+        rows.append(
+            {**row, "a": row["ap"], "b": second[row["name"]], "change": gain, "gain": _signed(gain)}
+        )
+    return sorted(rows, key=lambda row: -row["change"])
+
+
+def _images(a: RunRecord, b: RunRecord) -> list[dict[str, Any]]:
+    shown = []
+    for image, gain in most_changed(a, b):
+        cards = [
+            image_card(
+                record, image, f"{letter}, AP {percent(float(record.test.image_ap[image]), 0)} %"
+            )
+            for letter, record in (("A", a), ("B", b))
+        ]
+        # a run keeps copies of its own best and worst images only
+        source = cards[0].source or cards[1].source
+        cards = [card._replace(source=source) for card in cards]
+        title = f"{a.test.file_names[image]}: {_signed(gain, 0)}"
+        shown.append({"title": title, "cards": cards})
+    return shown
+
+
+def _charts(a: RunRecord, b: RunRecord) -> list[Any]:
+    """Both runs in each chart."""
+    names = {"train/loss": ("Training loss", 1.0)}
+    names |= {
+        name: (f"Validation {name.removeprefix('val/')} (%)", 100.0)
+        for name in sorted(a.history.keys() & b.history.keys())
+        if name.startswith("val/map_full") or name.startswith("val/role_ap")
+    }
+    charts = []
+    for name, (title, factor) in names.items():
+        curves = {
+            f"{letter}: {record.name}": [
+                (epoch, factor * value) for epoch, value in record.history.get(name, ())
+            ]
+            for letter, record in (("A", a), ("B", b))
+        }
+        charts.append(curves_chart(title, curves))
+    return [chart for chart in charts if chart is not None]
+
+
+def differing(a: Sequence[str], b: Sequence[str]) -> list[tuple[str, str, str]]:
+    """The options that were typed differently: (key, in A, in B)."""
+    first, second = (
+        dict(line.lstrip("+").partition("=")[::2] for line in lines) for lines in (a, b)
+    )
+    keys = sorted(first.keys() | second.keys())
+    return [
+        (key, first.get(key, "-"), second.get(key, "-"))
+        for key in keys
+        if first.get(key) != second.get(key) and not key.startswith("hydra.")
+    ]
+
+
+def _signed(value: float, digits: int = 1) -> str:
+    """In percent with its sign; "+0.0" for what rounds to 0."""
+    return "-" if math.isnan(value) else f"{round(100 * value, digits) + 0.0:+.{digits}f}"

@@ -1,0 +1,144 @@
+"""The numbers of a run with their intervals over test images, and differences of two runs."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from rmlr_lightning.errors import UserError
+from rmlr_lightning.report.run_record import RunRecord
+from rmlr_lightning.scoring.bootstrap import (
+    Difference,
+    Interval,
+    intervals,
+    paired,
+    paired_ratio,
+    ratio_interval,
+)
+from rmlr_lightning.scoring.matched import MatchedDetections
+from rmlr_lightning.scoring.record import LOGGED, TestRecord
+
+TITLES = {
+    "map_full": "mAP full",
+    "map_rare": "mAP rare",
+    "map_non_rare": "mAP non-rare",
+    "map_unseen": "mAP unseen",
+    "map_seen": "mAP seen",
+    "known_object_map_full": "mAP full, Known Object",
+    "role_ap_s1": "role AP, Scenario 1",
+    "role_ap_s2": "role AP, Scenario 2",
+    "agent_ap": "agent AP",
+    "twin_accuracy": "twins",
+}
+NAN = float("nan")
+
+
+class Measured(NamedTuple):
+    """A metric of a run, in [0, 1]; the interval is NaN where the run kept no record."""
+
+    key: str
+    title: str
+    interval: Interval
+
+
+class Changed(NamedTuple):
+    """A metric of two runs; the interval is that of the difference."""
+
+    key: str
+    title: str
+    difference: Difference
+
+    @property
+    def significant(self) -> bool:
+        """Whether the interval excludes 0."""
+        return bool(self.difference.low > 0 or self.difference.high < 0)
+
+
+def measure(record: RunRecord, draws: int) -> list[Measured]:
+    """The metrics of the test split, with bootstrap intervals over its images."""
+    found = _intervals(record.test, draws) if record.test is not None else {}
+    out = []
+    for key, title in TITLES.items():
+        logged = record.run.metrics.get(f"test/{key}", NAN)
+        interval = found.get(key, Interval(logged, NAN, NAN, NAN))
+        if not math.isnan(logged):
+            # what the run reports; its record gives the same number
+            out.append(Measured(key, title, interval._replace(value=logged)))
+    return out
+
+
+def change(a: RunRecord, b: RunRecord, draws: int) -> list[Changed]:
+    """B - A of all metrics that both have, from the same draws of the test images.
+
+    Raises:
+        UserError: a run kept no record, or the two were tested on other data.
+    """
+    for record in (a, b):
+        if record.test is None:
+            raise UserError(
+                f"{record.run.folder}: no test_record.npz, which a comparison of two runs needs; "
+                "runs of earlier versions and runs with test=false have none"
+            )
+    first, second = a.test, b.test
+    check_same_test(a, b)
+    found = {}
+    for setting in first.matched.keys() & second.matched.keys():
+        differences = paired(first.matched[setting], second.matched[setting], draws)
+        found |= {
+            LOGGED[setting, name]: difference
+            for name, difference in differences.items()
+            if (setting, name) in LOGGED
+        }
+    if first.facts["twins"] and second.facts["twins"]:
+        found["twin_accuracy"] = paired_ratio(_twins(first), _twins(second), draws)
+    return [
+        Changed(key, title, found[key])
+        for key, title in TITLES.items()
+        if key in found and not math.isnan(found[key].gain)
+    ]
+
+
+def check_same_test(a: RunRecord, b: RunRecord) -> None:
+    """Raises:
+    UserError: two runs were tested on other images, annotations or classes.
+    """
+    first, second = a.test, b.test
+    same = (
+        first.file_names == second.file_names
+        and first.vocabulary == second.vocabulary
+        and np.array_equal(first.truth.images, second.truth.images)
+        and np.array_equal(first.truth.hois, second.truth.hois)
+    )
+    if not same:
+        raise UserError(
+            f"{a.run.folder} and {b.run.folder}: tested on different images, annotations or "
+            "classes; compare runs of one test split"
+        )
+
+
+def main_matched(test: TestRecord) -> MatchedDetections:
+    """The setting of the classes that are shown: role AP of V-COCO, else HICO-DET's Default."""
+    return test.matched.get("scenario_1", test.matched["default"])
+
+
+def twin_counts(test: TestRecord) -> tuple[int, int] | None:
+    """How many twins there are, and how many were found; None without any."""
+    rows = np.array(test.facts["twins"], dtype=np.float64).reshape(-1, 4)
+    return (int(rows[:, 1].sum()), int(rows[:, 2].sum())) if len(rows) else None
+
+
+def _intervals(test: TestRecord, draws: int) -> dict[str, Interval]:
+    found = {}
+    for setting, matched in test.matched.items():
+        for name, interval in intervals(matched, draws).items():
+            if (setting, name) in LOGGED:
+                found[LOGGED[setting, name]] = interval
+    if test.facts["twins"]:
+        found["twin_accuracy"] = ratio_interval(*_twins(test), draws)
+    return found
+
+
+def _twins(test: TestRecord) -> tuple[np.ndarray, np.ndarray]:
+    """Right and found twins of each image with twins."""
+    rows = np.array(test.facts["twins"], dtype=np.float64).reshape(-1, 4)
+    return rows[:, 3], rows[:, 2]

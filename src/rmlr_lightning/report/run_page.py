@@ -1,0 +1,147 @@
+"""The page of one run."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from rmlr_lightning.report.charts import mark, scale_of
+from rmlr_lightning.report.html_page import html_page
+from rmlr_lightning.report.image_cards import best_and_worst
+from rmlr_lightning.report.measures import Measured, measure, twin_counts
+from rmlr_lightning.report.run_record import RunRecord
+from rmlr_lightning.report.sections import (
+    attention_rows,
+    breakdowns,
+    class_rows,
+    confusions,
+    costs,
+    error_rows,
+    origin,
+    percent,
+    training_charts,
+)
+from rmlr_lightning.scoring.bootstrap import Interval
+
+SECTIONS = {
+    "metrics": "Metrics",
+    "charts": "Curves",
+    "classes": "Classes",
+    "errors": "Errors",
+    "images": "Images",
+    "breakdowns": "Groups",
+    "confusions": "Confused verbs",
+    "attention": "Words",
+    "costs": "Cost",
+    "origins": "Command and versions",
+}
+IDS = {
+    "charts": "curves",
+    "classes": "per-class",
+    "breakdowns": "breakdown",
+    "confusions": "confused",
+    "attention": "words",
+    "costs": "cost",
+    "origins": "origin",
+}
+NO_RECORD = (
+    "This run kept no test_record.npz: there are no intervals, classes or images. Runs of earlier "
+    "versions and runs with test=false have none."
+)
+
+
+def run_page(record: RunRecord, argv: Sequence[str], title: str | None, draws: int) -> bytes:
+    """Metrics with intervals, curves, classes, errors, images, words, cost and origin of a run."""
+    measured = measure(record, draws)
+    test = record.test
+    ends = [x for m in measured for x in m.interval[:3]]
+    scale = scale_of([100 * x for x in ends], include=[0.0])
+    content: dict[str, Any] = {
+        "metrics": [_row(m, scale) for m in measured],
+        "scale": scale,
+        "metrics_caption": (
+            f"95 % intervals: bootstrap over the test images, {draws:,} draws. They do not cover "
+            "the spread over seeds."
+            if test
+            else "No intervals: the run kept no record of its test."
+        ),
+        "charts": training_charts(record.history),
+        "classes": class_rows(record) if test else [],
+        "errors": error_rows(record) if test else [],
+        "images": best_and_worst(record) if test else None,
+        "breakdowns": breakdowns(record) if test else {},
+        "confusions": confusions(record) if test else [],
+        "attention": attention_rows(record) if test else [],
+        "costs": costs(record),
+        "origins": [origin(record)],
+    }
+    content["verdict"] = _verdict(record, measured, content["errors"])
+    images = f", {len(test.file_names):,} test images" if test else ""
+    return html_page(
+        "run.html",
+        content,
+        title=title or record.name,
+        subtitle=f"One run{images}. Commit {content['origins'][0]['commit'][:12]}.",
+        sections=[(IDS.get(key, key), name) for key, name in SECTIONS.items() if content[key]],
+        argv=argv,
+        notes=[] if test else [NO_RECORD],
+    )
+
+
+def _row(measured: Measured, scale: Any) -> dict[str, Any]:
+    value, low, high, _ = measured.interval
+    return {
+        "title": measured.title,
+        "value": percent(value),
+        "interval": interval_text(measured.interval),
+        "mark": mark(scale, 100 * value, 100 * low, 100 * high),
+    }
+
+
+def interval_text(interval: Interval) -> str:
+    """ "31.2 to 34.0"; "-" without an interval."""
+    if math.isnan(interval.low):
+        return "-"
+    return f"{percent(interval.low)} to {percent(interval.high)}"
+
+
+def _verdict(
+    record: RunRecord, measured: Sequence[Measured], errors: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    if not measured:
+        return {"kind": "", "main": "No metric of the test split.", "sentences": []}
+    by_key = {m.key: m for m in measured}
+    main = by_key.get("role_ap_s1") or measured[0]
+    value, low, _, _ = main.interval
+    text = f"{main.title}: {percent(value)} %"
+    if not math.isnan(low):
+        text += f", 95 % interval {interval_text(main.interval)}"
+
+    sentences = []
+    if "map_rare" in by_key and "map_non_rare" in by_key:
+        sentences.append(
+            f"Rare classes {percent(by_key['map_rare'].interval.value)} %, others "
+            f"{percent(by_key['map_non_rare'].interval.value)} %."
+        )
+    if "twin_accuracy" in by_key:
+        sentences.append(_twins(by_key["twin_accuracy"].interval, record))
+    if errors:
+        worst = errors[0]
+        sentences.append(
+            f"The most expensive type of error is {worst['name']} ({worst['meaning']}): it costs "
+            f"{percent(worst['cost'])} mAP."
+        )
+    sentences.append("To see whether a difference is real, make a page of two runs, or of a sweep.")
+    return {"kind": "", "main": f"{text}.", "sentences": sentences}
+
+
+def _twins(interval: Interval, record: RunRecord) -> str:
+    counts = twin_counts(record.test) if record.test else None
+    of = f" of {counts[1]:,} found twins (of {counts[0]:,})" if counts else ""
+    text = f"{percent(interval.value)} %{of} are right; chance is 50 %"
+    if math.isnan(interval.low):
+        return f"Twins: {text}."
+    if interval.low > 0.5:
+        meaning = "the model reads more than boxes and object classes"
+    else:
+        meaning = "no sign that the model reads more than boxes and object classes"
+    return f"Twins: {text}, and the interval is {interval_text(interval)}: {meaning}."

@@ -1,0 +1,247 @@
+"""The page of a sweep: rows with their seeds, differences paired by seed, curves and classes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rmlr_lightning.report.cells import (
+    comparison_cells,
+    comparison_heads,
+    row_cells,
+    row_heads,
+    size_name,
+    verdict,
+)
+from rmlr_lightning.report.charts import Scale, curves_chart, difference_scale, mark, scale_of
+from rmlr_lightning.report.html_page import html_page
+from rmlr_lightning.report.measures import main_matched
+from rmlr_lightning.report.page import LEGEND
+from rmlr_lightning.report.rows import Report, Row
+from rmlr_lightning.report.run_page import IDS
+from rmlr_lightning.report.run_record import RunRecord, mean_history
+from rmlr_lightning.report.sections import command_of, duration, origin, percent
+
+SECTIONS = {
+    "tables": "Rows",
+    "comparisons": "Differences",
+    "charts": "Curves",
+    "classes": "Classes",
+    "errors": "Errors",
+    "origins": "Runs and commands",
+}
+OWN_IDS = IDS | {"tables": "metrics", "comparisons": "differences"}
+MAX_SENTENCES = 12
+
+
+def sweep_page(
+    report: Report,
+    records: Sequence[RunRecord],
+    split: str,
+    argv: Sequence[str],
+    title: str,
+    left_out: Sequence[str] = (),
+) -> bytes:
+    """All rows of a report. Classes and errors are shown where all runs of a row kept a record.
+
+    Args:
+        report: rows and comparisons.
+        records: of their runs.
+        split: "val" or "test".
+        argv: the arguments of rmlr-report that make this page.
+        title: heading.
+        left_out: sentences about runs that are not counted.
+    """
+    of_row: dict[str, list[RunRecord]] = {}
+    for record in records:
+        of_row.setdefault(record.run.row, []).append(record)
+    with_test = {
+        row: members
+        for row, members in of_row.items()
+        if split == "test" and all(record.test is not None for record in members)
+    }
+    key = f"{split}/{report.metrics[report.main]}"
+    comparisons = report.all_comparisons()
+    content: dict[str, Any] = {
+        "verdict": _verdict(report),
+        "legend": LEGEND.replace("**Bold**", "Bold"),
+        "main_title": "mAP full" if report.main == "full" else report.main,
+        "baseline": report.labels.get(report.baseline or "", ""),
+        "tables": [_table(report, size, key) for size in report.sizes()],
+        "comparisons": {
+            "heads": comparison_heads(report),
+            "rows": [comparison_cells(report, c, "*") for c in comparisons],
+        },
+        "charts": _charts(report, of_row),
+        "class_heads": [report.labels[row] for row in with_test],
+        "classes": _classes(with_test),
+        "errors": _errors(report, with_test),
+        "error_heads": _error_names(with_test),
+        "runs": [_run(record, key) for record in records],
+        # code and files of a sweep are those of its first run; the table has all commits
+        "origins": [origin(record) for record in records[:1]],
+    }
+    rows = len({row.name for row in report.rows})
+    sections = [
+        (OWN_IDS.get(name, name), text)
+        for name, text in SECTIONS.items()
+        if content[name] and (name != "comparisons" or comparisons)
+    ]
+    return html_page(
+        "sweep.html",
+        content,
+        title=title,
+        subtitle=f"{len(records)} runs in {rows} rows, {split} split.",
+        sections=sections,
+        argv=argv,
+        notes=left_out,
+    )
+
+
+def _verdict(report: Report) -> dict[str, Any]:
+    comparisons = report.comparisons or report.all_comparisons()
+    if not comparisons:
+        best = max(
+            (row for row in report.rows if report.main in row.metrics),
+            key=lambda row: row.metrics[report.main].mean,
+        )
+        mean = percent(best.metrics[report.main].mean)
+        text = f"Highest {report.main}: {report.labels[best.name]}, {mean} %."
+        rest = ["Without --baseline or --compare nothing is compared, so no difference is tested."]
+        return {"kind": "", "main": text, "sentences": rest}
+
+    spreads = [(c, c.differences.get(report.main)) for c in comparisons]
+    real = [c for c, spread in spreads if spread is not None and spread.significant]
+    main = (
+        f"{len(real)} of {len(comparisons)} differences are real: their 95 % interval excludes 0."
+    )
+    ordered = sorted(comparisons, key=lambda c: c not in real)
+    sentences = [verdict(report, comparison) for comparison in ordered[:MAX_SENTENCES]]
+    if len(ordered) > MAX_SENTENCES:
+        sentences.append(f"{len(ordered) - MAX_SENTENCES} more are in the table.")
+    return {"kind": "good" if real else "", "main": main, "sentences": sentences}
+
+
+def _table(report: Report, size: int | None, key: str) -> dict[str, Any]:
+    """The rows of one size of the training set, as cells and as a forest plot."""
+    rows = [row for row in report.rows if row.train == size]
+    base = {
+        run.seed: run.metrics.get(key) for r in rows if r.name == report.baseline for run in r.runs
+    }
+    ends, gain_ends = [], []
+    for row in rows:
+        ends += _ends(row.metrics.get(report.main), _points(row, key))
+        gain_ends += _ends(row.gains.get(report.main), _gains(row, key, base))
+    middles = [100 * row.gains[report.main].mean for row in rows if report.main in row.gains]
+    scale, gain_scale = scale_of(ends), difference_scale(gain_ends, middles)
+    return {
+        "title": size_name(size),
+        "heads": row_heads(report),
+        "rows": [row_cells(report, row, "*") for row in rows],
+        "forest": [
+            {
+                "label": report.labels[row.name],
+                "value": _mark(scale, row.metrics.get(report.main), _points(row, key)),
+                "gain": _mark(gain_scale, row.gains.get(report.main), _gains(row, key, base)),
+            }
+            for row in rows
+        ],
+        "scale": scale,
+        "gains": bool(gain_ends),
+        "gain_scale": gain_scale,
+    }
+
+
+def _points(row: Row, key: str) -> list[float]:
+    return [100 * run.metrics[key] for run in row.runs if key in run.metrics]
+
+
+def _gains(row: Row, key: str, base: dict[int, float | None]) -> list[float]:
+    if not row.gains:
+        return []
+    pairs = [(run.metrics.get(key), base.get(run.seed)) for run in row.runs]
+    return [100 * (a - b) for a, b in pairs if a is not None and b is not None]
+
+
+def _ends(spread: Any, points: Sequence[float]) -> list[float]:
+    if spread is None:
+        return []
+    return [100 * spread.mean, 100 * spread.low, 100 * spread.high, *points]
+
+
+def _mark(scale: Scale, spread: Any, points: Sequence[float]) -> Any:
+    if spread is None:
+        return None
+    colour = 0
+    return mark(scale, 100 * spread.mean, 100 * spread.low, 100 * spread.high, points, colour)
+
+
+def _charts(report: Report, of_row: dict[str, list[RunRecord]]) -> list[Any]:
+    charts = []
+    wanted = {
+        "Training loss": ("train/loss", 1.0),
+        f"Validation {report.main} (%)": (f"val/{report.metrics[report.main]}", 100.0),
+    }
+    for title, (name, factor) in wanted.items():
+        curves = {
+            report.labels[row]: [
+                (epoch, factor * value)
+                for epoch, value in mean_history([record.history for record in members], name)
+            ]
+            for row, members in of_row.items()
+        }
+        charts.append(curves_chart(title, curves))
+    return [chart for chart in charts if chart is not None]
+
+
+def _classes(with_test: dict[str, list[RunRecord]]) -> list[dict[str, Any]]:
+    """Classes that all rows share, by the AP of the first row."""
+    tables = {}
+    for row, members in with_test.items():
+        names = [tuple(main_matched(record.test).names) for record in members]
+        if len(set(names)) == 1:
+            mean = np.mean([main_matched(record.test).ap() for record in members], axis=0)
+            tables[row] = dict(zip(names[0], mean.tolist(), strict=True))
+    if not tables:
+        return []
+    first = next(iter(with_test.values()))[0]
+    matched = main_matched(first.test)
+    rare = {first.test.vocabulary.hoi_name(hoi) for hoi in first.test.vocabulary.rare}
+    nan = float("nan")
+    rows = [
+        {
+            "name": name,
+            "ap": [tables.get(row, {}).get(name, nan) for row in with_test],
+            "truth": int(count),
+            "rare": name in rare,
+        }
+        for name, count in zip(matched.names, matched.positives, strict=True)
+        if count
+    ]
+    return sorted(rows, key=lambda row: -row["ap"][0])
+
+
+def _error_names(with_test: dict[str, list[RunRecord]]) -> list[str]:
+    first = next(iter(with_test.values()), None)
+    return [name.replace("_", " ") for name in first[0].test.facts["errors"]] if first else []
+
+
+def _errors(report: Report, with_test: dict[str, list[RunRecord]]) -> list[dict[str, Any]]:
+    rows = []
+    for row, members in with_test.items():
+        costs = [[c["cost"] for c in m.test.facts["errors"].values()] for m in members]
+        rows.append({"label": report.labels[row], "costs": np.mean(costs, axis=0).tolist()})
+    return rows
+
+
+def _run(record: RunRecord, key: str) -> dict[str, Any]:
+    run = record.run
+    return {
+        "label": run.label,
+        "seed": run.seed,
+        "main": percent(run.metrics.get(key, float("nan"))),
+        "cost": duration(run.metrics["fit_seconds"]) if "fit_seconds" in run.metrics else "-",
+        "commit": origin(record)["commit"][:12],
+        "folder": str(run.folder),
+        "command": command_of(record.environment),
+    }

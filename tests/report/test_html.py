@@ -1,0 +1,186 @@
+"""The HTML page: what it states, that all text is escaped, and that it needs nothing else."""
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from rmlr_lightning.cli.report import main
+from rmlr_lightning.report.charts import difference_scale, scale_of
+from rmlr_lightning.report.image_cards import most_changed
+from rmlr_lightning.report.run_record import mean_history, read_history
+from rmlr_lightning.scoring.bootstrap import intervals, paired, paired_ratio, ratio_interval
+from tests.report.made_up import HOSTILE, make_run, record_of, results
+
+VOID = {"meta", "link", "img", "input", "br"}
+DRAWS = 100
+
+
+class Page(HTMLParser):
+    """The elements of a page, its text, and whether all of them are closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict]] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def page_of(tmp_path, *paths, options=()) -> Page:
+    out = tmp_path / "page.html"
+    argv = [*map(str, paths), "--html", str(out), "--overwrite", "--bootstrap", str(DRAWS)]
+    main([*argv, *options])
+    page = Page(out.read_text(encoding="utf-8"))
+    assert not page.open
+    return page
+
+
+@pytest.fixture(scope="module")
+def records():
+    return [record_of(results(worse)) for worse in (False, True)]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, records):
+    parent = tmp_path_factory.mktemp("runs")
+    return [
+        make_run(parent / folder, name, 0, record)
+        for folder, name, record in zip("ab", ("visual", HOSTILE), records, strict=True)
+    ]
+
+
+def test_the_page_of_a_run_starts_with_its_metric_and_interval(runs, records, tmp_path):
+    page = page_of(tmp_path, runs[0])
+    found = intervals(records[0].matched["default"], DRAWS)["full"]
+    value, low, high = (f"{100 * x:.1f}" for x in found[:3])
+    assert f"mAP full: {value} %, 95 % interval {low} to {high}." in page.text
+    for text in ("Types of error", "Attention over words", "1.2 min", "1 h 06 min", "abc1234def"):
+        assert text in page.text
+    names = {attributes["id"] for tag, attributes in page.elements if tag == "h2"}
+    links = [a["href"] for tag, a in page.elements if tag == "a"]
+    assert {link[1:] for link in links} <= names | {"main"}
+
+
+def test_the_page_of_two_runs_tells_whether_the_difference_is_real(runs, records, tmp_path):
+    found = paired(*(record.matched["default"] for record in records), DRAWS)["full"]
+    assert found.high < 0  # the second ranks its true pairs last
+    page = page_of(tmp_path, *runs)
+    gain, low, high = (f"{100 * x:+.1f}" for x in (found.gain, found.low, found.high))
+    assert f"B is worse than A: {gain} mAP full [{low}, {high}]." in page.text
+    # the first path is A, unless a baseline is named
+    again = page_of(tmp_path, *runs, options=["--baseline", HOSTILE])
+    assert f"B is better than A: {-100 * found.gain:+.1f} mAP full" in again.text
+
+
+def test_two_equal_runs_do_not_differ(records, tmp_path):
+    runs = [make_run(tmp_path / name, name, 0, records[0]) for name in ("a", "b")]
+    assert "No real difference can be shown: B - A is +0.0" in page_of(tmp_path, *runs).text
+
+
+def test_a_sweep_has_its_rows_verdicts_and_classes(records, tmp_path):
+    for seed in (0, 1, 2):
+        make_run(tmp_path / "sweep" / f"a{seed}", "a", seed, records[0])
+        make_run(tmp_path / "sweep" / f"b{seed}", "b", seed, records[1])
+    page = page_of(tmp_path, tmp_path / "sweep", options=["--baseline", "a"])
+    assert "1 of 1 differences are real" in page.text and "significant." in page.text
+    assert "mean of the seeds" in page.text and "b_b sandwich" not in page.text
+    assert page.text.count("abc1234") >= 6  # the commit of every run
+
+
+def test_all_text_is_escaped_and_no_other_file_is_named(runs, tmp_path):
+    for paths in (runs[:1], runs):
+        page = page_of(tmp_path, *paths)
+        assert sum(tag == "script" for tag, _ in page.elements) == 1
+        text = (tmp_path / "page.html").read_text(encoding="utf-8")
+        assert "<script>alert" not in text and HOSTILE in page.text
+        for tag, attributes in page.elements:
+            assert not any(name.startswith("on") for name in attributes), tag
+            for name in ("src", "href"):
+                assert attributes.get(name, "#").startswith(("#", "data:")), (tag, name)
+        assert not re.search(r"url\(|@import|https?://", text)
+        assert len(text) < 5_000_000
+
+
+def test_a_run_without_a_record_has_a_page_of_what_is_left(tmp_path):
+    page = page_of(tmp_path, make_run(tmp_path / "old"))
+    assert "mAP full: 25.0 %." in page.text and "kept no test_record.npz" in page.text
+
+
+@pytest.mark.fault
+def test_runs_that_were_tested_on_other_images_are_not_compared(runs, tmp_path, capsys):
+    other = make_run(tmp_path / "other", "other", 0, record_of(results(images=9)))
+    with pytest.raises(SystemExit) as caught:
+        main([str(runs[0]), str(other), "--html", str(tmp_path / "page.html")])
+    assert caught.value.code == 2
+    assert "tested on different images, annotations or classes" in capsys.readouterr().err
+    assert not (tmp_path / "page.html").exists()
+
+
+@pytest.mark.fault
+def test_a_damaged_record_is_one_line_that_names_it(records, tmp_path, capsys):
+    run = make_run(tmp_path / "run", record=records[0])
+    (run / "test_record.npz").write_bytes(b"PK damaged")
+    with pytest.raises(SystemExit) as caught:
+        main([str(run), "--html", str(tmp_path / "page.html")])
+    assert caught.value.code == 2 and "test_record.npz: " in capsys.readouterr().err
+
+
+def test_the_images_that_changed_most_are_gains_and_losses(records, tmp_path):
+    class Run:
+        def __init__(self, ap):
+            self.test = records[0]._replace(image_ap=np.array(ap))
+
+    a, b = Run([0.5, 0.2, np.nan, 1.0, 0.5]), Run([0.6, 0.9, np.nan, 0.1, 0.5])
+    assert most_changed(a, b) == [
+        (1, pytest.approx(0.7)),
+        (0, pytest.approx(0.1)),
+        (3, pytest.approx(-0.9)),
+    ]
+
+
+def test_curves_of_a_resumed_run_are_joined(tmp_path):
+    for version, lines in (("0", "0,2.0\n1,1.5\n"), ("1", "1,1.4\n2,1.0\n")):
+        folder = tmp_path / f"version_{version}"
+        folder.mkdir()
+        (folder / "metrics.csv").write_text("epoch,train/loss\n" + lines)
+    history = read_history(tmp_path)
+    assert history == {"train/loss": [(1, 2.0), (2, 1.4), (3, 1.0)]}
+    other = {"train/loss": [(2, 1.6), (3, 2.0)]}
+    assert mean_history([history, other], "train/loss") == [(2, 1.5), (3, 1.5)]
+
+
+def test_scales_hold_their_values_and_have_round_ends():
+    scale = scale_of([0.31, 0.87])
+    assert scale.low <= 0.31 and scale.high >= 0.87 and 0 < scale.place(0.5) < 100
+    near = difference_scale([-30, -0.5, 0.4], [-30, -0.5, 0.4])
+    assert near.place(-30) < near.place(-0.5) < near.place(0) < near.place(0.4)
+    # on a linear scale these two would be 3 % of the width apart
+    assert near.place(0.4) - near.place(-0.5) > 7
+
+
+def test_ratios_are_drawn_as_repeated_images():
+    right, found = np.array([1.0, 0.0, 2.0, 1.0]), np.array([1.0, 1.0, 2.0, 2.0])
+    interval = ratio_interval(right, found, 400)
+    assert interval.value == pytest.approx(4 / 6) and interval.low < 4 / 6 < interval.high
+    same = paired_ratio((right, found), (right, found), 400)
+    assert (same.gain, same.low, same.high, same.p) == (0.0, 0.0, 0.0, 1.0)
