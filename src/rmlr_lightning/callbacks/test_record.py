@@ -36,12 +36,14 @@ class KeepTestRecord(Callback):
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._attention, self._is_first = [], True
-        if hasattr(pl_module, "kept"):  # a task of interactions
+        # Detections are kept as for an export of rmlr-eval. Only tasks of interactions have any.
+        if hasattr(pl_module, "kept"):
             pl_module.kept = []
 
     def on_test_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *_: Any
     ) -> None:
+        # One batch of one process is enough for examples, and costs one more forward pass.
         if self._is_first and trainer.is_global_zero and hasattr(pl_module, "kept"):
             dataset = trainer.datamodule.dataset("test")
             names = [dataset.target(image_id).file_name for image_id in batch.image_ids]
@@ -51,6 +53,7 @@ class KeepTestRecord(Callback):
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if getattr(pl_module, "kept", None) is None:
             return
+        # The metrics of the run have been computed, so that nothing here can change them.
         results, pl_module.kept = _gathered(pl_module.kept, trainer.world_size), None
         if not trainer.is_global_zero or not results:
             return
@@ -93,6 +96,7 @@ def _twins(results: Sequence[tuple[Target, Detections]], metrics: Any) -> list[l
     rows = []
     for index, (target, found) in enumerate(results):
         if target.file_name in metric.twins:
+            # an instance per image: the metric itself keeps sums only
             judge = type(metric)(metric.twins)
             judge.update([found], [target])
             counts = (judge.total, judge.matched, judge.right)

@@ -30,6 +30,7 @@ def attended_words(
     losses = {name: loss for name, loss in task.losses.items() if hasattr(loss, "attention")}
     if not losses or not hasattr(text, "phrases") or batch.truth is None:
         return []
+    # The rows are those of training: interacting pairs with their true phrases.
     prediction = task(batch.inputs)
     positives = task.label(prediction, batch.truth).positives
     rows_per_image = positives.index.shape[1]
@@ -38,6 +39,7 @@ def attended_words(
         for image in range(len(file_names))
         if positives.mask[image * rows_per_image]
     ][:MAX_PAIRS]
+    # Words of several templates are concatenated, as the embeddings are.
     phrases = text.phrases(task.vocabulary)
     words = [[word for phrase in row for word in phrase.words] for row in phrases]
 
@@ -45,6 +47,7 @@ def attended_words(
     for name, loss in losses.items():
         tokens = getattr(prediction, loss.site_tokens)
         index = positives.index[..., None].expand(-1, -1, tokens.shape[-1])
+        # as `Alignment.forward` does it
         projected = loss.project(tokens.gather(1, index).flatten(0, 1).float())
         unit = torch.nn.functional.normalize(projected, dim=-1)
         weights[name] = loss.attention(positives, unit)

@@ -44,6 +44,7 @@ def scale_of(values: Iterable[float], include: Sequence[float] = (), ticks: int 
 
     known = [value for value in (*values, *include) if math.isfinite(value)]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
+    # A single value stands in the middle.
     if low == high:
         low, high = low - 0.5, high + 0.5
     places = MaxNLocator(nbins=ticks).tick_values(low, high)
@@ -86,6 +87,7 @@ def mark(
     """None for a value that is not a number."""
     if not math.isfinite(value):
         return None
+    # One seed, or a run without a record, has a point only.
     ends = (None, None)
     if math.isfinite(low) and math.isfinite(high):
         ends = scale.place(low), scale.place(high)
@@ -125,6 +127,7 @@ def curves_chart(title: str, curves: Mapping[str, Sequence[tuple[float, float]]]
     x = x._replace(ticks=tuple(tick for tick in ticks if tick <= x.high))
     lines = []
     for number, (name, points) in enumerate(curves.items()):
+        # SVG counts downwards.
         places = [(x.place(epoch), round(100 - y.place(value), 2)) for epoch, value in points]
         text = " ".join(f"{a:g},{b:g}" for a, b in places)
         single = places[0] if len(places) == 1 else None

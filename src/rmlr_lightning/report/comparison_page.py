@@ -41,6 +41,7 @@ def comparison_page(
     changed = change(a, b, draws)
     ends = [100 * x for c in changed for x in (c.difference.low, c.difference.high)]
     scale = scale_of([*ends, *(100 * c.difference.gain for c in changed)], include=[0.0])
+    # Bars of gains and losses share one scale.
     classes = _classes(a, b)
     widest = max((abs(row["change"]) for row in classes), default=0.0)
     for row in classes:
@@ -96,6 +97,7 @@ def _verdict(changed: Sequence[Changed], a: RunRecord, b: RunRecord) -> dict[str
     else:
         kind, text = "bad", f"B is worse than A: {interval}. The interval excludes 0."
 
+    # One metric decides, the first; the others are named if they differ.
     others = [c for c in changed if c is not main and c.significant]
     sentences = [
         f"{c.title}: {_signed(c.difference.gain)} "

@@ -49,6 +49,7 @@ def best_and_worst(record: RunRecord) -> dict[str, list[ImageCard]]:
 
 def most_changed(a: RunRecord, b: RunRecord) -> list[tuple[int, float]]:
     """The images whose AP differs most between two runs, half of them gains: (image, B - A)."""
+    # Images without annotations have no AP, and so no change.
     difference = np.nan_to_num(b.test.image_ap - a.test.image_ap)
     order = np.argsort(-difference, kind="stable").tolist()
     gained = [image for image in order[: SHOWN // 2] if difference[image] > 0]
@@ -97,6 +98,7 @@ def pair_of_boxes(
     label: str, human: Sequence[float], obj: Sequence[float], **more: Any
 ) -> ShownPair:
     """From boxes as corners."""
+    # Tenths of a pixel: a page has thousands of these numbers.
     corners = [[round(float(x), 1) for x in box] for box in (human, obj)]
     boxes = [(x1, y1, round(x2 - x1, 1), round(y2 - y1, 1)) for x1, y1, x2, y2 in corners]
     line = [(a + b) / 2 for x1, y1, x2, y2 in corners for a, b in ((x1, x2), (y1, y2))]

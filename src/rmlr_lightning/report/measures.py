@@ -81,6 +81,7 @@ def change(a: RunRecord, b: RunRecord, draws: int) -> list[Changed]:
             )
     first, second = a.test, b.test
     check_same_test(a, b)
+    # The same seed gives both the same draws, in each setting.
     found = {}
     for setting in first.matched.keys() & second.matched.keys():
         differences = paired(first.matched[setting], second.matched[setting], draws)
@@ -103,6 +104,7 @@ def check_same_test(a: RunRecord, b: RunRecord) -> None:
     UserError: two runs were tested on other images, annotations or classes.
     """
     first, second = a.test, b.test
+    # Detections may differ in everything; what they are compared with may not.
     same = (
         first.file_names == second.file_names
         and first.vocabulary == second.vocabulary

@@ -53,6 +53,7 @@ def run_page(record: RunRecord, argv: Sequence[str], title: str | None, draws: i
     """Metrics with intervals, curves, classes, errors, images, words, cost and origin of a run."""
     measured = measure(record, draws)
     test = record.test
+    # From 0: the length of an interval is then seen beside the value.
     ends = [x for m in measured for x in m.interval[:3]]
     scale = scale_of([100 * x for x in ends], include=[0.0])
     content: dict[str, Any] = {
@@ -140,6 +141,7 @@ def _twins(interval: Interval, record: RunRecord) -> str:
     text = f"{percent(interval.value)} %{of} are right; chance is 50 %"
     if math.isnan(interval.low):
         return f"Twins: {text}."
+    # A model that reads boxes and object classes only is right half of the time.
     if interval.low > 0.5:
         meaning = "the model reads more than boxes and object classes"
     else:

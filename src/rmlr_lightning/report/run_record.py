@@ -63,6 +63,7 @@ def read_history(folder: Path) -> History:
     """
     found: dict[str, dict[float, float]] = {}
     versions = sorted(folder.glob("version_*/metrics.csv"), key=_version)
+    # A resumed run has a log for each of its parts.
     for path in versions:
         try:
             with path.open(encoding="utf-8", newline="") as file:
@@ -85,6 +86,7 @@ def mean_history(histories: Sequence[History], name: str) -> list[tuple[float, f
     curves = [dict(history[name]) for history in histories if name in history]
     if not curves:
         return []
+    # A mean over fewer runs at some epochs would jump there.
     epochs = set.intersection(*(set(curve) for curve in curves))
     return [(e, sum(curve[e] for curve in curves) / len(curves)) for e in sorted(epochs)]
 
@@ -93,10 +95,12 @@ def small_image(record: RunRecord, file_name: str, width: int = 420) -> bytes | 
     """A JPEG copy of a test image: the one that the run kept, or one of the file, if it exists."""
     if file_name in record.thumbnails:
         return record.thumbnails[file_name]
+    # Pages of two runs show images that neither of them kept.
     if record.image_folders is None:
         return None
     from rmlr_lightning.drawing.thumbnail import thumbnail
 
+    # The folder of a run may have been copied to a machine without the data.
     try:
         return thumbnail(open_image(record.image_folders / file_name), width)
     except UserError:

@@ -30,6 +30,7 @@ def percent(value: float, digits: int = 1) -> str:
 
 def class_rows(record: RunRecord) -> list[dict[str, Any]]:
     """Each class with annotations: its AP and counts, by falling AP."""
+    # V-COCO's roles have names and counts of their own.
     matched = main_matched(record.test)
     ap, positives = matched.ap(), matched.positives
     is_hoi = matched is record.test.matched["default"]
@@ -73,6 +74,7 @@ def breakdowns(record: RunRecord) -> dict[str, list[dict[str, Any]]]:
 def confusions(record: RunRecord) -> list[dict[str, Any]]:
     """For the objects with the most wrong verbs, how often each verb was taken for which."""
     counts, vocabulary = record.test.confusion, record.test.vocabulary
+    # The diagonal has the pairs whose best verb is the annotated one.
     total = counts.sum(axis=(1, 2))
     wrong = total - counts.trace(axis1=1, axis2=2)
     tables = []
@@ -80,6 +82,7 @@ def confusions(record: RunRecord) -> list[dict[str, Any]]:
         if not wrong[obj]:
             continue
         table = counts[obj]
+        # Only verbs that occur often, as a table of all would not be read.
         often = np.argsort(-(table.sum(0) + table.sum(1)), kind="stable")[:CONFUSED_VERBS]
         verbs = sorted(verb for verb in often.tolist() if table[verb].any() or table[:, verb].any())
         tables.append(
@@ -124,6 +127,7 @@ def attention_rows(record: RunRecord) -> list[dict[str, Any]]:
 
 def training_charts(history: History) -> list[Chart]:
     """Loss terms, validation metrics, and what else a run logs by epoch."""
+    # Names without the prefix, which the title of the chart repeats.
     losses = {
         name.removeprefix("train/"): points
         for name, points in sorted(history.items())
@@ -167,6 +171,7 @@ def costs(record: RunRecord) -> list[tuple[str, str]]:
 def origin(record: RunRecord) -> dict[str, Any]:
     """How the run was made: command, code, versions, files."""
     found = record.environment
+    # The file is the run's, and may be damaged: every part is checked.
     git = found.get("git") if isinstance(found.get("git"), dict) else {}
     files = found.get("files") if isinstance(found.get("files"), dict) else {}
     return {

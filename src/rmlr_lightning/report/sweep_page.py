@@ -60,6 +60,7 @@ def sweep_page(
         for row, members in of_row.items()
         if split == "test" and all(record.test is not None for record in members)
     }
+    # As in the tables, the first metric is drawn.
     key = f"{split}/{report.metrics[report.main]}"
     comparisons = report.all_comparisons()
     content: dict[str, Any] = {
@@ -115,6 +116,7 @@ def _verdict(report: Report) -> dict[str, Any]:
     main = (
         f"{len(real)} of {len(comparisons)} differences are real: their 95 % interval excludes 0."
     )
+    # What is real comes first; `sorted` keeps the order of the others.
     ordered = sorted(comparisons, key=lambda c: c not in real)
     sentences = [verdict(report, comparison) for comparison in ordered[:MAX_SENTENCES]]
     if len(ordered) > MAX_SENTENCES:
@@ -128,6 +130,7 @@ def _table(report: Report, size: int | None, key: str) -> dict[str, Any]:
     base = {
         run.seed: run.metrics.get(key) for r in rows if r.name == report.baseline for run in r.runs
     }
+    # All rows share a scale, so that they can be compared by eye.
     ends, gain_ends = [], []
     for row in rows:
         ends += _ends(row.metrics.get(report.main), _points(row, key))

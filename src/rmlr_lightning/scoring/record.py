@@ -86,6 +86,7 @@ def make_record(
         roles: the metric of V-COCO's role AP, where there is one.
         facts: further JSON values to keep.
     """
+    # Arrays over all images first: matching and errors look at whole columns.
     targets = [target for target, _ in results]
     names = [target.file_name for target in targets]
     truth = truth_table(targets)
@@ -94,10 +95,12 @@ def make_record(
     found = PairTable(columns["image"], columns["boxes_h"], columns["boxes_o"], hois)
     rows, scores = in_order(found, columns["scores"])
 
+    # The metric of the run has matched the same rows; it keeps neither boxes nor annotations.
     classes = len(vocabulary.hois)
     true, annotation = match_annotations(truth, rows, scores, len(results), classes)
     image_hois = [_image_hois(target) for target in targets]
     settings = matched_hicodet(truth, rows, scores, len(results), vocabulary, image_hois)
+    # In a zero-shot run the two means that papers report beside the full one.
     if len(unseen):
         hidden = np.isin(np.arange(classes), list(unseen))
         settings = {
@@ -151,6 +154,7 @@ def average_precision_by_image(matched: MatchedDetections) -> np.ndarray:
     Area under the precision envelope. It orders images; no benchmark reports it.
     """
     images = matched.num_images
+    # An image takes the place of a class: the same curves, by image.
     (points,) = curves(matched.images, matched.scores, matched.true, images)
     positives = np.bincount(matched.truth_images, minlength=images)
     ap = per_class(points, positives, all_points)
@@ -162,6 +166,7 @@ def extremes(ap: np.ndarray, truth_images: np.ndarray, number: int) -> tuple[lis
 
     Of equal images those with more annotated pairs come first. No image is in both lists.
     """
+    # Images without annotations are neither good nor bad.
     known = np.flatnonzero(~np.isnan(ap))
     pairs = np.bincount(truth_images, minlength=len(ap))[known]
     number = min(number, len(known) // 2)
@@ -231,6 +236,7 @@ def _first_of_pair(truth: PairTable) -> np.ndarray:
 
 
 def _role_settings(results: Results, roles: VCOCORoleAP) -> dict[str, MatchedDetections]:
+    # The rows that the metric of role AP made of the same detections.
     detections = [roles.roles_of(target.image_id, found) for target, found in results]
     columns = role_columns(detections)
     place = {image_id: index for index, image_id in enumerate(roles.truth.image_ids.tolist())}

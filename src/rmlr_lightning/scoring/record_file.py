@@ -38,6 +38,7 @@ def write_record(path: Path, record: TestRecord, thumbnails: dict[str, bytes]) -
     settings = {}
     for setting, matched in record.matched.items():
         arrays |= {f"{setting}/{name}": getattr(matched, name) for name in ROWS}
+        # JSON has neither boolean arrays nor functions nor NaN.
         settings[setting] = {
             "num_images": matched.num_images,
             "names": list(matched.names),
@@ -51,6 +52,7 @@ def write_record(path: Path, record: TestRecord, thumbnails: dict[str, bytes]) -
     for number, content in enumerate(thumbnails.values()):
         arrays[f"thumbnail/{number}"] = np.frombuffer(content, dtype=np.uint8)
 
+    # Everything that is no array goes into one JSON text: npz would pickle it.
     vocabulary = record.vocabulary._asdict() | {"rare": sorted(record.vocabulary.rare)}
     text = {
         "format": FORMAT,
@@ -72,6 +74,7 @@ def read_record(path: Path) -> tuple[TestRecord, dict[str, bytes]]:
     Raises:
         UserError: the file is missing, damaged or of another version.
     """
+    # checks size and content: a record may come from anybody
     arrays = read_content(path)
     try:
         text = json.loads(arrays["text"].tobytes())
