@@ -1,4 +1,4 @@
-"""Which words a pair's token attends to, where a run aligns tokens with words."""
+"""Which words the token of a pair attends to, where a run aligns tokens with words."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -154,7 +154,7 @@ def average_precision_by_image(matched: MatchedDetections) -> np.ndarray:
     Area under the precision envelope. It orders images; no benchmark reports it.
     """
     images = matched.num_images
-    # An image takes the place of a class: the same curves, by image.
+    # Each image takes the place of a class: the same curves, by image.
     (points,) = curves(matched.images, matched.scores, matched.true, images)
     positives = np.bincount(matched.truth_images, minlength=images)
     ap = per_class(points, positives, all_points)
