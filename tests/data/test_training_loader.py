@@ -110,3 +110,12 @@ def test_processes_share_the_items_and_get_as_many(world):
 def test_the_order_follows_the_seed():
     assert list(Shuffled(COUNT, seed=1)) == list(Shuffled(COUNT, seed=1))
     assert list(Shuffled(COUNT, seed=1)) != list(Shuffled(COUNT, seed=2))
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("count, items", [(14, 12), (12, 12), (7, 6), (5, 5)])
+def test_an_epoch_has_complete_steps(count, items):
+    """A remainder would be a step of fewer images; a tiny data set is one step."""
+    order = TrainingOrder(Shuffled(count, seed=SEED), step=6)
+    assert len(order) == items == len(list(order))
+    assert [item for _, item in order] == list(Shuffled(count, seed=SEED))[:items]

@@ -1,6 +1,12 @@
+import pytest
 import torch
 
-from rmlr_lightning.ops.object_classes import class_index, with_object_classes
+from rmlr_lightning.ops.object_classes import (
+    class_index,
+    with_object_classes,
+    without_detections,
+)
+from rmlr_lightning.vocabulary import Vocabulary
 from tests.scenes import random_scene
 
 
@@ -17,3 +23,13 @@ def test_entities_of_other_classes_are_masked_out():
     assert not mapped.mask[other].any()
     assert torch.equal(mapped.mask[~other], entities.mask[~other])
     assert torch.equal(mapped.labels[~other], torch.tensor([1, -1, 0])[entities.labels[~other]])
+
+
+@pytest.mark.fault
+def test_hois_whose_object_the_detector_lacks_are_counted():
+    hois = ((0, 1), (1, 1), (0, 2), (1, 0))
+    vocabulary = Vocabulary(("hold", "wash"), hois, frozenset(), ("person", "cup", "kite", "tree"))
+    line = without_detections(("person", "kite"), vocabulary)
+    assert "no class for 1 of the data set's object classes (cup), so 2 of its 4 HOIs" in line
+    # no HOI needs a tree
+    assert without_detections(("kite", "cup", "person"), vocabulary) is None

@@ -1,5 +1,3 @@
-from types import SimpleNamespace
-
 import pytest
 import torch
 from torch import nn
@@ -7,9 +5,10 @@ from torch import nn
 from rmlr_lightning.data.collate import collate_images
 from rmlr_lightning.detectors.open import open_detector
 from rmlr_lightning.detectors.weights import network_from_config
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import SharedError, UserError
 from rmlr_lightning.losses.dense import DenseSupervision
 from rmlr_lightning.models.checkpoint import load_checkpoint
+from rmlr_lightning.tasks import detection
 from rmlr_lightning.tasks.detection import DetectionTask
 from rmlr_lightning.tasks.optim import ScheduledAdamW
 from rmlr_lightning.types import Batch, BoxTarget, Inputs
@@ -24,7 +23,9 @@ def detection_task(detector, objects=OBJECTS, **options) -> DetectionTask:
 
 def test_a_detector_checkpoint_is_of_the_version_that_resume_accepts(tmp_path):
     checkpoint = {"state_dict": {}}
-    DetectionTask.on_save_checkpoint(SimpleNamespace(run_config={"seed": 1}), checkpoint)
+    task = detection_task(tiny_detector(frozen=False))
+    task.run_config = {"seed": 1}
+    task.on_save_checkpoint(checkpoint)
     torch.save(checkpoint, tmp_path / "last.ckpt")
     assert load_checkpoint(tmp_path / "last.ckpt")["config"] == {"seed": 1}
 
@@ -162,3 +163,23 @@ def test_an_export_replaces_only_a_detector_of_the_same_run(tmp_path):
     task.check_export(path, {}, replace=True)
     with pytest.raises(UserError, match="exists"):
         task.check_export(path, {})
+
+
+@pytest.mark.fault
+def test_classes_that_the_detector_lacks_are_named(capsys):
+    detection_task(tiny_detector(frozen=False), (*OBJECTS[:3], "robot arm"))
+    line = capsys.readouterr().out
+    assert line.startswith("note: the detector has no class for 1 of the data set's 4 object")
+    assert "(robot arm)" in line and "task.module.classes=data" in line
+    with pytest.raises(UserError, match=r"no class for 2 of .* 2 .*nothing to learn"):
+        detection_task(tiny_detector(frozen=False), ("robot arm", "crate"))
+
+
+@pytest.mark.fault
+def test_nan_at_validation_in_one_process_ends_all_of_them(monkeypatch):
+    """They are told of at the end of the epoch, after an exchange in which all take part."""
+    task = detection_task(tiny_detector(frozen=False))
+    monkeypatch.setattr(detection, "over_processes", lambda lists: (["b.jpg", "a.jpg", *lists[0]],))
+    with pytest.raises(SharedError, match=r"^a\.jpg and 1 more: the detector's outputs are NaN"):
+        task.on_validation_epoch_end()
+    assert task.not_finite == []

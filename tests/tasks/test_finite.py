@@ -1,10 +1,12 @@
 """Losses and gradients that are not finite are found in their step, and reach no weight."""
 
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
 from pytorch_lightning import Callback
+from pytorch_lightning.trainer.states import TrainerFn
 from torch import nn
 
 from rmlr_lightning.callbacks.moving_average import MovingAverage
@@ -216,3 +218,26 @@ def test_a_hundred_people_are_9900_pairs():
     loss.backward()
     assert loss.isfinite()
     assert all(w.grad.isfinite().all() for w in task.parameters() if w.grad is not None)
+
+
+def resumed(task, **changes):
+    """The task after it was given its own checkpoint, with these changes, by a resumed training."""
+    checkpoint = {"state_dict": task.state_dict()}
+    task.on_save_checkpoint(checkpoint)
+    again = tiny_task({"interaction": FocalLoss()}, not_finite="skip")
+    again.trainer = SimpleNamespace(state=SimpleNamespace(fn=TrainerFn.FITTING))
+    again.on_load_checkpoint(checkpoint | changes)
+    return again
+
+
+def test_steps_left_out_before_an_interruption_count():
+    task = tiny_task({"interaction": FocalLoss()}, not_finite="skip")
+    task.watch.skipped = 3
+    assert resumed(task).watch.skipped == 3
+
+
+def test_a_run_does_not_resume_with_another_number_of_processes():
+    """devices=auto finds what the machine has: options alone do not tell."""
+    task = tiny_task({"interaction": FocalLoss()})
+    with pytest.raises(SharedError, match=r"had 2 process.* now has 1.*trainer\.devices=2"):
+        resumed(task, processes=2)

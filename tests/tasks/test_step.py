@@ -1,10 +1,13 @@
 """The gradient of a step is that of one large batch, however the step is divided."""
 
+from functools import partial
+
 import pytest
 import torch
 from pytorch_lightning import Trainer
 from torch.utils.data import DataLoader, Sampler
 
+from rmlr_lightning.losses.word import WordAlignment
 from tests.tasks.tiny_task import (
     QUIET,
     Gradients,
@@ -118,3 +121,30 @@ def without(batch, what):
     else:
         entities = entities._replace(mask=torch.zeros_like(entities.mask))
     return batch._replace(inputs=batch.inputs._replace(scene=scene._replace(entities=entities)))
+
+
+INFONCE = {"word": partial(WordAlignment, form="infonce")}
+
+
+def test_rows_that_are_compared_have_fewer_negatives_in_a_divided_step(capsys):
+    """What holds: the mean over rows stays that of the step, each row within its own batch."""
+    batches = divided(BATCH, 2)
+    (step,) = gradients(batches, INFONCE, accumulate_grad_batches=2)
+    assert capsys.readouterr().out.startswith("note: loss word compares the rows of one batch")
+
+    def row_sum(batch):
+        """(rows, gradients of the sum over them) of a batch that is a step of its own."""
+        task = tiny_task(INFONCE).double()
+        prediction = task(batch.inputs)
+        labels = task.label(prediction, batch.truth)
+        count = task.losses["word"].count(labels)
+        (count * task.losses["word"](prediction, labels)).backward()
+        return count, {n: p.grad for n, p in task.named_parameters() if p.grad is not None}
+
+    (first, of_first), (second, of_second) = map(row_sum, batches)
+    expected = {n: (of_first[n] + of_second[n]) / (first + second) for n in of_first}
+    assert_equal({name: step[name] for name in expected}, expected)
+
+    (whole,) = gradients([BATCH], INFONCE)
+    assert "note" not in capsys.readouterr().out
+    assert any((whole[name] - step[name]).abs().max() > 1e-4 for name in whole)

@@ -135,8 +135,8 @@ class DataModule(LightningDataModule):
         dataset = self.dataset("train")
         self._check_processes(dataset, "train")
         place = {"rank": self._rank, "world": self._world, "seed": self.seed}
+        accumulated = 1 if self.trainer is None else self.trainer.accumulate_grad_batches
         if self.group_by_size:
-            accumulated = 1 if self.trainer is None else self.trainer.accumulate_grad_batches
             costs = dataset.costs()
             order = GroupBySize(costs, self.batch_size, accumulated=accumulated, **place)
         else:
@@ -145,9 +145,9 @@ class DataModule(LightningDataModule):
             SeededItems(dataset, self.seed),
             self.batch_size,
             TrainingLoader,
-            sampler=TrainingOrder(order),
+            sampler=TrainingOrder(order, self.batch_size * accumulated),
             rules=self.rules,
-            # a last small batch would weigh its images more; a tiny data set is one batch
+            # of a data set with fewer images than a step has; a tiny one is one batch
             drop_last=len(order) >= self.batch_size,
         )
         self._train_loader.load_state_dict(self._position)

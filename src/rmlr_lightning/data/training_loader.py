@@ -35,10 +35,18 @@ class SeededItems(Dataset):
 
 
 class TrainingOrder(Sampler[Key]):
-    """The keys of an epoch, in the order of another sampler, which has `set_epoch`."""
+    """The keys of an epoch, in the order of another sampler, which has `set_epoch`.
 
-    def __init__(self, order: Sampler[int]) -> None:
-        self.order = order
+    An epoch has complete optimiser steps: what is left over would be a last step of fewer images,
+    each of which weighs more. Fewer images than one step has are one step.
+
+    Args:
+        order: the items of this process.
+        step: items per process and optimiser step.
+    """
+
+    def __init__(self, order: Sampler[int], step: int = 1) -> None:
+        self.order, self.step = order, step
         self.epoch = 0
         self.start = (0, 0)  # the epoch that is resumed, and how many of its items are done
 
@@ -50,11 +58,12 @@ class TrainingOrder(Sampler[Key]):
     def __iter__(self) -> Iterator[Key]:
         epoch, done = self.start
         first = done if epoch == self.epoch else 0
-        for item in islice(self.order, first, None):
+        for item in islice(self.order, first, len(self)):
             yield self.epoch, item
 
     def __len__(self) -> int:
-        return len(self.order)
+        items = len(self.order)
+        return items // self.step * self.step or items
 
 
 class TrainingLoader(BatchLoader):

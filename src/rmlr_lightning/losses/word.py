@@ -27,8 +27,10 @@ class WordAlignment(Alignment):
         form: "cosine": 1 - cosine with the attended words; "l1": mean absolute difference of the
             unit vectors; "infonce": the row's own attended words against those of the batch's
             other rows, rows with the same phrases left out. These other rows are those of one
-            process and one accumulated batch: unlike all other losses, "infonce" depends on how a
-            step is divided, because the targets of other batches do not exist yet.
+            process, one accumulated batch and, in a crowded batch, one of its parts
+            (`model.max_pairs`): unlike all other losses, "infonce" has fewer negatives where a
+            step is divided, because the targets of other batches do not exist yet. Training notes
+            that.
         temperature: of the attention, and of infonce.
         content: attend to content words only; False attends to every word of the phrase.
         detach: no gradient through the attention.
@@ -48,6 +50,7 @@ class WordAlignment(Alignment):
         super().__init__(dim, vocabulary, bank, **options)
         forms = {"cosine": self.cosine, "l1": self.l1, "infonce": self.infonce}
         self.form = choice("form", form, forms)
+        self.compares_rows = form == "infonce"
         self.temperature, self.detach = temperature, detach
 
         # all words of the vocabulary in one list, with the phrase of each

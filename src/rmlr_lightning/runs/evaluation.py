@@ -14,7 +14,7 @@ from rmlr_lightning.files import check_outputs, write_atomic
 from rmlr_lightning.metrics.vcoco_metric import role_detections
 from rmlr_lightning.ops.classes import in_numbers_of
 from rmlr_lightning.runs.features import merged_features, open_features
-from rmlr_lightning.runs.load_task import checkpoint_config, load_task
+from rmlr_lightning.runs.load_task import checkpoint_config, load_task, note_lost_hois
 from rmlr_lightning.runs.precision import check_precision
 from rmlr_lightning.runs.results_table import print_results, print_selection
 from rmlr_lightning.scoring.export import (
@@ -60,6 +60,7 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
     if datamodule.vocabulary != task.vocabulary:
         # HOIs that training lacked are counted, too
         task.evaluate_on(datamodule.vocabulary)
+    note_lost_hois(task, datamodule, cfg.split)
     # Features are read as in training, from the same cache, unless this run chooses otherwise.
     features = merged_features(cfg.get("features"), trained.get("features"))
     open_features(features, datamodule, task.model, [cfg.split])

@@ -7,10 +7,12 @@ from typing import Any
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import LightningModule
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.checkpoint import read_checkpoint, read_vocabulary
+from rmlr_lightning.ops.object_classes import without_detections
 from rmlr_lightning.runs.config import register_resolvers
 from rmlr_lightning.runs.released import (
     check_dilation,
@@ -35,7 +37,17 @@ def new_task(cfg: DictConfig, datamodule: DataModule) -> LightningModule:
         raise UserError(f"this task trains on {expected}; choose the data set with data=...")
     if has_boxes:
         return instantiate(cfg.task.module, objects=datamodule.objects)
-    return instantiate(cfg.task.module, vocabulary=datamodule.vocabulary)
+    task = instantiate(cfg.task.module, vocabulary=datamodule.vocabulary)
+    note_lost_hois(task, datamodule, "train")
+    return task
+
+
+def note_lost_hois(task: HOITask, datamodule: DataModule, split: str) -> None:
+    """Print a note if the detector lacks object classes of HOIs, and its detections are used."""
+    if getattr(datamodule.uncached_dataset(split), "external", None) is None:
+        line = without_detections(task.model.detector.objects, datamodule.vocabulary)
+        if line is not None:
+            rank_zero_only(print)(f"note: {line}")
 
 
 def checkpoint_config(path: str | Path, **changes: Any) -> DictConfig:

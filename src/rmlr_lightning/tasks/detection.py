@@ -10,20 +10,22 @@ from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor, nn
 from torchvision.ops import box_convert
 
+from rmlr_lightning.detectors.checkpoint_file import shortened
 from rmlr_lightning.detectors.class_head import replace_classes
 from rmlr_lightning.detectors.feature_maps import encoder_outputs
 from rmlr_lightning.detectors.fine_tuning import freeze_stem, set_dropout
 from rmlr_lightning.detectors.transformers import TransformersDetector
 from rmlr_lightning.detectors.weights import is_own_file, save_network
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import SharedError, UserError
 from rmlr_lightning.files import check_writable
 from rmlr_lightning.metrics.box_average_precision import BoxAveragePrecision
-from rmlr_lightning.models.checkpoint import CHECKPOINT_FORMAT
 from rmlr_lightning.ops.boxes import to_pixels
 from rmlr_lightning.ops.finite import finite_scenes
 from rmlr_lightning.ops.object_classes import class_index
 from rmlr_lightning.ops.roi import to_canvas
 from rmlr_lightning.ops.selection import inside_image
+from rmlr_lightning.tasks.finite import over_processes
+from rmlr_lightning.tasks.metrics import first_of
 from rmlr_lightning.tasks.optim import ScheduledAdamW
 from rmlr_lightning.tasks.training import FiniteTraining
 from rmlr_lightning.types import Batch, BoxTarget, Images
@@ -85,7 +87,7 @@ class DetectionTask(FiniteTraining):
             self.dense = dense(dim=detector.memory_dim, classes=len(detector.classes))
         self.dense_weight = dense_weight
         self.half_precision = half_precision
-        self.run_config: dict[str, Any] = {}  # of the run; kept in checkpoints
+        self.not_finite: list[str] = []  # names of evaluated images
         self.metrics = nn.ModuleDict(
             {split: BoxAveragePrecision(objects, split) for split in ("val", "test")}
         )
@@ -93,6 +95,7 @@ class DetectionTask(FiniteTraining):
         # the data set's classes and the network's, by name; -1 where the other has none
         of_network = {name: index for index, name in enumerate(detector.classes)}
         to_class = torch.tensor([of_network.get(name, -1) for name in objects])
+        _note_missing(objects, to_class)
         to_object = class_index(detector.objects, objects)
         self.register_buffer("object_to_class", to_class, persistent=False)
         self.register_buffer("detected_to_object", to_object, persistent=False)
@@ -146,12 +149,9 @@ class DetectionTask(FiniteTraining):
         """Boxes in pixels of the file, as torchmetrics expects them."""
         scene = self.detector(batch.inputs.images)
         finite = finite_scenes(scene).tolist()
-        names = [box.file_name for box, ok in zip(batch.boxes, finite, strict=True) if not ok]
-        if names:
-            raise UserError(
-                f"{names[0]}: the detector's outputs are NaN or infinite; lower optim.lr, or use "
-                "trainer.precision=32-true"
-            )
+        self.not_finite += [
+            box.file_name for box, ok in zip(batch.boxes, finite, strict=True) if not ok
+        ]
         entities = inside_image(scene.entities)
         detections, truth = [], []
         labels = self.detected_to_object[entities.labels]
@@ -187,6 +187,14 @@ class DetectionTask(FiniteTraining):
         self._log_average_precision("test")
 
     def _log_average_precision(self, split: str) -> None:
+        # on all processes, because one that stops alone leaves the others waiting
+        (names,) = over_processes((self.not_finite,))
+        self.not_finite = []
+        if names:
+            raise SharedError(
+                f"{first_of(names)}: the detector's outputs are NaN or infinite; lower optim.lr, "
+                "or use trainer.precision=32-true"
+            )
         values = self.metrics[split].compute()
         self.metrics[split].reset()
         shown = {key: values.pop(key) for key in (f"{split}/ap", f"{split}/ap50")}
@@ -195,10 +203,6 @@ class DetectionTask(FiniteTraining):
 
     def configure_optimizers(self) -> dict:
         return self.optim(self, int(self.trainer.estimated_stepping_batches))
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["format"] = CHECKPOINT_FORMAT
-        checkpoint["config"] = self.run_config
 
     def check_export(self, path: Path, metadata: dict[str, Any], replace: bool = False) -> None:
         """Find before the training what would stop `export` after it.
@@ -226,6 +230,25 @@ class DetectionTask(FiniteTraining):
         """
         dtype = torch.float16 if self.half_precision else torch.float32
         save_network(self.detector.network, path, self.detector.interpretation() | metadata, dtype)
+
+
+def _note_missing(objects: Sequence[str], to_class: Tensor) -> None:
+    """Print which of the data set's classes are left out.
+
+    Raises:
+        UserError: all of them.
+    """
+    missing = [name for name, row in zip(objects, to_class.tolist(), strict=True) if row < 0]
+    if not missing:
+        return
+    line = (
+        f"the detector has no class for {len(missing)} of the data set's {len(objects)} object "
+        f"classes ({shortened(missing)})"
+    )
+    way_out = "task.module.classes=data gives it those of the data set"
+    if len(missing) == len(objects):
+        raise UserError(f"{line}, so there is nothing to learn; {way_out}")
+    rank_zero_only(print)(f"note: {line}: they are not learned; {way_out}")
 
 
 def _with_classes(detector: TransformersDetector, objects: Sequence[str]) -> TransformersDetector:

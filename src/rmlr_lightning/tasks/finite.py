@@ -221,7 +221,7 @@ def _message(step: Step) -> str:
     # The value of a term decides; a gradient is named only where all values are finite.
     bad = [name for name, good in zip(step.names, flags.terms.tolist(), strict=True) if not good]
     found = Findings([], [], []) if step.explain is None else step.explain()
-    inputs, outputs, steep, others = _over_processes((*found, list(step.image_ids)))
+    inputs, outputs, steep, others = over_processes((*found, list(step.image_ids)))
     if bad:
         what = f"{_terms(bad)} not finite"
     elif steep:
@@ -247,8 +247,8 @@ def _images(ids: list[int], shown: int = 8) -> str:
     return f"image ids {', '.join(map(str, ids[:shown]))}{more}"
 
 
-def _over_processes(lists: tuple[list, ...]) -> tuple[list, ...]:
-    """The lists of all processes, one after the other."""
+def over_processes(lists: tuple[list, ...]) -> tuple[list, ...]:
+    """The lists of all processes, one after the other; all processes call it."""
     if world_size() == 1:
         return lists
     gathered: list = [None] * world_size()

@@ -102,7 +102,6 @@ class HOITask(HOITraining):
         self._make_metrics = partial(SplitMetrics, constructors=metrics or {}, unseen=hidden)
         self.evaluate_on(vocabulary)
         self.kept: list[tuple[Target, Detections]] | None = None  # [] keeps what evaluation finds
-        self.run_config: dict[str, Any] = {}  # kept in checkpoints, so that they can be used alone
         self.commit: str | None = None  # of the code that trains, for model cards
         # checkpoints lack the detector's weights; `check_checkpoint` compares the rest by name
         self.strict_loading = False
@@ -158,17 +157,17 @@ class HOITask(HOITraining):
         return self.optim(self, int(self.trainer.estimated_stepping_batches))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(checkpoint)
         for key in _weight_keys(checkpoint):
             state = checkpoint[key]
             checkpoint[key] = {k: v for k, v in state.items() if not k.startswith(DETECTOR)}
-        checkpoint["format"] = CHECKPOINT_FORMAT
         checkpoint["detector"] = self.model.detector.fingerprint()["weights"]
         checkpoint["vocabulary"] = plain_vocabulary(self.vocabulary)
-        checkpoint["config"] = self.run_config
         checkpoint["commit"] = self.commit
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         check_checkpoint(self, checkpoint)
+        super().on_load_checkpoint(checkpoint)
 
 
 def _weight_keys(checkpoint: dict[str, Any]) -> set[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
 from rmlr_lightning.losses.alignment import Alignment
@@ -15,6 +16,7 @@ from rmlr_lightning.ops.parts import images_of, split
 from rmlr_lightning.ops.prior import log_prior
 from rmlr_lightning.tasks.finite import Findings, finite_images, is_finite, rows_that_fail
 from rmlr_lightning.tasks.step import Part, StepLosses, is_whole, loss_terms
+from rmlr_lightning.tasks.supervision import EARLY_STEPS, Matches
 from rmlr_lightning.tasks.training import FiniteTraining
 from rmlr_lightning.types import Batch, Images, Labels, Pairs, Prediction, Scene, Truth
 
@@ -34,6 +36,7 @@ class HOITraining(FiniteTraining):
         self.batches = 0  # number of these batches
         self.accumulated = 1  # batches of a full step
         self.is_last = True  # whether the step runs at the present batch
+        self.matches = Matches()
         self.capacities: Capacities | None = None  # sizes of compiled batches
         self._compiled_terms, self._compiled_label = Compiled(self.terms), Compiled(self._label)
 
@@ -88,12 +91,23 @@ class HOITraining(FiniteTraining):
         prediction = self.model.interpret(scene, pairs, images)
         return loss_terms(self.losses, prediction, labels, counts or {}), labels
 
+    def on_fit_start(self) -> None:
+        batches = self.trainer.accumulate_grad_batches * self.trainer.world_size
+        names = [name for name in self.losses if getattr(self.losses[name], "compares_rows", False)]
+        if names and batches > 1:
+            rank_zero_only(print)(
+                f"note: loss {names[0]} compares the rows of one batch, so its negatives are those "
+                f"of 1 of the {batches} batches of a step; other losses are as with one batch"
+            )
+
     def on_train_batch_start(self, batch: Batch, index: int) -> None:
         progress = self.trainer.global_step / self.trainer.estimated_stepping_batches
         for loss in self.losses.values():
             if isinstance(loss, Alignment):
                 loss.set_progress(progress)
 
+        if self.trainer.global_step >= EARLY_STEPS:
+            self.matches.judge()
         self.accumulated = self.trainer.accumulate_grad_batches
         ends_epoch = self.trainer.is_last_batch or index + 1 >= self.trainer.num_training_batches
         self.is_last = (index + 1) % self.accumulated == 0 or ends_epoch
@@ -142,7 +156,8 @@ class HOITraining(FiniteTraining):
 
     def _part_terms(self, step: StepLosses, part: Part) -> Float[Tensor, "terms"]:
         terms = self._compiled_terms if self.model.compiled else self.terms
-        found, _ = terms(*part[:5], step.counts)
+        found, labels = terms(*part[:5], step.counts)
+        self.matches.add(labels, part.truth)
         found = step.weighted(found, part)
         self.watch.add_terms(list(self.losses), found)
         self.watch.add_images(part.image_ids)
@@ -154,6 +169,10 @@ class HOITraining(FiniteTraining):
         count = sum(len(part.image_ids) for part in step.parts)
         shown = {"prog_bar": True, "on_step": False, "on_epoch": True, "sync_dist": True}
         self.log_dict(logged, batch_size=count, **shown)
+
+    def on_train_epoch_end(self) -> None:
+        super().on_train_epoch_end()
+        self.matches.judge()
 
     def optimizer_zero_grad(self, *_: Any) -> None:
         """Nothing: Lightning calls it after `training_step`, which has done it before."""

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import SharedError
 from rmlr_lightning.metrics.base import EvaluationMetric, TableRow
 from rmlr_lightning.metrics.selection import SelectionReport
 from rmlr_lightning.ops.finite import finite_logits, finite_scenes
+from rmlr_lightning.tasks.finite import over_processes
 from rmlr_lightning.types import Detections, Prediction, Target
 from rmlr_lightning.vocabulary import Vocabulary
 
@@ -47,6 +48,12 @@ CAUSES = {
     "head": "the head's logits are NaN or infinite, those of the detector are not; use another "
     "checkpoint, or trainer.precision=32-true",
 }
+
+
+def first_of(names: Sequence[str]) -> str:
+    """The first of some names, and how many more there are."""
+    first, *others = sorted(names)
+    return f"{first} and {len(others)} more" if others else first
 
 
 class SplitMetrics(nn.Module):
@@ -97,7 +104,7 @@ class SplitMetrics(nn.Module):
         Means over no class (NaN) are left out.
 
         Raises:
-            UserError: there were NaN or infinite values.
+            SharedError: there were NaN or infinite values.
             ValueError: two metrics have a key in common.
         """
         self._check_finite()
@@ -120,15 +127,10 @@ class SplitMetrics(nn.Module):
 
     def _check_finite(self) -> None:
         """On all processes, because one that stops alone leaves the others waiting."""
-        found = [self.not_finite]
-        if distributed.is_available() and distributed.is_initialized():
-            found = [self.not_finite] * distributed.get_world_size()
-            distributed.all_gather_object(found, self.not_finite)
-        for cause, way_out in CAUSES.items():
-            names = sorted(name for part in found for name in part[cause])
+        found = over_processes(tuple(self.not_finite.values()))
+        for way_out, names in zip(CAUSES.values(), found, strict=True):
             if names:
-                more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-                raise UserError(f"{names[0]}{more}, {self.split} split: {way_out}")
+                raise SharedError(f"{first_of(names)}, {self.split} split: {way_out}")
 
     @property
     def table(self) -> tuple[TableRow, ...]:

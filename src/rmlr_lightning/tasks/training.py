@@ -1,10 +1,16 @@
-"""What the training of both tasks has in common: no step of numbers that are not finite."""
+"""What the training of both tasks has in common: finite steps, and their state in checkpoints."""
+
+from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule
+from pytorch_lightning.trainer.states import TrainerFn
 from torch.nn.utils import clip_grads_with_norm_
 
+from rmlr_lightning.errors import SharedError
+from rmlr_lightning.models.checkpoint import CHECKPOINT_FORMAT
 from rmlr_lightning.tasks.finite import FiniteSteps, check_weights
+from rmlr_lightning.tasks.step import world_size
 
 
 class FiniteTraining(LightningModule):
@@ -17,6 +23,7 @@ class FiniteTraining(LightningModule):
     def __init__(self, not_finite: str = "stop", max_skipped: int = 10) -> None:
         super().__init__()
         self.watch = FiniteSteps(not_finite, max_skipped)
+        self.run_config: dict[str, Any] = {}  # kept in checkpoints, so that they can be used alone
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         weights = [weight for group in optimizer.param_groups for weight in group["params"]]
@@ -45,6 +52,31 @@ class FiniteTraining(LightningModule):
 
     def on_validation_start(self) -> None:
         self._check_finite()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.watch.read()
+        checkpoint["format"] = CHECKPOINT_FORMAT
+        checkpoint["config"] = self.run_config
+        checkpoint["skipped"] = self.watch.skipped
+        checkpoint["processes"] = world_size()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Continue the count of skipped steps.
+
+        Raises:
+            SharedError: a run that resumes with another number of processes: its steps would have
+                more or fewer images, and those that are left of an epoch would be others.
+        """
+        if self._trainer is None or self.trainer.state.fn != TrainerFn.FITTING:
+            return
+        processes = checkpoint.get("processes", world_size())
+        if processes != world_size():
+            raise SharedError(
+                f"resume: the run had {processes} process(es) and now has {world_size()}, which "
+                f"cannot change in a resumed run; use trainer.devices={processes}, or leave "
+                "`resume` out to start a new run"
+            )
+        self.watch.skipped = checkpoint.get("skipped", 0)
 
     def _check_finite(self) -> None:
         self.watch.read()
