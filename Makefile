@@ -81,13 +81,16 @@ pretrained: setup ## train and package the model that ships with the package, we
 	$(BIN)/rmlr-export outputs/pretrained/checkpoints/best.ckpt --format folder --half \
 	  --shipped-detector --overwrite --out src/rmlr_lightning/weights/rmlr_synthetic
 
+# A file of tests is one job; tests/conftest.py orders the files.
+PARALLEL = -n $(JOBS) --dist loadfile --no-loadscope-reorder
+
 .PHONY: test
 test: setup ## all tests, JOBS=2 in parallel; ARGS="-m 'not slow'" for the fast ones
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 .PHONY: test-faults
 test-faults: setup ## the tests of docs/RELIABILITY.md: damaged files, kills, wrong data, bad numbers
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m fault $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) -m fault $(ARGS)
 
 # Nightly. ARGS="--seed 7" repeats a run; ARGS="--keep FOLDER" writes the files that were found.
 .PHONY: test-fuzz
@@ -111,7 +114,7 @@ test-oldest: ## run the fast tests with the oldest allowed versions; PYTHON=pyth
 	$(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check \
 	  -c constraints/oldest.txt -e ".[dev,text]"
-	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" $(ARGS)
+	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
 .PHONY: site
 site: setup ## the documentation as a web site, site/index.html
