@@ -8,6 +8,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
+from rmlr_lightning.ops.calibration import Calibration
 from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.vocabulary import hicodet
 
@@ -24,6 +25,7 @@ def untrained_checkpoint(run: Path, *overrides: str) -> Path:
     cfg.task.module.losses, cfg.task.module.text, cfg.task.module.metrics = {}, None, {}
     task = instantiate(cfg.task.module, vocabulary=hicodet())
     task.run_config, task.commit = config, "abc1234"
+    task.calibration = Calibration(0.9, 1.0, (0.3,) * len(hicodet().verbs))
     checkpoint = {"state_dict": task.state_dict()}
     task.on_save_checkpoint(checkpoint)
     # as a training leaves them

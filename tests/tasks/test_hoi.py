@@ -6,10 +6,13 @@ import pytest
 import torch
 from torch import nn
 
+from rmlr_lightning.errors import UserError
 from rmlr_lightning.metrics import HICODetMeanAP
+from rmlr_lightning.models.checkpoint import plain_vocabulary
+from rmlr_lightning.ops.calibration import plain_calibration
 from rmlr_lightning.ops.classes import Renumber, united
 from rmlr_lightning.ops.selection import Selection
-from rmlr_lightning.tasks.hoi import HOITask
+from rmlr_lightning.tasks.hoi import HOITask, calibration_of
 from rmlr_lightning.types import Detections
 from rmlr_lightning.vocabulary import Vocabulary
 from tests.scenes import target_of
@@ -27,6 +30,35 @@ class NoModel(nn.Module):
         super().__init__()
         self.hois = len(vocabulary.hois)
         self.selection, self.subject = Selection(), vocabulary.subject
+
+
+def test_what_a_validation_fits_is_in_the_checkpoint_and_used_in_the_test(monkeypatch):
+    task = HOITask(partial(NoModel), {}, optim=None, vocabulary=TRAIN)
+    logged = {}
+    monkeypatch.setattr(task, "log", lambda key, value, **_: logged.update({key: value}))
+    box = torch.tensor([BOX] * 2)
+    verbs, scores = torch.tensor([0, 1]), torch.tensor([0.6, 0.4])
+    found = Detections(box, box, torch.tensor([1, 2]), verbs, scores)
+    target = target_of([BOX], [BOX], [0], [1])
+    task.metrics["val"].update([found], [target])
+    task.on_validation_epoch_end()
+    assert logged["val/ece"] != logged["val/ece_score"]
+
+    checkpoint = {"vocabulary": plain_vocabulary(TRAIN)}
+    checkpoint["calibration"] = plain_calibration(task.calibration)
+    other = HOITask(partial(NoModel), {}, optim=None, vocabulary=TRAIN)
+    other.calibration = calibration_of(checkpoint)
+    monkeypatch.setattr(other, "log", lambda key, value, **_: logged.update({key: value}))
+    other.metrics["test"].update([found], [target])
+    other.on_test_epoch_end()
+    assert logged["test/ece"] == logged["val/ece"]
+
+
+@pytest.mark.fault
+def test_a_checkpoint_with_a_damaged_calibration_is_one_line():
+    checkpoint = {"vocabulary": plain_vocabulary(TRAIN), "calibration": {"slope": 1.0}}
+    with pytest.raises(UserError, match=r"^a\.ckpt: damaged \(the calibration has other fields\)$"):
+        calibration_of(checkpoint, "a.ckpt")
 
 
 @pytest.mark.fault

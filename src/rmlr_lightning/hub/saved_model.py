@@ -24,6 +24,7 @@ from rmlr_lightning.hub.saved_detector import describe_detector, make_detector
 from rmlr_lightning.models.assemble import assemble
 from rmlr_lightning.models.checkpoint import plain_vocabulary, read_vocabulary
 from rmlr_lightning.models.hoi import HOIModel
+from rmlr_lightning.ops.calibration import Calibration, plain_calibration, read_calibration
 from rmlr_lightning.ops.finite import check_weights
 from rmlr_lightning.ops.selection import Selection
 from rmlr_lightning.runs.targets import object_named
@@ -31,7 +32,7 @@ from rmlr_lightning.vocabulary import Vocabulary
 
 LIBRARY = "rmlr_lightning"
 FORMAT = 1  # grows when the contents change; other formats are refused
-KEYS = {"model", "resize", "vocabulary", "detector", "training"}
+KEYS = {"model", "resize", "vocabulary", "calibration", "detector", "training"}
 DETECTOR = "detector."  # of the names of its weights
 
 ROOM = "rmlr_lightning.models."
@@ -49,6 +50,7 @@ class SavedModel(NamedTuple):
     parts: dict[str, Any]  # config of `model` without its detector, resolved
     resize_parts: dict[str, Any]  # config of `resize`
     training: dict[str, Any]  # name, seed, data, commit, metrics: for the model card
+    calibration: Calibration | None = None  # from scores to probabilities
     shipped_detector: bool = False  # reference the shipped detector instead of writing it
     half: bool = False  # store the head's matrices in float16
 
@@ -66,6 +68,7 @@ def write_model(saved: SavedModel, folder: Path) -> None:
         "model": saved.parts,
         "resize": saved.resize_parts,
         "vocabulary": plain_vocabulary(saved.vocabulary),
+        "calibration": plain_calibration(saved.calibration),
         "detector": describe_detector(saved.model.detector, saved.shipped_detector),
         "training": saved.training | ({"rounded": True} if saved.half else {}),
     }
@@ -111,6 +114,7 @@ def read_model(config: dict[str, Any], weights: Path, name: str) -> SavedModel:
     numbers = sum(value.numel() for value in state.values())
     with bounded_construction(f"{name}: config.json", numbers):
         vocabulary = read_vocabulary(config["vocabulary"])
+        calibration = read_calibration(config["calibration"], len(vocabulary.verbs))
         detector = make_detector(config["detector"])
         model = instantiate(config["model"], detector=detector)(vocabulary=vocabulary)
         resize = instantiate(config["resize"])
@@ -122,7 +126,13 @@ def read_model(config: dict[str, Any], weights: Path, name: str) -> SavedModel:
     _load(model, state, f"{name}: {weights.name}", without_detector=shipped)
     _check_detector(model, config["detector"], name)
     return SavedModel(
-        model, resize, vocabulary, config["model"], config["resize"], config["training"]
+        model,
+        resize,
+        vocabulary,
+        config["model"],
+        config["resize"],
+        config["training"],
+        calibration,
     )
 
 

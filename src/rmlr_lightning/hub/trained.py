@@ -47,7 +47,13 @@ def trained_model(
     training["metrics"] = _metrics(path, metrics)
     resize = OmegaConf.to_container(cfg.data.test.resize, resolve=True)
     return SavedModel(
-        task.model, instantiate(cfg.data.test.resize), task.vocabulary, parts, resize, training
+        task.model,
+        instantiate(cfg.data.test.resize),
+        task.vocabulary,
+        parts,
+        resize,
+        training,
+        task.calibration,
     )
 
 

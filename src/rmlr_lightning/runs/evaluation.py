@@ -16,7 +16,7 @@ from rmlr_lightning.ops.classes import in_numbers_of
 from rmlr_lightning.runs.features import merged_features, open_features
 from rmlr_lightning.runs.load_task import checkpoint_config, load_task, note_lost_hois
 from rmlr_lightning.runs.precision import check_precision
-from rmlr_lightning.runs.results_table import print_results, print_selection
+from rmlr_lightning.runs.results_table import print_reliability, print_results, print_selection
 from rmlr_lightning.scoring.export import (
     matlab_files,
     pair_columns,
@@ -91,6 +91,7 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
         table = task.metrics[cfg.split].table
         print_results(metrics, table, f"{cfg.checkpoint} on {cfg.split}")
         print_selection(metrics, cfg.split)
+        print_reliability(metrics, cfg.split)
         if cfg.out:
             write_atomic(cfg.out, json.dumps(metrics, indent=1).encode())
     return metrics

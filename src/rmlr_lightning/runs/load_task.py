@@ -22,7 +22,7 @@ from rmlr_lightning.runs.released import (
     released_vocabulary,
 )
 from rmlr_lightning.runs.targets import check_targets
-from rmlr_lightning.tasks.hoi import HOITask, check_checkpoint
+from rmlr_lightning.tasks.hoi import HOITask, calibration_of, check_checkpoint
 
 
 def new_task(cfg: DictConfig, datamodule: DataModule) -> LightningModule:
@@ -107,6 +107,7 @@ def load_task(path: str | Path, metrics: bool = True, **changes: Any) -> tuple[H
     check_checkpoint(task, checkpoint, str(path))
     # Not strict: a checkpoint lacks the detector's weights and may hold those of losses.
     task.load_state_dict(checkpoint["state_dict"], strict=False)
+    task.calibration = calibration_of(checkpoint, str(path))
     return task.eval(), cfg
 
 

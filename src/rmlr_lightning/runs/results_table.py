@@ -86,6 +86,22 @@ def print_selection(metrics: Mapping[str, float], split: str) -> None:
     )
 
 
+def print_reliability(metrics: Mapping[str, float], split: str) -> None:
+    """Print the calibration error of probability and score, if it was measured.
+
+    Args:
+        metrics: with the keys of `metrics.calibration.Reliability`, with the split as prefix.
+    """
+    names = {"ece": "of the probability", "ece_score": "of the ranking score"}
+    parts = [
+        f"{100 * metrics[f'{split}/{key}']:.1f} % {name}"
+        for key, name in names.items()
+        if f"{split}/{key}" in metrics
+    ]
+    if parts:
+        print(f"calibration error (ECE): {', '.join(parts)}")
+
+
 def print_classes(
     metrics: Mapping[str, float], rows: Sequence[TableRow], title: str, columns: int = 3
 ) -> None:

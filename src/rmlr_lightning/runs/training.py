@@ -27,7 +27,12 @@ from rmlr_lightning.runs.load_task import new_task
 from rmlr_lightning.runs.loggers import one_log_per_run
 from rmlr_lightning.runs.precision import check_precision
 from rmlr_lightning.runs.repeat import FOLDER, write_for_repetition
-from rmlr_lightning.runs.results_table import print_classes, print_results, print_selection
+from rmlr_lightning.runs.results_table import (
+    print_classes,
+    print_reliability,
+    print_results,
+    print_selection,
+)
 from rmlr_lightning.runs.resume import resume_path
 
 
@@ -192,6 +197,7 @@ def _print_summary(
         title = f"{cfg.name}, seed {cfg.seed}, test split"
         print_results(values, task.metrics["test"].table, title)
         print_selection(values, "test")
+        print_reliability(values, "test")
         print_classes(values, getattr(task.metrics["test"], "class_rows", ()), "per class")
 
     print(f"checkpoint: {_best_checkpoint(trainer) or 'none was written'}")

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.metrics.calibration import Reliability
 from rmlr_lightning.metrics.selection import SelectionReport
 from rmlr_lightning.models.checkpoint import (
     CHECKPOINT_FORMAT,
@@ -16,6 +17,7 @@ from rmlr_lightning.models.checkpoint import (
     read_vocabulary,
 )
 from rmlr_lightning.models.hoi import HOIModel
+from rmlr_lightning.ops.calibration import Calibration, plain_calibration, read_calibration
 from rmlr_lightning.ops.selection_counts import PREFIX
 from rmlr_lightning.tasks.hoi_training import HOITraining
 from rmlr_lightning.tasks.metrics import SplitMetrics
@@ -101,6 +103,7 @@ class HOITask(HOITraining):
 
         self._make_metrics = partial(SplitMetrics, constructors=metrics or {}, unseen=hidden)
         self.evaluate_on(vocabulary)
+        self.calibration: Calibration | None = None  # fitted at the end of every validation
         self.kept: list[tuple[Target, Detections]] | None = None  # [] keeps what evaluation finds
         self.commit: str | None = None  # of the code that trains, for model cards
         # checkpoints lack the detector's weights; `check_checkpoint` compares the rest by name
@@ -115,7 +118,12 @@ class HOITask(HOITraining):
         self.metrics = nn.ModuleDict()
         for split in ("val", "test"):
             report = SelectionReport(self.model.selection, self.model.subject)
-            self.metrics[split] = self._make_metrics(split, vocabulary=vocabulary, selection=report)
+            self.metrics[split] = self._make_metrics(
+                split,
+                vocabulary=vocabulary,
+                selection=report,
+                reliability=Reliability(vocabulary, split),
+            )
 
     def forward(self, inputs: Inputs) -> Prediction:
         return self.model(inputs)
@@ -148,7 +156,12 @@ class HOITask(HOITraining):
         self._log_metrics("test")
 
     def _log_metrics(self, split: str) -> None:
-        for key, value in self.metrics[split].compute().items():
+        reliability = self.metrics[split].reliability
+        reliability.calibration = self.calibration
+        values = self.metrics[split].compute()
+        # of the weights that the next checkpoint holds
+        self.calibration = reliability.calibration
+        for key, value in values.items():
             # the values are equal on all processes already; sync_dist only satisfies Lightning
             shown = split == "val" and PREFIX not in key
             self.log(key, value, prog_bar=shown, sync_dist=True)
@@ -163,11 +176,27 @@ class HOITask(HOITraining):
             checkpoint[key] = {k: v for k, v in state.items() if not k.startswith(DETECTOR)}
         checkpoint["detector"] = self.model.detector.fingerprint()["weights"]
         checkpoint["vocabulary"] = plain_vocabulary(self.vocabulary)
+        checkpoint["calibration"] = plain_calibration(self.calibration)
         checkpoint["commit"] = self.commit
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         check_checkpoint(self, checkpoint)
         super().on_load_checkpoint(checkpoint)
+        self.calibration = calibration_of(checkpoint)
+
+
+def calibration_of(checkpoint: dict[str, Any], path: str = "checkpoint") -> Calibration | None:
+    """What its last validation fitted; None before the first.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    try:
+        return read_calibration(
+            checkpoint.get("calibration"), len(checkpoint["vocabulary"]["verbs"])
+        )
+    except ValueError as error:
+        raise UserError(f"{path}: damaged ({error})") from error
 
 
 def _weight_keys(checkpoint: dict[str, Any]) -> set[str]:

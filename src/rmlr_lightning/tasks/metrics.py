@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from rmlr_lightning.errors import SharedError
 from rmlr_lightning.metrics.base import EvaluationMetric, TableRow
+from rmlr_lightning.metrics.calibration import Reliability
 from rmlr_lightning.metrics.selection import SelectionReport
 from rmlr_lightning.ops.finite import finite_logits, finite_scenes
 from rmlr_lightning.tasks.finite import over_processes
@@ -61,6 +62,7 @@ class SplitMetrics(nn.Module):
 
     Args: as `configure_metrics`, and
         selection: counts what the selection leaves; None where nothing is selected.
+        reliability: how far scores are from probabilities; None where there is none.
     """
 
     def __init__(
@@ -70,9 +72,10 @@ class SplitMetrics(nn.Module):
         vocabulary: Vocabulary,
         unseen: frozenset[int] = frozenset(),
         selection: SelectionReport | None = None,
+        reliability: Reliability | None = None,
     ) -> None:
         super().__init__()
-        self.split, self.selection = split, selection
+        self.split, self.selection, self.reliability = split, selection, reliability
         self.not_finite: dict[str, list[str]] = {cause: [] for cause in CAUSES}  # names of images
         self.metrics = configure_metrics(constructors, split, vocabulary, unseen)
 
@@ -80,6 +83,8 @@ class SplitMetrics(nn.Module):
         """Add a batch, one item per image."""
         for metric in self.metrics.values():
             metric.update(found, targets)
+        if self.reliability is not None:
+            self.reliability.update(found, targets)
 
     def examine(self, prediction: Prediction, targets: Sequence[Target]) -> None:
         """Count what the selection left of a batch, and note images with NaN or infinite values.
@@ -122,8 +127,9 @@ class SplitMetrics(nn.Module):
 
     def _all(self) -> list[tuple[str, EvaluationMetric]]:
         # not updated by those that only add detections
-        counted = self.selection is not None and self.selection.update_called
-        return [*self.metrics.items(), *([("selection", self.selection)] if counted else [])]
+        further = {"selection": self.selection, "reliability": self.reliability}
+        counted = [(k, m) for k, m in further.items() if m is not None and m.update_called]
+        return [*self.metrics.items(), *counted]
 
     def _check_finite(self) -> None:
         """On all processes, because one that stops alone leaves the others waiting."""
