@@ -12,6 +12,7 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -19,6 +20,7 @@ from omegaconf import DictConfig
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.runs.stop_signals import stop_behind
+from rmlr_lightning.runs.typed_keys import unknown_name, with_trainer_options
 from rmlr_lightning.runs.typed_paths import quoted_paths
 from rmlr_lightning.runs.user_errors import one_line_errors, shows_tracebacks, user_message
 
@@ -64,9 +66,9 @@ def hydra_program(
             jobs.clear()
             with one_line_errors():
                 check_groups(sys.argv[1:])
-                sys.argv[1:] = quoted_paths(arguments(sys.argv[1:]))
+                sys.argv[1:] = with_trainer_options(quoted_paths(arguments(sys.argv[1:])))
                 # Hydra raises its errors then, which it otherwise prints on several lines
-                with _full_errors("1"):
+                with _full_errors("1"), _unknown_names(config_name):
                     result = program()
                 jobs.check()
                 return result
@@ -74,6 +76,18 @@ def hydra_program(
         return main
 
     return decorate
+
+
+@contextmanager
+def _unknown_names(config_name: str) -> Iterator[None]:
+    """Errors of Hydra about an unknown key or choice become a user's, with the nearest name."""
+    try:
+        yield
+    except HydraException as error:
+        unknown = unknown_name(error, config_name, sys.argv[1:])
+        if unknown is None:
+            raise
+        raise unknown from error
 
 
 @contextmanager
@@ -140,13 +154,18 @@ class Jobs:
 
 
 def check_groups(arguments: Sequence[str]) -> None:
-    """Refuse `group=null`, which Hydra answers with a traceback.
+    """Refuse `group=null`, which Hydra answers with a traceback, and `model.ire=mlp`.
 
     Raises:
-        UserError: an argument sets a config group to null.
+        UserError: an argument sets a config group to null, or names one with dots.
     """
     for argument in arguments:
         group, is_override, value = argument.partition("=")
+        path = group.replace(".", "/")
+        if path != group and Path(conf_dir(), path, f"{value}.yaml").is_file():
+            raise UserError(
+                f"{argument}: a config group is named with slashes; did you mean {path}={value}?"
+            )
         is_group = re.fullmatch(r"[\w/]+", group) and Path(conf_dir(), group).is_dir()
         if is_override and is_group and value in ("", "null"):
             raise UserError(

@@ -1,0 +1,155 @@
+"""One line per epoch on the terminal: loss, metric, seconds, images per second, time left."""
+
+import math
+import time
+from collections.abc import Mapping
+
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import ProgressBar
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from rmlr_lightning.types import Batch
+
+LOSS = "train/loss"
+
+
+class EpochTable(ProgressBar):
+    """Prints a line at the end of every epoch; on a terminal a bar shows the batches until then.
+
+    A log file gets the lines only.
+
+    Args:
+        metric: name of the logged value to show, in percent; that of the last validation in an
+            epoch without one.
+    """
+
+    def __init__(self, metric: str) -> None:
+        super().__init__()
+        self.metric = metric
+        self._enabled = True
+        self._bar: Progress | None = None
+        self._start = self._seconds = 0.0  # of the epoch; of its training batches
+        self._images = 0
+        self._measured: list[float] = []  # seconds of the epochs of this process
+
+    def disable(self) -> None:
+        self._enabled = False
+
+    def enable(self) -> None:
+        self._enabled = True
+
+    def print(self, *texts: object, **_: object) -> None:
+        """Print above the bar."""
+        if self._bar is not None:
+            self._bar.console.print(*texts, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(*texts, flush=True)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._enabled:
+            name = self.metric.removeprefix("val/").replace("_", " ")
+            columns = ("epoch", "loss", f"val {name} %", "s", "images/s", "time left")
+            self._widths = [9, 9, *(max(9, len(column)) for column in columns[2:])]
+            self.print(self._row(columns))
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._start, self._images, self._seconds = time.perf_counter(), 0, 0.0
+        self._show(f"epoch {trainer.current_epoch + 1}", self.total_train_batches)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs, batch: Batch, batch_idx: int
+    ) -> None:
+        self._images += len(batch.image_ids) * trainer.world_size
+        self._seconds = time.perf_counter() - self._start
+        self._advance()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._hide()
+        if not self._enabled:
+            return
+        self._measured.append(time.perf_counter() - self._start)
+        left = _epochs_left(trainer)
+        mean = sum(self._measured) / len(self._measured)
+        values = trainer.callback_metrics
+        metric = values.get(self.metric)
+        cells = (
+            f"{trainer.current_epoch + 1}" + (f"/{trainer.max_epochs}" if left is not None else ""),
+            _loss(values),
+            "" if metric is None else f"{100 * float(metric):.2f}",
+            f"{self._measured[-1]:.1f}",
+            f"{self._images / max(self._seconds, 1e-9):.1f}",
+            "" if left is None else duration(left * mean),
+        )
+        self.print(self._row(cells))
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._show("validation", _total(trainer.num_val_batches))
+
+    def on_validation_batch_end(self, *_: object, **__: object) -> None:
+        self._advance()
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._show("test", _total(trainer.num_test_batches))
+
+    def on_test_batch_end(self, *_: object, **__: object) -> None:
+        self._advance()
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._hide()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._hide()
+
+    def on_exception(self, *_: object) -> None:
+        self._hide()
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self._hide()
+
+    def _row(self, cells: tuple[str, ...]) -> str:
+        pairs = zip(cells, self._widths, strict=True)
+        return "  ".join(cell.rjust(width) for cell, width in pairs)
+
+    def _show(self, title: str, total: float) -> None:
+        """A new bar in place of the present one, on a terminal."""
+        self._hide()
+        console = Console()
+        if self._enabled and console.is_terminal:
+            parts = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+            self._bar = Progress(*parts, TimeRemainingColumn(), console=console, transient=True)
+            self._bar.add_task(title, total=total if math.isfinite(total) else None)
+            self._bar.start()
+
+    def _advance(self) -> None:
+        if self._bar is not None:
+            self._bar.advance(self._bar.task_ids[0])
+
+    def _hide(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def duration(seconds: float) -> str:
+    """Such as "4:05", or "1:30:00" from an hour on."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _epochs_left(trainer: Trainer) -> float | None:
+    """After the present epoch; None if no number of epochs ends the training."""
+    if trainer.max_epochs is None or trainer.max_epochs < 0:
+        return None
+    return max(0, trainer.max_epochs - trainer.current_epoch - 1)
+
+
+def _loss(values: Mapping) -> str:
+    """The training loss, or the sum of its terms where only these are logged."""
+    terms = [LOSS] if LOSS in values else [name for name in values if name.startswith(f"{LOSS}_")]
+    return f"{sum(float(values[name]) for name in terms):.4f}" if terms else ""
+
+
+def _total(batches: list[int | float]) -> float:
+    return sum(batches)
