@@ -42,7 +42,9 @@ MAY = {
     "hub": NOUNS
     | {"ops", "detectors", "models", "data", "images", "runs"}
     | {"annotations", "drawing", "export"},
-    "cli": NOUNS | {"data", "hub", "preparation", "report", "runs", "scoring", "synthetic"},
+    "predictions": NOUNS | {"annotations", "hub", "images", "models", "ops", "runs"},
+    "cli": NOUNS
+    | {"data", "hub", "predictions", "preparation", "report", "runs", "scoring", "synthetic"},
 }
 ONLY_IN = {
     "hydra": {"runs", "hub", "cli"},

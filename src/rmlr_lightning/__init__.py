@@ -3,7 +3,7 @@
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["HOIDetector", "Interaction"]
+__all__ = ["HOIDetector", "Interaction", "Result"]
 
 
 def __getattr__(name: str) -> Any:
@@ -16,4 +16,8 @@ def __getattr__(name: str) -> Any:
         from rmlr_lightning.hub.named_detections import Interaction
 
         return Interaction
+    if name == "Result":
+        from rmlr_lightning.hub.result import Result
+
+        return Result
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

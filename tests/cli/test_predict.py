@@ -3,13 +3,15 @@
 import json
 from types import SimpleNamespace
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from rmlr_lightning.cli import predict
-from rmlr_lightning.hub.predict_files import unused_boxes
 from rmlr_lightning.ops.selection import Selection
+from rmlr_lightning.predictions.unused_boxes import unused_boxes
 from rmlr_lightning.types import Entities
 from tests.untrained import untrained_checkpoint
 
@@ -92,7 +94,7 @@ def test_unused_boxes_are_noted_on_standard_error(checkpoint, tmp_path, capsys):
     predict.main([str(word) for word in (*command, "--out", tmp_path / "out")])
     printed = capsys.readouterr()
     assert "7.png: 1 of 2 people and 0 of 0 objects are used; 1 overlap" in printed.err
-    assert printed.out == f"{tmp_path}/out/7.png\n"
+    assert f"gallery: {tmp_path}/out/index.html\n" in printed.out
 
 
 @pytest.mark.fault
@@ -100,5 +102,45 @@ def test_the_longest_name_that_a_file_can_have_gets_results(checkpoint, tmp_path
     image = tmp_path / f"{'x' * 251}.png"
     Image.new("RGB", (64, 48)).save(image)
     predict.main([str(image), "--checkpoint", checkpoint, "--out", str(tmp_path / "out")])
-    names = sorted(path.suffix for path in (tmp_path / "out").iterdir())
+    names = sorted(path.suffix for path in (tmp_path / "out").glob("x*"))
     assert names == [".json", ".png"]
+
+
+def test_images_and_frames_get_one_line_each_and_a_card(checkpoint, tmp_path, capsys):
+    Image.new("RGB", (64, 48)).save(tmp_path / "a.png")
+    video = cv2.VideoWriter(
+        str(tmp_path / "clip.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), 10, (64, 48)
+    )
+    for _ in range(4):
+        video.write(np.zeros((48, 64, 3), np.uint8))
+    video.release()
+    command = [tmp_path / "a.png", tmp_path / "clip.mp4", "--every", "2", "--batch", "2"]
+    command += ["--checkpoint", checkpoint, "--out", tmp_path / "out", "--gallery", "2"]
+    predict.main([str(word) for word in command])
+
+    lines = (tmp_path / "out" / "predictions.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    assert [(row["image"], row.get("frame")) for row in records] == [
+        ("a.png", None),
+        ("clip.mp4", 0),
+        ("clip.mp4", 2),
+    ]
+    assert records[0] == json.loads((tmp_path / "out" / "a.json").read_text())
+    assert records[1]["triplets"] == records[2]["triplets"]
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert page.count("<article>") == 2 and "1 more images" in page
+    assert capsys.readouterr().out.startswith("3 images, ")
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--batch", "0"], "--batch 0: expected a whole number from 1"),
+        (["--min-probability", "2"], "--min-probability 2.0: expected a number in [0, 1]"),
+        (["--boxes", "boxes.json"], "--boxes: only with images, not with videos"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_first(options, message, tmp_path, capsys):
+    (tmp_path / "clip.mp4").touch()
+    assert refused([tmp_path / "clip.mp4", *options], capsys) == f"error: {message}"

@@ -16,9 +16,9 @@ from rmlr_lightning.cli import predict
 from rmlr_lightning.detectors.open import open_detector
 from rmlr_lightning.detectors.weights import save_network
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.hub import predict_files
 from rmlr_lightning.metrics.hicodet_metric import HICODetMeanAP
 from rmlr_lightning.models.checkpoint import load_checkpoint
+from rmlr_lightning.predictions import predict_files
 from tests.cache import test_open
 from tests.scenes import target_of
 from tests.tasks.tiny_task import QUIET, random_batch, tiny_task

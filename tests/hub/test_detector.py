@@ -4,11 +4,9 @@ import json
 import shutil
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 from huggingface_hub import ModelCard, hub_mixin
-from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from rmlr_lightning import HOIDetector
@@ -40,54 +38,14 @@ def test_a_folder_holds_detector_and_head_and_nothing_of_training(folder):
 
 
 def test_a_saved_model_gives_the_interactions_of_its_checkpoint(from_checkpoint, folder, image):
-    expected = from_checkpoint(image, threshold=0.0)
-    assert expected and HOIDetector.from_pretrained(folder)(image, threshold=0.0) == expected
+    expected = from_checkpoint.predict(image).triplets
+    assert expected and HOIDetector.from_pretrained(folder).predict(image).triplets == expected
 
 
 def test_a_saved_model_is_saved_again_without_a_change(folder, tmp_path):
     HOIDetector.from_pretrained(str(folder)).save_pretrained(tmp_path / "again")
     for name in ("config.json", "model.safetensors", "README.md"):
         assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes()
-
-
-def test_interactions_are_named_sorted_and_above_the_threshold(from_checkpoint, image):
-    found = from_checkpoint(image, threshold=0.0)
-    vocabulary = from_checkpoint.vocabulary
-    assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
-    assert all(vocabulary.verbs[one.verb_index] == one.verb for one in found)
-    middle = found[len(found) // 2].score
-    above = from_checkpoint(image, threshold=middle)
-    assert above == [one for one in found if one.score >= middle]
-    assert from_checkpoint(image, threshold=0.0, max_interactions=3) == found[:3]
-
-
-def test_a_list_of_images_gives_a_list_and_each_image_is_independent(from_checkpoint, image):
-    other = Image.effect_noise((100, 300), 20)
-    single = from_checkpoint(image, threshold=0.0)
-    assert from_checkpoint([other, image], threshold=0.0)[1] == single
-
-
-def test_an_image_may_be_a_path_or_a_pil_image(from_checkpoint, image):
-    with Image.open(image) as opened:
-        expected = from_checkpoint(str(image), 0.0)
-        assert from_checkpoint(opened, 0.0) == expected
-        assert from_checkpoint(np.asarray(opened.convert("RGB")), 0.0) == expected
-
-
-@pytest.mark.fault
-@pytest.mark.parametrize(
-    ("given", "match"),
-    [
-        (torch.zeros(3, 8, 8), "an image is given as Tensor; expected a file, a PIL image"),
-        (np.zeros((8, 8, 3), np.int64), "its values are int64"),
-        (Image.new("I", (8, 8)), "whole numbers of 32 bits"),
-        ([3], "an image is given as int"),
-    ],
-)
-def test_images_of_other_kinds_are_refused_with_one_line(from_checkpoint, given, match):
-    with pytest.raises(UserError, match=match) as caught:
-        from_checkpoint(given)
-    assert "\n" not in str(caught.value)
 
 
 def test_the_card_has_the_measured_metrics_and_how_they_were_made(folder):
@@ -179,6 +137,7 @@ def test_a_hub_id_without_a_network_is_one_line(monkeypatch):
         ({"resize": {"_target_": "rmlr_lightning.files.write_atomic"}}, "which is not a"),
         ({"model": {"remine": {"checkpoint_path": "x.pth"}}}, "has the option checkpoint_path"),
         ({"vocabulary": {"verbs": []}}, "config.json is damaged"),
+        ({"calibration": {"slope": -1.0}}, "config.json is damaged"),
         # a resolver of OmegaConf would make a dictionary of it, and Hydra an object of that
         ({"resize": {"x": "${oc.create:{_target_:os.getcwd}}"}}, "has an interpolation, x"),
         ({"resize": {"${oc.env:HOME}": 1}}, "has an interpolation"),
@@ -225,7 +184,7 @@ def test_a_reference_to_the_shipped_detector_replaces_its_weights(from_checkpoin
     names = load_file(tmp_path / "light" / "model.safetensors").keys()
     assert not any(name.startswith("detector.") for name in names)
     read = HOIDetector.from_pretrained(tmp_path / "light")
-    assert read(image, 0.0) == from_checkpoint(image, 0.0)
+    assert read.predict(image).triplets == from_checkpoint.predict(image).triplets
     # what is read from it is complete again
     read.save_pretrained(tmp_path / "full")
     names = load_file(tmp_path / "full" / "model.safetensors").keys()

@@ -21,8 +21,13 @@ def shipped() -> HOIDetector:
 
 
 def test_it_finds_the_interaction_of_an_image(shipped):
-    best = shipped(EXAMPLE)[:3]
-    assert {(one.verb, one.object) for one in best} >= RIDDEN
+    likely = shipped.predict(EXAMPLE).likely
+    assert {(one.verb, one.object) for one in likely[:3]} >= RIDDEN
+
+
+def test_it_has_a_calibration_and_its_error_was_measured(shipped):
+    assert shipped.saved.calibration is not None
+    assert shipped.saved.training["metrics"]["test/ece"] <= 0.05
 
 
 def test_it_has_the_measured_metrics_and_the_commit_that_made_them(shipped):

@@ -1,4 +1,4 @@
-"""rmlr-predict: human-object interactions of any image, as JSON and drawn on the image."""
+"""rmlr-predict: human-object interactions of any image, as JSON, drawings and a gallery page."""
 
 import argparse
 from collections.abc import Sequence
@@ -18,7 +18,13 @@ def parser() -> argparse.ArgumentParser:
         description="Detects human-object interactions: <human, verb, object> triplets.",
     )
     add = command_line.add_argument
-    add("images", type=Path, nargs="+", metavar="IMAGE|FOLDER", help="images, or folders of images")
+    add(
+        "images",
+        type=Path,
+        nargs="+",
+        metavar="IMAGE|FOLDER|VIDEO",
+        help="images, folders of images, or videos",
+    )
     add(
         "--checkpoint",
         default=SHIPPED,
@@ -36,7 +42,8 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         default=Path("predictions"),
         metavar="DIR",
-        help="folder for NAME.json and NAME.png of each image (default: predictions)",
+        help="folder for NAME.json and NAME.png of each image, predictions.jsonl with one line per "
+        "image, and the gallery, index.html (default: predictions)",
     )
     add("--overwrite", action="store_true", help="replace results that exist")
     add(
@@ -46,18 +53,11 @@ def parser() -> argparse.ArgumentParser:
         help="external detections in COCO results format, in place of the model's detector",
     )
     add(
-        "--score-threshold",
+        "--min-probability",
         type=float,
-        default=0.1,
-        metavar="SCORE",
-        help="verbs with a lower score are not drawn (default 0.1)",
-    )
-    add(
-        "--min-pairs",
-        type=int,
-        default=3,
-        metavar="N",
-        help="pairs to draw even below the threshold (default 3)",
+        metavar="P",
+        help="triplets of a lower probability are not drawn (default: a threshold of each verb, "
+        "chosen on the validation split)",
     )
     add(
         "--max-triplets",
@@ -65,6 +65,27 @@ def parser() -> argparse.ArgumentParser:
         default=100,
         metavar="N",
         help="triplets per image in the JSON, best first (default 100)",
+    )
+    add(
+        "--every",
+        type=int,
+        default=30,
+        metavar="N",
+        help="of videos, predict every Nth frame (default 30)",
+    )
+    add(
+        "--batch",
+        type=int,
+        default=1,
+        metavar="N",
+        help="images of one size that are processed together (default 1)",
+    )
+    add(
+        "--gallery",
+        type=int,
+        default=500,
+        metavar="N",
+        help="images on the gallery page; 0 writes none (default 500)",
     )
     add("--caption", default="", help="a line below each drawn image")
     add("--device", default="cpu", help="torch device (default cpu)")
@@ -75,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Entry point."""
     args = parser().parse_args(file_arguments(argv))
     with one_line_errors():
-        from rmlr_lightning.hub.predict_files import predict
+        from rmlr_lightning.predictions.predict_files import predict
 
         predict(args)
 

@@ -1,34 +1,26 @@
 """HOIDetector, the public API: a trained model with all that is needed to use it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-import torch
 from huggingface_hub import ModelCard, ModelHubMixin, constants, hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError
-from PIL import Image
 from torch import nn
 
-from rmlr_lightning.data.collate import collate_entities, collate_images
-from rmlr_lightning.data.transforms import transform
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.hub import SHIPPED
+from rmlr_lightning.hub.image_inputs import ImageLike, is_one_image, listed
 from rmlr_lightning.hub.model_card import model_card
-from rmlr_lightning.hub.named_detections import Interaction, interactions
+from rmlr_lightning.hub.prediction import OfImage, results
+from rmlr_lightning.hub.result import Result
 from rmlr_lightning.hub.saved_model import SavedModel, read_model, write_model
-from rmlr_lightning.images.image_file import of_array, open_image, upright_rgb
-from rmlr_lightning.ops.finite import finite_logits, finite_scenes
-from rmlr_lightning.types import Detections, Entities, Images, Inputs, Prediction
 from rmlr_lightning.vocabulary import Vocabulary
 
 SHIPPED_FOLDER = Path(__file__).parents[1] / "weights" / "rmlr_synthetic"
 WRITTEN = (constants.CONFIG_NAME, constants.SAFETENSORS_SINGLE_FILE, "README.md")
-
-ImageLike = str | Path | Image.Image | np.ndarray
 
 
 class HOIDetector(nn.Module, ModelHubMixin, library_name="rmlr_lightning"):
@@ -165,70 +157,54 @@ class HOIDetector(nn.Module, ModelHubMixin, library_name="rmlr_lightning"):
         """The model card: what the model is, and the metrics that were measured."""
         return model_card(self.saved)
 
-    def forward(
-        self,
-        images: ImageLike | Sequence[ImageLike],
-        threshold: float = 0.1,
-        max_interactions: int = 100,
-    ) -> list[Interaction] | list[list[Interaction]]:
-        """The interactions of an image, best first; a list of them for a list of images.
-
-        Args:
-            images: files, PIL images, or arrays of height x width x 3 (RGB), by one rule
-                (`images.image_file.as_rgb`). Each is processed by itself, so results do not depend
-                on the others.
-            threshold: interactions of a lower score are left out.
-            max_interactions: per image.
-
-        Raises:
-            UserError: an image that cannot be read, or of a kind that the rule refuses.
-        """
-        # One image per batch: no padding, on which some detectors' outputs depend.
-        if isinstance(images, Sequence) and not isinstance(images, str):
-            return [self(image, threshold, max_interactions) for image in images]
-        found, _ = self.predict(_opened(images), max_interactions=max_interactions)
-        return interactions(found, self.vocabulary, threshold)
-
     def predict(
         self,
-        image: Image.Image,
-        external: Entities | None = None,
-        max_interactions: int | None = None,
-        name: str = "image",
-    ) -> tuple[Detections, list[tuple[list[float], int]]]:
-        """Detections of an RGB image, and (box, label) of the entities that were paired.
+        images: ImageLike | Iterable[ImageLike],
+        *,
+        boxes: OfImage | Iterable[OfImage] = None,
+        threshold: float = 0.0,
+        max_triplets: int | None = 100,
+        batch_size: int = 1,
+    ) -> Result | list[Result]:
+        """The interactions of an image; a list of them for a list or a folder of images.
+
+        Calling the model is the same.
 
         Args:
-            external: external detections in place of the detector's; None uses the detector.
-            max_interactions: None keeps all.
-            name: of the image, for errors.
-
-        Returns:
-            The detections, and the entities above the score threshold. Boxes are xyxy in pixels,
-            labels are indices into the vocabulary's objects.
+            images: a file, a PIL image, an array of height x width x 3 or a tensor of 3 x height x
+                width (RGB; values by the rule of `images.image_file.as_rgb`), a list of these, or
+                a folder. Results do not depend on the other images.
+            boxes: external detections in place of the detector's, one for each image: a dict of
+                boxes, labels and scores, as torchvision's detectors return them; see
+                `hub.image_inputs.external_entities`.
+            threshold: triplets of a lower score are left out.
+            max_triplets: per image, best first; None keeps all.
+            batch_size: adjacent images of one size that are processed together.
 
         Raises:
-            UserError: an output of the model is NaN or infinite.
+            UserError: an image that cannot be read, or of a kind that the rule refuses; external
+                detections that are not of the image; an output of the model that is not finite.
         """
-        size = torch.tensor([image.height, image.width])
-        pixels = transform(image, [], self.resize).pixels
-        device = self.model.valid_pairs.device
-        images = Images(*(field.to(device) for field in collate_images([pixels], [size])))
-        if external is not None:
-            external = Entities(*(field.to(device) for field in collate_entities([external])))
-        with torch.inference_mode():
-            prediction = self.model(Inputs(images, external=external))
-            _check_finite(prediction, name)
-            (found,) = self.model.detect(prediction, max_interactions)
+        is_one = is_one_image(images)
+        all_images = [images] if is_one else listed(images)
+        of_each = [boxes] if is_one and boxes is not None else boxes
+        found = list(self.stream(all_images, of_each, threshold, max_triplets, batch_size))
+        return found[0] if is_one else found
 
-        # Entities below the threshold were paired only to reach `min_instances`: a drawing of all
-        # entities would show what the detector does not claim to have found.
-        entities = prediction.scene.entities
-        confident = entities.scores[0] >= self.model.selection.score_threshold
-        kept = entities.mask[0] & confident
-        boxes = entities.boxes[0, kept].cpu() * torch.tensor([image.width, image.height] * 2)
-        labels = entities.labels[0, kept].tolist()
-        return found, list(zip(boxes.tolist(), labels, strict=True))
+    def forward(self, images: ImageLike | Iterable[ImageLike], **options: Any):
+        """See `predict`."""
+        return self.predict(images, **options)
+
+    def stream(
+        self,
+        images: Iterable[ImageLike],
+        boxes: Iterable[OfImage] | None = None,
+        threshold: float = 0.0,
+        max_triplets: int | None = 100,
+        batch_size: int = 1,
+    ) -> Iterator[Result]:
+        """As `predict`, one result after the other: many images need the memory of a batch."""
+        return results(self.saved, images, boxes, threshold, max_triplets, batch_size)
 
 
 def load_detector(name: str | Path, dilation: bool | None = None) -> HOIDetector:
@@ -245,30 +221,6 @@ def load_detector(name: str | Path, dilation: bool | None = None) -> HOIDetector
     if path.is_file() or path.suffix == ".ckpt":
         return HOIDetector.from_checkpoint(path, dilation=dilation)
     return HOIDetector.from_pretrained(name)
-
-
-def _check_finite(prediction: Prediction, name: str) -> None:
-    """NaN and infinite scores would be no detections, without a word."""
-    scene = prediction.scene._replace(entities=prediction.detected)
-    if not finite_scenes(scene).all():
-        raise UserError(f"{name}: the detector's outputs for this image are NaN or infinite")
-    if not finite_logits(prediction).all():
-        raise UserError(f"{name}: the model's logits for this image are NaN or infinite")
-
-
-def _opened(image: ImageLike) -> Image.Image:
-    if isinstance(image, (str, Path)):
-        return open_image(Path(image))
-    if not isinstance(image, (Image.Image, np.ndarray)):
-        raise UserError(
-            f"an image is given as {type(image).__name__}; expected a file, a PIL image, or an "
-            "array of height x width x 3"
-        )
-    try:
-        return upright_rgb(image) if isinstance(image, Image.Image) else of_array(image)
-    # A PIL image may be a broken file that is only read now.
-    except Exception as error:
-        raise UserError(f"a given image cannot be used: {_first_line(error)}") from error
 
 
 def _first_line(error: Exception) -> str:

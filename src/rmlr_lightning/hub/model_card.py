@@ -10,9 +10,11 @@ PAPER = "https://arxiv.org/abs/2307.13529"
 USE = """```python
 from rmlr_lightning import HOIDetector
 
-detector = HOIDetector.from_pretrained("FOLDER or hub id")
-for found in detector("image.jpg", threshold=0.1):
-    print(found.verb, found.object, found.box_h, found.box_o, found.score)
+model = HOIDetector.from_pretrained("FOLDER or hub id")
+result = model.predict("image.jpg")
+for found in result.likely:
+    print(found.verb, found.object, found.box_h, found.box_o, found.probability)
+result.plot().save("drawn.png")
 ```"""
 
 
@@ -44,6 +46,7 @@ def model_card(saved: SavedModel) -> ModelCard:
         f"{len(vocabulary.hois)} HOIs, by name in config.json.",
         f"- {_detector(saved)}",
         f"- {_precision(saved)}",
+        f"- {_calibration(saved)}",
         "",
         "## Training",
         "",
@@ -71,6 +74,12 @@ def _precision(saved: SavedModel) -> str:
     if saved.half or saved.training.get("rounded"):
         return "The head's matrices are rounded to float16; they are used in float32."
     return "Weights are those of the checkpoint, in float16 only where that is exact."
+
+
+def _calibration(saved: SavedModel) -> str:
+    if saved.calibration is None:
+        return "No calibration: scores rank, and are no probabilities."
+    return "A calibration, fitted on the validation split, from scores to probabilities."
 
 
 def _training(training: dict[str, Any]) -> list[str]:

@@ -34,6 +34,9 @@ QUARTER_TURNS = {  # the orientations that swap width and height
 SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 
 
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
+
 class ImageFolders:
     """One or more folders of images, searched in order: `folders / file_name` is a path.
 
@@ -63,6 +66,18 @@ class ImageFolders:
 
     def __str__(self) -> str:
         return " or ".join(map(str, self.paths))
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The images of a folder, sorted by name; folders inside it are not searched.
+
+    Raises:
+        UserError: there is none.
+    """
+    inside = sorted(item for item in folder.iterdir() if item.suffix.lower() in SUFFIXES)
+    if not inside:
+        raise UserError(f"{folder}: no images in this folder (looked for {' '.join(SUFFIXES)})")
+    return inside
 
 
 def open_image(path: Path, size: tuple[int, int] | None = None) -> Image.Image:

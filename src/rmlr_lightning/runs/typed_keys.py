@@ -88,10 +88,10 @@ def known_keys(config_name: str, arguments: Sequence[str]) -> set[str]:
         for path in folder.rglob("*")
         if path.is_dir() and any(path.glob("*.yaml"))
     }
-    chosen = [argument for argument in arguments if argument.partition("=")[0] in groups]
+    selected = [argument for argument in arguments if argument.partition("=")[0] in groups]
     with initialize_config_dir(str(folder), version_base="1.3"):
         try:
-            config = compose(config_name, chosen)
+            config = compose(config_name, selected)
         except HydraException:  # of a group with a second mistake, or several of a sweep
             config = compose(config_name)
     return groups | set(_keys(OmegaConf.to_container(config, resolve=False)))

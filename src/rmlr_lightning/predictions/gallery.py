@@ -1,0 +1,94 @@
+"""A page with all images and their triplets, filtered by verb, object and probability.
+
+One file that opens offline: thumbnails are inside, drawings are linked.
+"""
+
+import base64
+import io
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from jinja2 import Environment
+from PIL import Image
+
+from rmlr_lightning.hub.named_detections import Interaction
+from rmlr_lightning.hub.result import Result, certainty
+
+WIDTH = 400  # of a thumbnail, in pixels
+MAX_TRIPLETS = 20  # of an image on the page, best first
+MIN_CERTAINTY = 0.05  # less likely triplets are in the JSON files only
+COLOURS = 8  # of pairs on an image; page.html.j2 has them
+
+
+class Card(NamedTuple):
+    """An image on the page."""
+
+    title: str
+    link: str  # to the drawing, relative to the page
+    thumbnail: str  # data URI
+    size: tuple[int, int]  # width and height, in which boxes count
+    triplets: list[dict[str, Any]]
+
+
+def card_of(result: Result, title: str, drawing: Path) -> Card:
+    """The card of a result.
+
+    Args:
+        drawing: relative to the folder of the page.
+    """
+    shown = [triplet for triplet in result if triplet.likely or certainty(triplet) >= MIN_CERTAINTY]
+    # verbs of one pair share a colour
+    shown = shown[:MAX_TRIPLETS]
+    pairs = list(dict.fromkeys((row.box_h, row.box_o) for row in shown))
+    triplets = [_triplet(row, pairs.index((row.box_h, row.box_o))) for row in shown]
+    link = "/".join(quote(part) for part in drawing.parts)
+    return Card(title, link, _thumbnail(result.image), result.image.size, triplets)
+
+
+def page(cards: list[Card], title: str, left_out: int, is_calibrated: bool) -> str:
+    """The page as HTML; all text is escaped.
+
+    Args:
+        left_out: number of images that are not on it.
+        is_calibrated: whether the numbers are probabilities, not scores.
+    """
+    source = files("rmlr_lightning.predictions").joinpath("page.html.j2")
+    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
+        source.read_text(encoding="utf-8")
+    )
+    triplets = [triplet for card in cards for triplet in card.triplets]
+    return template.render(
+        title=title,
+        cards=cards,
+        verbs=sorted({triplet["verb"] for triplet in triplets}),
+        objects=sorted({triplet["object"] for triplet in triplets}),
+        left_out=left_out,
+        number="probability" if is_calibrated else "score",
+    )
+
+
+def _triplet(row: Interaction, pair: int) -> dict[str, Any]:
+    return {
+        "verb": row.verb.replace("_", " "),
+        "object": row.object,
+        "percent": round(100 * certainty(row)),
+        "likely": row.likely,
+        "colour": pair % COLOURS,
+        "human": _rectangle(row.box_h),
+        "box": _rectangle(row.box_o),
+    }
+
+
+def _rectangle(box: tuple[float, ...]) -> dict[str, float]:
+    x1, y1, x2, y2 = (round(value, 1) for value in box)
+    return {"x": x1, "y": y1, "width": round(x2 - x1, 1), "height": round(y2 - y1, 1)}
+
+
+def _thumbnail(image: Image.Image) -> str:
+    small = image.convert("RGB")
+    small.thumbnail((WIDTH, 2 * WIDTH))
+    encoded = io.BytesIO()
+    small.save(encoded, "jpeg", quality=75)
+    return "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode()

@@ -1,0 +1,97 @@
+"""What rmlr-predict writes for an image: its triplets as JSON, and a drawing."""
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from rmlr_lightning.errors import UserError
+from rmlr_lightning.files import check_outputs, check_writable, write_atomic
+from rmlr_lightning.hub.result import Result
+from rmlr_lightning.predictions.inputs import Frame, is_video
+from rmlr_lightning.runs.config import short_name
+
+LINES, PAGE = "predictions.jsonl", "index.html"
+WAY_OUT = "name another folder with --out"
+
+
+def check_results(folder: Path, files: Sequence[Path], overwrite: bool) -> None:
+    """No file is overwritten unless it is asked for, and an input never.
+
+    Raises:
+        UserError: a result would overwrite a file.
+    """
+    # A drawing NAME.png in the folder of the inputs would replace a photograph NAME.png.
+    inputs = {path.resolve() for path in files}
+    results = [folder / LINES, folder / PAGE]
+    for path in files:
+        if not is_video(path):
+            results += result_paths(folder, Frame(path))
+        elif _folder_of(folder, path).exists() and not overwrite:
+            raise UserError(
+                f"--out {folder}: {_folder_of(folder, path)} exists; name another folder, or add "
+                "--overwrite"
+            )
+    for result in results:
+        if result.resolve() in inputs:
+            raise UserError(
+                f"--out {folder}: {result.name} would overwrite an input; name another folder"
+            )
+    outputs = {f"--out {folder}, {result.name}": result for result in results}
+    check_outputs(outputs, None if overwrite else "--overwrite", folders=False)
+
+
+@contextmanager
+def no_empty_folder(folder: Path) -> Iterator[None]:
+    """Leave no new folder behind where the first image cannot be read."""
+    existed = folder.exists()
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # it holds results
+            if not existed:
+                folder.rmdir()
+        raise
+
+
+def result_paths(folder: Path, frame: Frame) -> tuple[Path, Path]:
+    """Triplets and drawing. Frames of a video are in a folder of its name."""
+    if frame.number is None:
+        # a name that is too long for both is shortened
+        stem = short_name(frame.path.stem)
+        return folder / f"{stem}.json", folder / f"{stem}.png"
+    place = _folder_of(folder, frame.path)
+    return place / f"frame_{frame.number:06d}.json", place / f"frame_{frame.number:06d}.png"
+
+
+def _folder_of(folder: Path, video: Path) -> Path:
+    return folder / short_name(video.stem)
+
+
+def record_of(frame: Frame, result: Result) -> dict[str, Any]:
+    """The triplets of an image as plain values; of a frame also its number and second."""
+    record = result.to_dict() | {"image": frame.path.name}
+    if frame.number is not None:
+        seconds = None if frame.seconds is None else round(frame.seconds, 3)
+        record |= {"frame": frame.number, "seconds": seconds}
+    return record
+
+
+def write_result(
+    folder: Path, frame: Frame, result: Result, min_probability: float | None, caption: str
+) -> dict[str, Any]:
+    """Write triplets and drawing of an image; returns the record of the triplets.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
+    record = record_of(frame, result)
+    text, drawing = result_paths(folder, frame)
+    encoded = io.BytesIO()
+    result.plot(min_probability, caption).save(encoded, format="png")
+    check_writable(text, WAY_OUT)  # makes the folder
+    write_atomic(text, json.dumps(record, indent=1).encode(), WAY_OUT)
+    write_atomic(drawing, encoded.getvalue(), WAY_OUT)
+    return record

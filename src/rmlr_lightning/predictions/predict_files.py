@@ -1,0 +1,158 @@
+"""What rmlr-predict does: predicts all images and writes the results."""
+
+import argparse
+import json
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from PIL import Image
+from rich.console import Console
+from rich.progress import Progress
+
+from rmlr_lightning.annotations.external_detections import (
+    ExternalDetections,
+    read_external_detections,
+)
+from rmlr_lightning.errors import UserError, printable
+from rmlr_lightning.files import write_atomic, written_atomically
+from rmlr_lightning.hub.detector import HOIDetector, load_detector
+from rmlr_lightning.hub.result import Result
+from rmlr_lightning.predictions.gallery import Card, card_of, page
+from rmlr_lightning.predictions.inputs import Frame, count_frames, find_files, frames, is_video
+from rmlr_lightning.predictions.outputs import (
+    LINES,
+    PAGE,
+    WAY_OUT,
+    check_results,
+    no_empty_folder,
+    result_paths,
+    write_result,
+)
+from rmlr_lightning.predictions.unused_boxes import unused_boxes
+from rmlr_lightning.runs.device import device_of
+
+# Smallest values of whole numbers
+LOWEST = {"max_triplets": 0, "every": 1, "batch": 1, "gallery": 0}
+
+
+def predict(args: argparse.Namespace) -> None:
+    """Predict all images and write the results.
+
+    Raises:
+        UserError: a wrong option, or a file that cannot be read or written.
+    """
+    _check_options(args)
+    # Before the model is loaded, and before the first result: a run is not to stop in the middle.
+    files = find_files(args.images)
+    if args.boxes and any(map(is_video, files)):
+        raise UserError("--boxes: only with images, not with videos")
+    check_results(args.out, files, args.overwrite)
+    total = count_frames(files, args.every)
+    detector = load_detector(args.checkpoint, args.dilation).to(device_of(args.device, "--device"))
+    external = None
+    if args.boxes:
+        external = read_external_detections(args.boxes, files, detector.vocabulary)
+
+    # The progress bar goes to standard error, where there is a terminal.
+    console = Console(stderr=True)
+    cards: list[Card] = []
+    images = likely = 0
+    start = time.perf_counter()
+    bar = Progress(console=console, transient=True, disable=not console.is_terminal)
+    with (
+        no_empty_folder(args.out),
+        written_atomically(args.out / LINES, WAY_OUT) as lines,
+        bar,
+        lines.open("w") as file,
+    ):
+        bar_of_images = bar.add_task("predicting", total=total)
+        for frame, result in _results(detector, files, external, args):
+            record = write_result(args.out, frame, result, args.min_probability, args.caption)
+            _write_line(file, record)
+            if external is not None:
+                _note_unused(console, frame, result, external, detector)
+            if images < args.gallery:
+                drawing = result_paths(args.out, frame)[1].relative_to(args.out)
+                cards.append(card_of(result, _title(frame), drawing))
+            images += 1
+            likely += len(result.likely)
+            bar.advance(bar_of_images)
+    seconds = time.perf_counter() - start
+
+    print(
+        f"{images} images, {likely} likely triplets, {seconds:.1f} s "
+        f"({images / seconds:.1f} images/s)"
+    )
+    if args.gallery:
+        is_calibrated = detector.saved.calibration is not None
+        html = page(cards, _heading(files), images - len(cards), is_calibrated)
+        write_atomic(args.out / PAGE, html.encode(), WAY_OUT)
+        print(f"gallery: {printable(str(args.out / PAGE))}")
+    print(f"triplets: {printable(str(args.out / LINES))}, and one .json and .png per image")
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    for option, lowest in LOWEST.items():
+        value = getattr(args, option)
+        if value < lowest:
+            name = option.replace("_", "-")
+            raise UserError(f"--{name} {value}: expected a whole number from {lowest}")
+    if args.min_probability is not None and not 0 <= args.min_probability <= 1:
+        raise UserError(f"--min-probability {args.min_probability}: expected a number in [0, 1]")
+
+
+def _results(
+    detector: HOIDetector,
+    files: list[Path],
+    external: Mapping[Path, ExternalDetections] | None,
+    args: argparse.Namespace,
+) -> Iterator[tuple[Frame, Result]]:
+    """Each image with its result, in order."""
+    waiting: deque[Frame] = deque()
+
+    def images() -> Iterator[Path | Image.Image]:
+        for frame in frames(files, args.every):
+            waiting.append(frame)
+            yield frame.path if frame.image is None else frame.image
+
+    boxes = None if external is None else (external[path] for path in files)
+    stream = detector.stream(images(), boxes, max_triplets=args.max_triplets, batch_size=args.batch)
+    for result in stream:
+        yield waiting.popleft(), result
+
+
+def _write_line(file: IO[str], record: dict[str, Any]) -> None:
+    try:
+        file.write(json.dumps(record) + "\n")
+    except OSError as error:
+        raise UserError(f"{file.name}: cannot be written ({error.strerror})") from error
+
+
+def _note_unused(
+    console: Console,
+    frame: Frame,
+    result: Result,
+    external: Mapping[Path, ExternalDetections],
+    detector: HOIDetector,
+) -> None:
+    entities = external[frame.path].entities(result.image.width, result.image.height)
+    note = unused_boxes(entities, detector.model)
+    if note is not None:
+        name = printable(str(frame.path))
+        console.print(f"note: {name}: {note}", markup=False, soft_wrap=True)
+
+
+def _title(frame: Frame) -> str:
+    if frame.number is None:
+        return printable(frame.path.name)
+    moment = f"frame {frame.number}" if frame.seconds is None else f"{frame.seconds:.2f} s"
+    return f"{printable(frame.path.name)}, {moment}"
+
+
+def _heading(files: list[Path]) -> str:
+    if len(files) == 1:
+        return f"Interactions in {printable(files[0].name)}"
+    return f"Interactions in {len(files)} files"

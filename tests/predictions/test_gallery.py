@@ -1,0 +1,121 @@
+"""The gallery page: escaped, without requests, and filtered in a real browser."""
+
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from rmlr_lightning.predictions.gallery import card_of, page
+
+# What an element refers to; all of it must lie in the page or beside it.
+ADDRESSES = {"src", "href", "srcset", "data", "action", "poster"}
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+BAD = "<img src=x onerror=alert(1)>&\"'"
+
+
+class Elements(HTMLParser):
+    """All start tags of a page, and its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def made(make_result) -> str:
+    first = make_result(("ride", "bicycle", 0.9), ("hold", "bicycle", 0.2))
+    second = make_result(("hold", "cup", 0.7), ("hold", "cup", 0.01))
+    cards = [
+        card_of(first, "a.jpg", Path("a.png")),
+        card_of(second, "b.jpg", Path("b #1.png")),
+        card_of(make_result(), "nothing.jpg", Path("nothing.png")),
+    ]
+    return page(cards, "Interactions", 2, is_calibrated=True)
+
+
+def test_the_page_needs_no_network_and_links_the_drawings(make_result):
+    elements = Elements(made(make_result)).found
+    addresses = [
+        value
+        for _, attributes in elements
+        for name, value in attributes.items()
+        if name in ADDRESSES
+    ]
+    assert "b%20%231.png" in addresses
+    assert not [value for value in addresses if re.match(r"(?!data:)[a-z]+:|//", value)]
+    assert not [tag for tag, _ in elements if tag in ("iframe", "object", "embed")]
+
+
+def test_triplets_that_nobody_would_look_for_are_left_out(make_result):
+    rows = [attributes for tag, attributes in Elements(made(make_result)).found if tag == "li"]
+    assert [row["data-percent"] for row in rows] == ["90", "20", "70"]
+    assert ["hidden" in row for row in rows] == [False, True, False]  # also without JavaScript
+
+
+@pytest.mark.fault
+def test_names_of_strangers_stay_text(make_result):
+    result = make_result((BAD, BAD, 0.9))
+    html = page([card_of(result, BAD, Path(f"{BAD}.png"))], BAD, 0, is_calibrated=False)
+    elements = Elements(html)
+    images = [attributes for tag, attributes in elements.found if tag == "img"]
+    assert len(images) == 1 and "onerror" not in images[0] and BAD in images[0]["alt"]
+    assert elements.texts.count(BAD) >= 3
+    assert "alert(1)>" not in html and "% score" in " ".join(html.split())
+
+
+PROBE = """<script>
+const all = (what) => [...document.querySelectorAll(what)];
+const seen = (what) => all(what).filter((element) => element.checkVisibility());
+const read = () => [seen("article").length, seen("li").length, find("count").textContent];
+const set = (id, key, value) => {
+  find(id)[key] = value;
+  find(id).dispatchEvent(new Event("input", { bubbles: true }));
+};
+const log = { start: read(), wide: document.documentElement.scrollWidth > innerWidth };
+set("likely", "checked", false); log.all = read();
+set("verb", "value", "hold"); log.hold = read();
+set("percent", "value", 50); log.surely = read();
+const button = seen("li button")[0];
+button.focus();
+log.focus = all("svg.chosen g.chosen").length === 1 && document.activeElement === button;
+button.click(); log.pressed = button.getAttribute("aria-pressed");
+const loaded = performance.getEntriesByType("resource").map((entry) => entry.name);
+log.requests = loaded.filter((name) => !name.startsWith("data:")).length;
+document.title = JSON.stringify(log);
+</script>"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
+def test_the_filters_work_in_a_browser_on_a_phone(make_result, tmp_path):
+    path = tmp_path / "index.html"
+    path.write_text(made(make_result).replace("</body>", f"{PROBE}</body>"), encoding="utf-8")
+    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=400,800"]
+    command += ["--enable-logging=stderr", f"--user-data-dir={tmp_path / 'profile'}"]
+    run = subprocess.run(
+        [*command, "--dump-dom", path.as_uri()], capture_output=True, text=True, timeout=300
+    )
+    assert "CONSOLE" not in run.stderr, run.stderr[-2000:]
+    title = re.search(r"<title>(.*?)</title>", run.stdout)[1].replace("&amp;", "&")
+    log = json.loads(title)
+    assert log == {
+        "start": [3, 2, "3 of 3 images, 2 triplets"],
+        "wide": False,
+        "all": [3, 3, "3 of 3 images, 3 triplets"],
+        "hold": [2, 2, "2 of 3 images, 2 triplets"],
+        "surely": [1, 1, "1 of 3 images, 1 triplets"],
+        "focus": True,
+        "pressed": "true",
+        "requests": 0,
+    }

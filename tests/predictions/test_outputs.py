@@ -1,0 +1,44 @@
+"""Files of results: where they go, and what they replace."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rmlr_lightning.errors import UserError
+from rmlr_lightning.predictions.inputs import Frame
+from rmlr_lightning.predictions.outputs import check_results, no_empty_folder, write_result
+
+
+def test_a_frame_is_written_into_the_folder_of_its_video(make_result, tmp_path):
+    frame = Frame(Path("clip.mp4"), 120, 4.8)
+    record = write_result(tmp_path, frame, make_result(("hold", "cup", 0.9)), None, "")
+    written = json.loads((tmp_path / "clip" / "frame_000120.json").read_text())
+    assert written == record
+    assert (record["image"], record["frame"], record["seconds"]) == ("clip.mp4", 120, 4.8)
+    assert (tmp_path / "clip" / "frame_000120.png").is_file()
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("existing", ["a.json", "predictions.jsonl", "index.html", "clip/"])
+def test_results_replace_nothing_unless_it_is_asked_for(existing, tmp_path):
+    path = tmp_path / existing
+    if existing.endswith("/"):
+        path.mkdir()
+    else:
+        path.write_text("the user's")
+    files = [Path("a.jpg"), Path("clip.mp4")]
+    with pytest.raises(UserError, match=r"exists; name another f.*--overwrite"):
+        check_results(tmp_path, files, overwrite=False)
+    check_results(tmp_path, files, overwrite=True)
+
+
+@pytest.mark.fault
+def test_an_error_before_the_first_result_leaves_no_folder(tmp_path):
+    for name, content in (("new", None), ("used", "a result")):
+        with pytest.raises(ZeroDivisionError), no_empty_folder(tmp_path / name):
+            (tmp_path / name).mkdir()
+            if content:
+                (tmp_path / name / "a.json").write_text(content)
+            raise ZeroDivisionError
+    assert [path.name for path in tmp_path.iterdir()] == ["used"]
