@@ -60,6 +60,7 @@ class EpochTable(ProgressBar):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs, batch: Batch, batch_idx: int
     ) -> None:
+        # every process trains on as many images
         self._images += len(batch.image_ids) * trainer.world_size
         self._seconds = time.perf_counter() - self._start
         self._advance()
@@ -69,6 +70,7 @@ class EpochTable(ProgressBar):
         if not self._enabled:
             return
         self._measured.append(time.perf_counter() - self._start)
+        # without those that a resumed run made earlier, perhaps on another machine
         left = _epochs_left(trainer)
         mean = sum(self._measured) / len(self._measured)
         values = trainer.callback_metrics
@@ -114,6 +116,7 @@ class EpochTable(ProgressBar):
     def _show(self, title: str, total: float) -> None:
         """A new bar in place of the present one, on a terminal."""
         self._hide()
+        # a new one each time: standard output may have been redirected since
         console = Console()
         if self._enabled and console.is_terminal:
             parts = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

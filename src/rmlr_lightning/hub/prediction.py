@@ -64,6 +64,7 @@ def results(
 def _opened(
     saved: SavedModel, images: Iterable[ImageLike], boxes: Iterable[OfImage] | None
 ) -> Iterator[LoadedImage]:
+    # not by length: both may be generators
     if boxes is None:
         pairs = zip(images, repeat(None))
     else:
@@ -92,6 +93,7 @@ def _batch(
     model = saved.model
     device = model.valid_pairs.device
     sizes = torch.tensor([[one.image.height, one.image.width] for one in loaded])
+    # Masks are all true: the images are of one size.
     collated = collate_images([one.pixels for one in loaded], list(sizes))
     images = Images(*(field.to(device) for field in collated))
     external = None

@@ -108,6 +108,7 @@ class Result:
             raise UserError(
                 "to_supervision needs the package supervision: pip install supervision"
             ) from error
+        # supervision has one box per row, a triplet two
         found = self.from_probability(min_probability)
         rows = [row for row in found for _ in range(2)]
         boxes = [box for row in found for box in (row.box_h, row.box_o)]

@@ -37,6 +37,7 @@ def expected_calibration_error(
     """
     if not len(probability):
         return float("nan")
+    # 1.0 belongs to the last bin
     place = np.minimum((probability * bins).astype(int), bins - 1)
     gap = np.bincount(place, probability, bins) - np.bincount(place, true, bins)
     return float(np.abs(gap).sum() / len(probability))
@@ -62,6 +63,7 @@ def fit_calibration(
     slope, offset = _platt(x, true)
     probability = 1 / (1 + np.exp(-(slope * x + offset)))
 
+    # F1 does not change with the scale: probabilities, because these are compared later
     common = best_threshold(probability, true, int(positives.sum()))
     thresholds = [common] * len(positives)
     for verb in np.flatnonzero(positives >= MIN_POSITIVES):
@@ -72,6 +74,7 @@ def fit_calibration(
 
 def best_threshold(probability: np.ndarray, true: np.ndarray, positives: int) -> float:
     """The probability with the largest F1 of the detections from it on; 1 where none is true."""
+    # the i-th value of F1 is that of the first i + 1 detections
     order = np.argsort(-probability, kind="stable")
     ranked, hits = probability[order], np.cumsum(true[order])
     if not len(hits) or not hits[-1]:
@@ -91,6 +94,7 @@ def _platt(x: np.ndarray, true: np.ndarray) -> tuple[float, float]:
     count = int(true.sum())
     goal = np.where(true, (count + 1) / (count + 2), 1 / (len(true) - count + 2))
     features = np.stack([x, np.ones_like(x)], 1)
+    # from the constant that fits best, from which the loss can only fall
     weights = np.array([0.0, _logit(goal.mean())])
     loss = _log_loss(features @ weights, goal)
     for _ in range(100):
@@ -178,6 +182,7 @@ class Reliability(PerImageMetric):
         _, rows = self.gather()
         scores = rows["scores"].astype(np.float64)
         verbs, true = rows["codes"] >> 1, (rows["codes"] & 1).astype(bool)
+        # all processes have gathered the same rows, and fit the same numbers
         if self.split == "val":
             positives = np.bincount(rows["true_verbs"], minlength=self.num_verbs)
             self.calibration = fit_calibration(scores, verbs, true, positives)

@@ -43,6 +43,7 @@ def card_of(result: Result, title: str, drawing: Path) -> Card:
     shown = shown[:MAX_TRIPLETS]
     pairs = list(dict.fromkeys((row.box_h, row.box_o) for row in shown))
     triplets = [_triplet(row, pairs.index((row.box_h, row.box_o))) for row in shown]
+    # a name may have characters with a meaning in addresses, such as #
     link = "/".join(quote(part) for part in drawing.parts)
     return Card(title, link, _thumbnail(result.image), result.image.size, triplets)
 
@@ -55,6 +56,7 @@ def page(cards: list[Card], title: str, left_out: int, is_calibrated: bool) -> s
         is_calibrated: whether the numbers are probabilities, not scores.
     """
     source = files("rmlr_lightning.predictions").joinpath("page.html.j2")
+    # escapes by itself: names of files are anybody's
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
         source.read_text(encoding="utf-8")
     )

@@ -69,6 +69,7 @@ def count_frames(paths: Sequence[Path], every: int) -> int | None:
             total += 1
             continue
         video = _opened(path)
+        # of a stream, or a broken index, it is 0 or less
         length = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
         video.release()
         if length < 1:

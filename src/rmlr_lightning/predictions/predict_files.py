@@ -86,6 +86,7 @@ def predict(args: argparse.Namespace) -> None:
         f"{images} images, {likely} likely triplets, {seconds:.1f} s "
         f"({images / seconds:.1f} images/s)"
     )
+    # last: a page without all of its drawings would have dead links
     if args.gallery:
         is_calibrated = detector.saved.calibration is not None
         html = page(cards, _heading(files), images - len(cards), is_calibrated)
@@ -113,6 +114,7 @@ def _results(
     """Each image with its result, in order."""
     waiting: deque[Frame] = deque()
 
+    # The stream reads ahead by a batch: the frames wait here for their results.
     def images() -> Iterator[Path | Image.Image]:
         for frame in frames(files, args.every):
             waiting.append(frame)

@@ -29,6 +29,7 @@ def _is_unlisted(argument: str) -> bool:
     match = re.match(rf"{TRAINER}\.(\w+)=", argument)
     if match is None:
         return False
+    # `++` would also pass for a listed one, but would be part of the name of a sweep's run
     listed = OmegaConf.load(Path(conf_dir(), TRAINER, "default.yaml"))
     return match[1] not in listed and match[1] in _trainer_options()
 
@@ -100,6 +101,7 @@ def known_keys(config_name: str, arguments: Sequence[str]) -> set[str]:
 def _keys(node: Any, prefix: str = "") -> Iterator[str]:
     if isinstance(node, dict):
         for name, value in node.items():
+            # _target_ and the like are not for users
             if not str(name).startswith("_"):
                 yield f"{prefix}{name}"
                 yield from _keys(value, f"{prefix}{name}.")
