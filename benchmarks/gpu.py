@@ -1,62 +1,63 @@
-"""RmLR on a GPU: images/s, memory and utilisation; bf16-mixed and float32, compiled and not.
+"""RmLR on a GPU: images/s, launches, waits, busy share and memory; compiled and not.
 
-    python benchmarks/gpu.py
+    python benchmarks/gpu.py                            # about three minutes
     python benchmarks/gpu.py --rows rmlr upt --batch 128 --steps 50
+    python benchmarks/gpu.py --compiled rmlr visual --minutes 10
     python benchmarks/gpu.py --device cpu --quick       # as a test
 
-From cached Scenes on: selection, pairing, re-mining, IRE, IRM, losses, backward, clipping and
-AdamW, with DETR R50's sizes and HICO-DET's vocabulary. The numbers of people and objects (2 to 15
-each) differ from batch to batch, as in real data; compiled rows use `model.bucket=16`, so that
-there are few sizes. The first round includes compilation and is reported separately. `use` is the
-rate of the counted operations over that of a large product of the same precision.
+A training step is that of `rmlr-train` from cached Scenes, whose pairs the loader has made: labels,
+re-mining, IRE, IRM, losses, backward pass, checks, clipping and AdamW; with DETR R50's sizes and
+HICO-DET's vocabulary. The numbers of people and objects (2 to 15 each) differ from batch to batch.
 
-Prints a table on standard error and a line of JSON on standard output. Without a GPU it prints a
-message and exits with status 0.
+- *launches*: kernels and graphs that the CPU starts per step, *waits*: synchronisations per step
+  (`torch.cuda.set_sync_debug_mode`), *busy*: time in kernels over wall time.
+- *first s*: of the first round, which includes compilation.
+- *use*: the rate of the counted operations over that of a large product of the same precision.
+- *operations*: dispatched ones per step, counted without a GPU (`benchmarks/launches.py`).
+- *epoch s*: 37,633 images, as HICO-DET has, at this rate.
+
+Prints a table on standard error and a line of JSON on standard output. Rows that would start after
+`--minutes` are left out. Without a GPU it prints a message and exits with status 0.
 """
 
 import random
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from functools import partial
 
 import torch
+from launches import counted, to_meta
 from rich.console import Console
 from rich.table import Table
-from setting import (
-    HEADS,
-    machine,
-    make_task,
-    operations,
-    parser,
-    random_scenes,
-    report,
-    true_pairs,
-)
+from setting import HEADS, machine, make_task, operations, parser, random_scenes, report, true_pairs
 from torch import Tensor
-from torch.nn.utils import clip_grad_norm_
+from torch.nn.utils import clip_grads_with_norm_
+from torch.profiler import ProfilerActivity, profile
 from torch.utils._pytree import tree_map
 
+from rmlr_lightning.ops.candidates import select_and_pair
 from rmlr_lightning.ops.prior import log_prior, verb_scores
 from rmlr_lightning.tasks.hoi import HOITask
 from rmlr_lightning.types import Batch, Inputs
 
 PRECISIONS = {"bf16-mixed": torch.bfloat16, "32-true": None}
-COMPILED = ["model.compiled=true", "model.bucket=16"]
+EPOCH = 37_633
+STARTS = ("LaunchKernel", "GraphLaunch")  # parts of the names of the driver's calls
 
 
-def batches(number: int, size: int, device: str, task: HOITask) -> list[Batch]:
-    """Batches of Scenes with different numbers of people and objects."""
+def batches(number: int, size: int, task: HOITask, maps: bool) -> list[Batch]:
+    """Batches on the CPU as the loader makes them, with different numbers of people and objects."""
     generator = random.Random(0)
     found = []
     for _ in range(number):
         humans, objects = generator.randint(2, 15), generator.randint(2, 15)
         scene = random_scenes(size, humans, objects)
         truth = true_pairs(scene, humans, task.vocabulary)
-        batch = Batch(Inputs(None, scene), truth, list(range(size)))
-        found.append(
-            tree_map(lambda part: part.to(device) if isinstance(part, Tensor) else part, batch)
-        )
+        scene, pairs = select_and_pair(scene, task.model.rules)
+        scene = scene if maps else scene._replace(maps={})
+        found.append(Batch(Inputs(None, scene, pairs=pairs), truth, list(range(size))))
     return found
 
 
@@ -64,22 +65,20 @@ class Run:
     """A task on a device in one precision."""
 
     def __init__(self, row: str, precision: str, compiled: bool, device: str) -> None:
-        self.task = make_task(row, COMPILED if compiled else []).to(device)
+        overrides = ["model.compiled=true"] if compiled else []
+        self.task = make_task(row, overrides).to(device)
+        self.task.log_dict = lambda *_, **__: None
         self.device, self.dtype = device, PRECISIONS[precision]
         self.optimizer = self.task.optim(self.task, 1000)["optimizer"]
-
-    def loss(self, batch: Batch) -> Tensor:
-        task = self.task
-        with torch.autocast(self.device, self.dtype, enabled=self.dtype is not None):
-            prediction = task.model(batch.inputs)
-            labels = task.label(prediction, batch.truth)
-            return torch.stack([loss(prediction, labels) for loss in task.losses.values()]).sum()
+        self.weights = [w for group in self.optimizer.param_groups for w in group["params"]]
 
     def training(self, batch: Batch) -> None:
-        self.loss(batch).backward()
-        clip_grad_norm_(self.task.parameters(), 1.0)
+        with torch.autocast(self.device, self.dtype, enabled=self.dtype is not None):
+            loss = self.task.training_step(batch, 0)
+        loss.backward()
+        self.task.watch.end(self.optimizer, self.weights, "the benchmark")
+        clip_grads_with_norm_(self.weights, 1.0, self.task.watch.norm)
         self.optimizer.step()
-        self.optimizer.zero_grad()
 
     def inference(self, batch: Batch) -> None:
         with (
@@ -120,10 +119,30 @@ def run_all(step: Callable[[Batch], object], data: list[Batch]) -> None:
         step(batch)
 
 
+def traced(step: Callable[[Batch], object], data: list[Batch], wall: float) -> dict[str, float]:
+    """Launches, kernels and waits per step, and the busy share of `wall` seconds."""
+    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiler:
+        run_all(step, data)
+        torch.cuda.synchronize()
+    events = profiler.events()
+    kernels = [event for event in events if event.device_type == torch.autograd.DeviceType.CUDA]
+    starts = sum(any(part in event.name for part in STARTS) for event in events)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        run_all(step, data)
+        torch.cuda.set_sync_debug_mode("default")
+    waits = sum("synchroniz" in str(warning.message) for warning in caught)
+    busy = sum(event.device_time_total for event in kernels) / 1e6
+    per_step = {"launches": starts, "kernels": len(kernels), "waits": waits}
+    return {name: count / len(data) for name, count in per_step.items()} | {"busy": busy / wall}
+
+
 def measured(
     row: str, precision: str, compiled: bool, data: list[Batch], device: str, rate: float
 ) -> dict:
-    """Images per second, seconds of the first round, memory, and utilisation, for one row."""
+    """Images per second, and what limits them, of training and inference for one row."""
     run = Run(row, precision, compiled, device)
     images = sum(len(batch.image_ids) for batch in data)
     found: dict = {"row": row, "precision": precision, "compiled": compiled}
@@ -135,12 +154,40 @@ def measured(
         first = seconds(partial(run_all, step, data), device)
         wall = min(seconds(partial(run_all, step, data), device) for _ in range(3))
         found[what] = {"images_per_s": images / wall, "first_round_s": first}
+        found[what]["epoch_s"] = EPOCH * wall / images
         if device == "cuda":
             found[what]["peak_mb"] = torch.cuda.max_memory_allocated() / 2**20
+            found[what] |= traced(step, data, wall)
         if not compiled:  # compiled code cannot be counted; it does the same operations
-            counted = sum(operations(partial(step, batch)) for batch in data)
-            found[what]["use"] = counted / wall / rate
+            flops = sum(operations(partial(step, batch)) for batch in data)
+            found[what]["use"] = flops / wall / rate
     return found
+
+
+def dispatched(row: str, batch: Batch) -> int:
+    """Operations of the forward and backward pass of a training step, without a GPU.
+
+    Raises:
+        NotImplementedError: an operation needs values, for which a GPU would have to be waited for.
+    """
+    task = make_task(row).to("meta")
+    scene, pairs, truth = to_meta((batch.inputs.scene, batch.inputs.pairs, batch.truth))
+    found = counted(lambda: task.terms(scene, pairs, None, truth)[0].sum().backward())
+    if found.copies:
+        raise NotImplementedError(f"{found.copies} tensors come from the CPU")
+    return sum(found.names.values())
+
+
+COLUMNS = {  # heading: key, format
+    "images/s": ("images_per_s", "{:.0f}"),
+    "epoch s": ("epoch_s", "{:.1f}"),
+    "launches": ("launches", "{:.0f}"),
+    "waits": ("waits", "{:.0f}"),
+    "busy": ("busy", "{:.0%}"),
+    "use": ("use", "{:.1%}"),
+    "MB": ("peak_mb", "{:.0f}"),
+    "first s": ("first_round_s", "{:.1f}"),
+}
 
 
 def show(rows: list[dict], rates: dict[str, float], device: str) -> None:
@@ -148,31 +195,17 @@ def show(rows: list[dict], rates: dict[str, float], device: str) -> None:
     speeds = ", ".join(
         f"{precision} {rate / 1e12:.2f} TFLOP/s" for precision, rate in rates.items()
     )
-    table = Table(title=f"images/s; {name}; {speeds}")
-    for column in (
-        "row",
-        "precision",
-        "compiled",
-        "training",
-        "use",
-        "MB",
-        "first s",
-        "inference",
-        "use",
-        "MB",
-        "first s",
-    ):
-        table.add_column(
-            column, justify="left" if column in ("row", "precision", "compiled") else "right"
-        )
+    table = Table(title=f"{name}; {speeds}")
+    for column in ("row", "precision", "compiled", "", *COLUMNS):
+        table.add_column(column)
     for row in rows:
-        cells = []
         for what in ("training", "inference"):
-            one = row[what]
-            use = f"{100 * one['use']:.1f} %" if "use" in one else ""
-            peak = f"{one['peak_mb']:.0f}" if "peak_mb" in one else ""
-            cells += [f"{one['images_per_s']:.1f}", use, peak, f"{one['first_round_s']:.1f}"]
-        table.add_row(row["row"], row["precision"], "yes" if row["compiled"] else "no", *cells)
+            cells = [
+                form.format(row[what][key]) if key in row[what] else ""
+                for key, form in COLUMNS.values()
+            ]
+            compiled = "yes" if row["compiled"] else "no"
+            table.add_row(row["row"], row["precision"], compiled, what, *cells)
     Console(width=132, stderr=True).print(table)
 
 
@@ -181,45 +214,44 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     options.add_argument(
-        "--rows", nargs="+", choices=HEADS, default=["upt", "pvic", "rmlr", "visual", "large"]
+        "--rows", nargs="+", choices=HEADS, default=["rmlr", "upt", "visual", "pvic"]
     )
+    options.add_argument("--compiled", nargs="*", choices=HEADS, default=["rmlr"])
+    options.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
     options.add_argument("--batch", type=int, default=64)
     options.add_argument("--steps", type=int, default=20, help="batches")
+    options.add_argument("--minutes", type=float, default=3.0)
     args = options.parse_args()
+    start = time.perf_counter()
     if args.device == "cuda" and not torch.cuda.is_available():
-        print(
-            "no GPU; nothing is measured (--device cpu --quick is a test)",
-            file=sys.stderr,
-        )
+        print("no GPU; nothing is measured (--device cpu --quick is a test)", file=sys.stderr)
         report({"device": None}, args.json_out)
         return
-    precisions, compiled = list(PRECISIONS), [False, True]
     if args.quick:
-        args.rows, args.batch, args.steps, precisions, compiled = (
-            ["visual"],
-            1,
-            1,
-            ["32-true"],
-            [False],
-        )
+        args.rows, args.compiled, args.precisions = ["rmlr"], [], ["32-true"]
+        args.batch = args.steps = 1
     torch.set_num_threads(args.threads)
     torch.set_float32_matmul_precision("high")  # as rmlr-train
-    rates = {
-        p: peak_rate(p, args.device, 8192 if args.device == "cuda" else 512) for p in precisions
-    }
-    data = batches(args.steps, args.batch, args.device, make_task("visual"))
-    rows = [
-        measured(row, precision, with_compiler, data, args.device, rates[precision])
-        for row in args.rows
-        for precision in precisions
-        for with_compiler in compiled
-    ]
+    size = 8192 if args.device == "cuda" else 512
+    rates = {p: peak_rate(p, args.device, size) for p in args.precisions}
+
+    # compiled rows in the first precision alone: compiling takes most of the time
+    plan = [(row, p, False) for row in args.rows for p in args.precisions]
+    plan[1:1] = [(row, args.precisions[0], True) for row in args.compiled]
+    rows, counts = [], {}
+    for row, precision, compiled in plan:
+        if time.perf_counter() - start > 60 * args.minutes:
+            print(f"left out, time is over: {row} {precision}", file=sys.stderr)
+            continue
+        data = batches(args.steps, args.batch, make_task(row), row in ("upt", "pvic"))
+        if row in ("rmlr", "visual"):
+            counts[row] = dispatched(row, data[0])
+        data = tree_map(lambda x: x.to(args.device) if isinstance(x, Tensor) else x, data)
+        rows.append(measured(row, precision, compiled, data, args.device, rates[precision]))
     show(rows, rates, args.device)
     name = torch.cuda.get_device_name() if args.device == "cuda" else "cpu"
-    report(
-        {"device": name, "batch": args.batch, "operations_per_s": rates, "rows": rows},
-        args.json_out,
-    )
+    numbers = {"device": name, "batch": args.batch, "operations_per_s": rates, "rows": rows}
+    report(numbers | {"operations": counts}, args.json_out)
 
 
 if __name__ == "__main__":

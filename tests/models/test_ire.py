@@ -6,10 +6,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from rmlr_lightning.models.ire import IRE, PairMLP, coarse_map
-from rmlr_lightning.models.pair_features import PairFeatures
+from rmlr_lightning.models.ire import IRE, PairMLP
+from rmlr_lightning.models.pair_features import PairFeatures, geometry
 from rmlr_lightning.models.remine import Neck
 from rmlr_lightning.models.remine_backbone import timm_backbone
+from rmlr_lightning.ops.parts import images_of
+from rmlr_lightning.ops.roi import resample
 from rmlr_lightning.types import Pairs
 from tests.scenes import random_images, random_scene
 
@@ -68,16 +70,22 @@ def test_a_map_padded_to_a_larger_canvas_reads_the_same(ire):
     torch.testing.assert_close(ire(padded, PAIRS, wide)[real], ire(scene, PAIRS, features)[real])
 
 
+def coarse(scene, features, grid):
+    """The map that unions and cross-attention read."""
+    pairs = Pairs(*(field[: len(scene.sizes)] for field in PAIRS))
+    return resample(features, grid, geometry(scene, pairs, features).extents)
+
+
 def test_the_coarse_map_is_the_mean_over_cells():
     scene, features = random_scene(2, 5), torch.randn(2, 3, 6, 8)
-    torch.testing.assert_close(coarse_map(scene, features, (3, 4)), F.avg_pool2d(features, 2))
+    torch.testing.assert_close(coarse(scene, features, (3, 4)), F.avg_pool2d(features, 2))
 
 
 def test_the_coarse_map_of_a_part_is_that_of_the_part_alone():
     scene, features = partly_real(), torch.randn(2, 3, 12, 16)  # finer than the memory and its mask
-    alone = scene._replace(memory_mask=scene.memory_mask[1:, :4, :5])
-    expected = coarse_map(alone, features[1:, :, :8, :10], (4, 5))
-    torch.testing.assert_close(coarse_map(scene, features, (4, 5))[1:], expected)
+    alone = images_of(scene, 1, 2)._replace(memory_mask=scene.memory_mask[1:, :4, :5])
+    expected = coarse(alone, features[1:, :, :8, :10], (4, 5))
+    torch.testing.assert_close(coarse(scene, features, (4, 5))[1:], expected)
 
 
 @pytest.mark.parametrize("ire", IRES.values(), ids=IRES)

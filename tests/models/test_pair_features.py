@@ -3,7 +3,7 @@ import torch
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.attention import Attention, sine_position
-from rmlr_lightning.models.pair_features import PairFeatures, RoIFeatures
+from rmlr_lightning.models.pair_features import PairFeatures, RoIFeatures, geometry
 from rmlr_lightning.types import Pairs
 from tests.scenes import random_scene
 
@@ -13,6 +13,11 @@ PAIRS = Pairs(
     torch.zeros(1, 3, dtype=torch.long),
     torch.ones(1, 3, dtype=torch.bool),
 )
+
+
+def place(scene, layout, pairs=PAIRS):
+    """The geometry of the pairs, with another layout."""
+    return geometry(scene, pairs, scene.memory)._replace(layout=layout)
 
 
 def first_tokens(change_entity=None, change_layout=False, change_coarse=False, map_dim=8):
@@ -25,7 +30,11 @@ def first_tokens(change_entity=None, change_layout=False, change_coarse=False, m
         scene.entities.tokens[0, change_entity] += torch.randn(16)
     layout[0, 0] += change_layout
     return pair_features(
-        scene, PAIRS, layout, features, coarse + torch.randn(1, map_dim, 3, 4) * change_coarse
+        scene,
+        PAIRS,
+        place(scene, layout),
+        features,
+        coarse + torch.randn(1, map_dim, 3, 4) * change_coarse,
     )
 
 
@@ -64,7 +73,8 @@ def test_human_and_object_have_weights_of_their_own():
     )
     swapped = PAIRS._replace(human=PAIRS.object, object=PAIRS.human)
     one, other = (
-        pair_features(scene, pairs, layout, features, coarse)[0] for pairs in (PAIRS, swapped)
+        pair_features(scene, pairs, place(scene, layout, pairs), features, coarse)[0]
+        for pairs in (PAIRS, swapped)
     )
     assert ((one - other).abs().amax(-1) > 1e-3).tolist() == [
         True,
@@ -128,14 +138,13 @@ def test_folding_two_linear_layers_keeps_result_and_gradients(extents):
     ]
 
     def read(boxes):
-        human, object_ = roi.entities(features, boxes, extents[: len(boxes)])
-        both = torch.cat([human, object_], -1)
+        both = roi.entities(features, boxes, extents[: len(boxes)])
         return both, torch.autograd.grad(both.square().sum(), weights)
 
     apart = [
         roi.entities(features[i : i + 1], boxes[i : i + 1], extents[i : i + 1]) for i in range(2)
     ]  # few boxes
-    apart = torch.cat([torch.cat(pair, -1) for pair in apart])
+    apart = torch.cat(apart)
     folded, gradients = read(boxes)  # 18 boxes of two images: more than twice the channels
     torch.testing.assert_close(folded, apart)
     for gradient, expected in zip(

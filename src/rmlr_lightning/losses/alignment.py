@@ -5,7 +5,7 @@ A pair with three verbs has three phrases: targets are sets. Only training compu
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -85,24 +85,18 @@ class Alignment(nn.Module, ABC):
             count: of all batches of the step, which have been observed; None: this batch is the
                 step.
         """
-        positives = labels.positives
-        if count is None:
-            if self.balance and self.training:
-                self.observe(positives.phrases.sum(0).to(self.phrase_counts.dtype))
-            count = self.count(labels)
-        tokens = gather_rows(getattr(prediction, self.site_tokens), positives.index).flatten(0, 1)
-        # cosines need more than bfloat16's eight bits
-        with torch.autocast(tokens.device.type, enabled=False):
-            losses = self.row_losses(positives, self.project(at_least_float32(tokens)))
-        total = (losses * self.row_weights(positives)).sum()
-        mean = total / torch.where(count > 0, count, 1.0)
-        return self.weight * (self.decay_factor * mean if self.decay else mean)
+        return aligned([self], prediction, labels, [count])[0]
 
     @abstractmethod
     def row_losses(
-        self, positives: Positives, projected: Float[Tensor, "R E"]
-    ) -> Float[Tensor, "R"]:
-        """The loss of each row; rows of padding are arbitrary but finite."""
+        self, positives: Positives, projected: Float[Tensor, "*sites R E"]
+    ) -> Float[Tensor, "*sites R"]:
+        """The loss of each row, from unit vectors; rows of padding are arbitrary but finite."""
+
+    def options(self) -> tuple:
+        """What `row_losses` depends on. Losses of equal options and type are computed together."""
+        own = id(self) if self.balance or self.decay else None
+        return self.weight, own, self.project.weight.shape
 
     def set_progress(self, progress: float) -> None:
         """The share of the training that is done, from 0 to 1."""
@@ -117,6 +111,65 @@ class Alignment(nn.Module, ABC):
         counts = self.phrase_counts.clamp_min(1)
         rarest = torch.where(positives.phrases, counts, torch.inf).amin(1)
         return torch.where(positives.mask, rarest**-self.balance, 0.0)
+
+
+def aligned(
+    losses: Sequence[Alignment],
+    prediction: Prediction,
+    labels: Labels,
+    counts: Sequence[Float[Tensor, ""] | None],
+) -> list[Float[Tensor, ""]]:
+    """The values of several alignments, as their `forward` gives them one by one.
+
+    Those that differ in their site alone are one batch: a GPU is not busy with any of them.
+
+    Args:
+        counts: see `Alignment.forward`.
+    """
+    positives = labels.positives
+    groups: dict[tuple, list[int]] = {}
+    for index, loss in enumerate(losses):
+        groups.setdefault((type(loss), *loss.options()), []).append(index)
+    sites = {loss.site_tokens for loss in losses}
+    rows = {
+        name: gather_rows(getattr(prediction, name), positives.index).flatten(0, 1)
+        for name in sites
+    }
+    if not losses:
+        return []
+
+    order = [index for members in groups.values() for index in members]
+    values: dict[int, Tensor] = {}
+    # cosines need more than bfloat16's eight bits
+    with torch.autocast(positives.index.device.type, enabled=False):
+        tokens = [at_least_float32(rows[losses[index].site_tokens]) for index in order]
+        weight = torch.stack([losses[index].project.weight for index in order])
+        bias = torch.stack([losses[index].project.bias for index in order])
+        projected = torch.baddbmm(bias[:, None], torch.stack(tokens), weight.mT)
+        parts = F.normalize(projected, dim=-1).split([len(members) for members in groups.values()])
+        for members, part in zip(groups.values(), parts, strict=True):
+            found = _values(losses[members[0]], part, labels, [counts[i] for i in members])
+            values |= zip(members, found.unbind(), strict=True)
+    return [values[index] for index in range(len(losses))]
+
+
+def _values(
+    loss: Alignment,
+    projected: Float[Tensor, "S R E"],
+    labels: Labels,
+    counts: Sequence[Float[Tensor, ""] | None],
+) -> Float[Tensor, "S"]:
+    """The values of losses with the options of `loss`."""
+    positives = labels.positives
+    if counts[0] is not None:
+        count = torch.stack(list(counts))
+    else:
+        if loss.balance and loss.training:
+            loss.observe(positives.phrases.sum(0).to(loss.phrase_counts.dtype))
+        count = loss.count(labels)  # they have the same rows
+    totals = loss.row_losses(positives, projected) @ loss.row_weights(positives)
+    means = totals / torch.where(count > 0, count, 1.0)
+    return loss.weight * (loss.decay_factor * means if loss.decay else means)
 
 
 def centred(

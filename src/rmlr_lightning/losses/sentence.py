@@ -52,29 +52,39 @@ class SentenceAlignment(Alignment):
         forms = {"infonce": self.infonce, "soft": self.soft, "cosine": self.cosine, "l1": self.l1}
         self.form = choice("form", form, forms)
         self.negatives = choice("negatives", negatives, {name: name for name in NEGATIVES})
-        self.softness = softness
+        self.temperature, self.softness = temperature, softness
         self.log_temperature = nn.Parameter(
             torch.tensor(math.log(temperature)), requires_grad=learned
         )
         self.register_buffer("phrases", centred(bank().sentences), persistent=False)
 
-    def row_losses(
-        self, positives: Positives, projected: Float[Tensor, "R E"]
-    ) -> Float[Tensor, "R"]:
-        return self.form(positives, F.normalize(projected, dim=-1))
+    def options(self) -> tuple:
+        learned = id(self) if self.log_temperature.requires_grad else None
+        form = self.form.__name__, self.negatives, self.temperature, self.softness
+        return *super().options(), *form, learned
 
-    def infonce(self, positives: Positives, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R"]:
+    def row_losses(
+        self, positives: Positives, projected: Float[Tensor, "*sites R E"]
+    ) -> Float[Tensor, "*sites R"]:
+        return self.form(positives, projected)
+
+    def infonce(
+        self, positives: Positives, projected: Float[Tensor, "*sites R E"]
+    ) -> Float[Tensor, "*sites R"]:
         """Each true phrase against the row's negatives; true phrases do not repel each other."""
         logits = self._logits(projected)
         is_negative = self._candidates(positives) & ~positives.phrases
-        negatives = torch.where(is_negative, logits, -torch.inf).logsumexp(1)
-        negatives = negatives.nan_to_num(neginf=VERY_LOW)  # a row without negatives has loss 0
+        # the loss is 0 where there are no negatives
+        negatives = torch.where(is_negative, logits, VERY_LOW).logsumexp(-1)
 
-        losses = torch.logaddexp(logits, negatives[:, None]) - logits  # R T
+        # log(e^s+ + sum of e^s-) - s+
+        losses = F.softplus(negatives[..., None] - logits)  # S R T
         true_count = positives.phrases.sum(1).clamp_min(1)
-        return torch.where(positives.phrases, losses, 0.0).sum(1) / true_count
+        return torch.where(positives.phrases, losses, 0.0).sum(-1) / true_count
 
-    def soft(self, positives: Positives, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R"]:
+    def soft(
+        self, positives: Positives, projected: Float[Tensor, "*sites R E"]
+    ) -> Float[Tensor, "*sites R"]:
         """Each true phrase spreads its share of the target over candidates that are similar."""
         candidates = self._candidates(positives) | ~positives.mask[:, None]
         phrases = positives.phrases.to(projected.dtype)
@@ -85,16 +95,20 @@ class SentenceAlignment(Alignment):
         normaliser = (candidates.to(similarity.dtype) @ similarity).clamp_min(1e-12)
         target = candidates * ((share / normaliser) @ similarity)
         logits = torch.where(candidates, self._logits(projected), VERY_LOW)
-        return -(target * logits.log_softmax(1)).sum(1)
+        return -(target * logits.log_softmax(-1)).sum(-1)
 
-    def cosine(self, positives: Positives, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R"]:
+    def cosine(
+        self, positives: Positives, projected: Float[Tensor, "*sites R E"]
+    ) -> Float[Tensor, "*sites R"]:
         return 1 - (projected * self._mean_phrase(positives)).sum(-1)
 
-    def l1(self, positives: Positives, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R"]:
+    def l1(
+        self, positives: Positives, projected: Float[Tensor, "*sites R E"]
+    ) -> Float[Tensor, "*sites R"]:
         # a mean over the width: a sum over 384 numbers would drown the focal loss
         return (projected - self._mean_phrase(positives)).abs().mean(-1)
 
-    def _logits(self, projected: Float[Tensor, "R E"]) -> Float[Tensor, "R T"]:
+    def _logits(self, projected: Float[Tensor, "*sites R E"]) -> Float[Tensor, "*sites R T"]:
         """Cosines over temperature."""
         return projected @ self.phrases.T / self.log_temperature.exp().clamp_min(0.01)
 

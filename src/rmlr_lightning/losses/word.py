@@ -64,15 +64,18 @@ class WordAlignment(Alignment):
         self.register_buffer("word_phrases", phrase, persistent=False)  # (words,)
         self.register_buffer("word_positions", position, persistent=False)  # in the phrase
 
+    def options(self) -> tuple:
+        form = self.form.__name__, self.temperature, self.detach, len(self.words)
+        return *super().options(), *form
+
     def row_losses(
-        self, positives: Positives, projected: Float[Tensor, "R E"]
-    ) -> Float[Tensor, "R"]:
-        projected = F.normalize(projected, dim=-1)
+        self, positives: Positives, projected: Float[Tensor, "*sites R E"]
+    ) -> Float[Tensor, "*sites R"]:
         return self.form(positives, projected, self.attended_words(positives, projected))
 
     def attended_words(
-        self, positives: Positives, projected: Float[Tensor, "R E"]
-    ) -> Float[Tensor, "R E"]:
+        self, positives: Positives, projected: Float[Tensor, "*sites R E"]
+    ) -> Float[Tensor, "*sites R E"]:
         """Mean of the words of each row's true phrases, weighted by attention, as a unit vector.
 
         0 for a row without true phrases.
@@ -80,42 +83,44 @@ class WordAlignment(Alignment):
         return F.normalize(self.attention(positives, projected) @ self.words, dim=-1)
 
     def attention(
-        self, positives: Positives, projected: Float[Tensor, "R E"]
-    ) -> Float[Tensor, "R words"]:
+        self, positives: Positives, projected: Float[Tensor, "*sites R E"]
+    ) -> Float[Tensor, "*sites R words"]:
         """Weights of the words of each row's true phrases; their sum is 1, or 0 without phrases."""
         query = projected.detach() if self.detach else projected
         is_key = positives.phrases[:, self.word_phrases]  # R words
         logits = torch.where(is_key, query @ self.words.T / self.temperature, VERY_LOW)
-        return torch.where(is_key, logits.softmax(1), 0.0)
+        return torch.where(is_key, logits.softmax(-1), 0.0)
 
     def cosine(
         self,
         positives: Positives,
-        projected: Float[Tensor, "R E"],
-        target: Float[Tensor, "R E"],
-    ) -> Float[Tensor, "R"]:
+        projected: Float[Tensor, "*sites R E"],
+        target: Float[Tensor, "*sites R E"],
+    ) -> Float[Tensor, "*sites R"]:
         return 1 - (projected * target).sum(-1)
 
     def l1(
         self,
         positives: Positives,
-        projected: Float[Tensor, "R E"],
-        target: Float[Tensor, "R E"],
-    ) -> Float[Tensor, "R"]:
+        projected: Float[Tensor, "*sites R E"],
+        target: Float[Tensor, "*sites R E"],
+    ) -> Float[Tensor, "*sites R"]:
         return (projected - target).abs().mean(-1)
 
     def infonce(
         self,
         positives: Positives,
-        projected: Float[Tensor, "R E"],
-        target: Float[Tensor, "R E"],
-    ) -> Float[Tensor, "R"]:
-        logits = projected @ target.T / self.temperature
+        projected: Float[Tensor, "*sites R E"],
+        target: Float[Tensor, "*sites R E"],
+    ) -> Float[Tensor, "*sites R"]:
+        logits = projected @ target.mT / self.temperature
 
         # two rows have the same phrases if their intersection is as large as both of them
         phrases = positives.phrases.to(logits.dtype)
         count = phrases.sum(1)
         same_phrases = phrases @ phrases.T == torch.maximum(count[:, None], count)
-        own = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
+        own = torch.eye(logits.shape[-1], dtype=torch.bool, device=logits.device)
         candidates = own | (~same_phrases & positives.mask)
-        return torch.where(candidates, logits, -torch.inf).logsumexp(1) - logits.diagonal()
+        return torch.where(candidates, logits, -torch.inf).logsumexp(-1) - logits.diagonal(
+            dim1=-2, dim2=-1
+        )

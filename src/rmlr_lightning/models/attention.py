@@ -38,12 +38,20 @@ class Attention(nn.Module):
         self.out = nn.Linear(inner, dim)
 
     def forward(
-        self, query: Float[Tensor, "B Q D"], keys: Float[Tensor, "B K E"], mask: Bool[Tensor, "B K"]
+        self,
+        query: Float[Tensor, "B Q D"],
+        keys: Float[Tensor, "B K E"],
+        mask: Bool[Tensor, "B K"] | None = None,
     ) -> Float[Tensor, "B Q D"]:
-        """The attended values of each query; the output bias alone where no key is real."""
+        """The attended values of each query; the output bias alone where no key is real.
+
+        Args:
+            mask: None: all keys are real.
+        """
         parts = self.query(query), *self.key_value(keys).chunk(2, -1)
         q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
-        read = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None, :])
+        mask = None if mask is None else mask[:, None, None, :]
+        read = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return self.out(read.transpose(1, 2).flatten(2))
 
 

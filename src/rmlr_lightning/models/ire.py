@@ -4,33 +4,14 @@ from collections.abc import Sequence
 from functools import partial
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from rmlr_lightning.models.attention import Block, FeedForward, sine_position
-from rmlr_lightning.models.pair_features import PairFeatures
-from rmlr_lightning.models.remine import mask_of
-from rmlr_lightning.ops.masked import gather_rows, masked_mean
-from rmlr_lightning.ops.roi import map_extents, resample
-from rmlr_lightning.ops.spatial import SPATIAL_DIM, spatial_encoding
+from rmlr_lightning.models.pair_features import PairFeatures, geometry
+from rmlr_lightning.ops.roi import resample
+from rmlr_lightning.ops.spatial import SPATIAL_DIM
 from rmlr_lightning.types import Pairs, Scene
-
-# logarithms of vanishing widths and distances are bounded: log(1e-6) = -13.8
-MAX_LAYOUT = 14
-
-
-def pair_layout(scene: Scene, pairs: Pairs) -> Float[Tensor, "B P 36"]:
-    """Bounded spatial encoding of the two boxes of each pair."""
-    boxes = scene.entities.boxes
-    boxes_h, boxes_o = gather_rows(boxes, pairs.human), gather_rows(boxes, pairs.object)
-    return spatial_encoding(boxes_h, boxes_o, scene.sizes).clamp(-MAX_LAYOUT, MAX_LAYOUT)
-
-
-def coarse_map(
-    scene: Scene, features: Float[Tensor, "B C h w"], grid: tuple[int, int]
-) -> Float[Tensor, "B C gh gw"]:
-    """The real part of the map, averaged to a grid."""
-    return resample(features, grid, map_extents(mask_of(scene, features)[:, 0], features))
 
 
 class PairMLP(nn.Module):
@@ -55,9 +36,9 @@ class PairMLP(nn.Module):
     def forward(
         self, scene: Scene, pairs: Pairs, features: Float[Tensor, "B C h w"]
     ) -> Float[Tensor, "B P D"]:
-        coarse = coarse_map(scene, features, self.grid)
-        layout = pair_layout(scene, pairs)
-        tokens = self.pair_features(scene, pairs, layout, features, coarse)
+        place = geometry(scene, pairs, features)
+        coarse = resample(features, self.grid, place.extents)
+        tokens = self.pair_features(scene, pairs, place, features, coarse)
         return tokens + self.mlp(tokens)
 
 
@@ -99,6 +80,10 @@ class IRE(nn.Module):
         self.blocks = nn.ModuleList(
             Block(dim, heads, hidden, map_dim, dropout, head_dim) for _ in range(layers)
         )
+        # the coarse map has no padding, so the positions of its cells are constants
+        cells = torch.ones(1, *self.grid, dtype=torch.bool)
+        position = sine_position(cells, map_dim).flatten(1, 2)
+        self.register_buffer("position", position, persistent=False)
         self.norm = nn.LayerNorm(dim)
         self.spatial = nn.Linear(SPATIAL_DIM, dim)
         self.context = nn.Linear(map_dim, dim) if map_dim else None
@@ -107,27 +92,20 @@ class IRE(nn.Module):
     def forward(
         self, scene: Scene, pairs: Pairs, features: Float[Tensor, "B C h w"]
     ) -> Float[Tensor, "B P D"]:
-        layout = pair_layout(scene, pairs)
-        coarse = coarse_map(scene, features, self.grid)
-        tokens = self.pair_features(scene, pairs, layout, features, coarse)
+        place = geometry(scene, pairs, features)
+        coarse = resample(features, self.grid, place.extents)
+        tokens = self.pair_features(scene, pairs, place, features, coarse)
 
-        cells = cells_mask = None
-        if self.map_dim:
-            cells, cells_mask = self._cells(coarse)
+        cells = self._cells(coarse) if self.map_dim else None
         for block in self.blocks:
-            tokens = block(tokens, pairs.mask, cells, cells_mask)
+            tokens = block(tokens, pairs.mask, cells)
 
         # multiplicative fusion with the layout, additive with the context of the image
-        fused = self.norm(tokens) * (1 + self.spatial(layout.to(tokens.dtype)))
+        fused = self.norm(tokens) * (1 + self.spatial(place.layout.to(tokens.dtype)))
         if self.context is not None:
-            fused = fused + self.context(masked_mean(cells, cells_mask))[:, None]
+            fused = fused + self.context(cells.mean(1))[:, None]
         return tokens + self.fuse(fused)
 
-    def _cells(
-        self, coarse: Float[Tensor, "B C gh gw"]
-    ) -> tuple[Float[Tensor, "B M C"], Bool[Tensor, "B M"]]:
+    def _cells(self, coarse: Float[Tensor, "B C gh gw"]) -> Float[Tensor, "B M C"]:
         """Cells of the coarse map with their positions, as keys of cross-attention."""
-        mask = torch.ones(coarse.shape[0], *self.grid, dtype=torch.bool, device=coarse.device)
-        position = sine_position(mask, self.map_dim).to(coarse.dtype)
-        cells = coarse.flatten(2).transpose(1, 2) + position.flatten(1, 2)
-        return cells, mask.flatten(1)
+        return coarse.flatten(2).transpose(1, 2) + self.position.to(coarse.dtype)

@@ -1,5 +1,7 @@
 """Pair features: the first token of a pair, from its two entities and the re-mined map."""
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -10,8 +12,19 @@ from rmlr_lightning.models.remine import mask_of
 from rmlr_lightning.ops.boxes import union_box
 from rmlr_lightning.ops.masked import at_least_float32, gather_rows
 from rmlr_lightning.ops.roi import map_extents, roi_align
-from rmlr_lightning.ops.spatial import SPATIAL_DIM
+from rmlr_lightning.ops.spatial import SPATIAL_DIM, spatial_encoding
 from rmlr_lightning.types import Pairs, Scene
+
+# logarithms of vanishing widths and distances are bounded: log(1e-6) = -13.8
+MAX_LAYOUT = 14
+
+
+def two_layers(
+    x: Float[Tensor, "*n C"], first: nn.Linear, second: nn.Linear
+) -> Float[Tensor, "*n DD"]:
+    """The outputs of two layers of one input, side by side, by one product."""
+    weight, bias = torch.cat([first.weight, second.weight]), torch.cat([first.bias, second.bias])
+    return F.linear(x, weight, bias)
 
 
 class RoIFeatures(nn.Module):
@@ -57,33 +70,31 @@ class RoIFeatures(nn.Module):
         features: Float[Tensor, "B C h w"],
         boxes: Float[Tensor, "B N 4"],
         extents: Float[Tensor, "B 2"],
-    ) -> tuple[Float[Tensor, "B N D"], Float[Tensor, "B N D"]]:
-        """Features of each box as a human and as an object. `extents`: see `ops.roi`."""
+    ) -> Float[Tensor, "B N DD"]:
+        """Features of each box as a human, and then as an object. `extents`: see `ops.roi`."""
         batch, count = boxes.shape[:2]
         # Folding the two layers costs about as much as two boxes per channel of the map save; a
         # runtime of exported programs folds them once, when it loads them.
         if not torch.compiler.is_exporting() and batch * count < 2 * features.shape[1]:
             cells = roi_align(at_least_float32(self.reduce(features)), boxes, self.size, extents)
-            return self.human(cells), self.object(cells)
+            return two_layers(cells, self.human, self.object)
 
         weight, bias = self._folded()
-        both = roi_align(
+        return roi_align(
             at_least_float32(features),
             boxes,
             self.size,
             extents,
             project=lambda cells: F.linear(cells, weight, bias),
         )
-        return both.chunk(2, -1)
 
     def _folded(self) -> tuple[Float[Tensor, "DD SSC"], Float[Tensor, "DD"]]:
         """`reduce` followed by `human` and `object` as one linear layer on cells of the map."""
         reduce = self.reduce.weight.flatten(1)  # reduced, map_dim
-        weights = []
-        for layer in (self.human, self.object):
-            per_cell = layer.weight.unflatten(1, (-1, len(reduce)))  # dim, cells, reduced
-            weights.append((per_cell @ reduce).flatten(1))
-        return torch.cat(weights), torch.cat([self.human.bias, self.object.bias])
+        weight = torch.cat([self.human.weight, self.object.weight])
+        per_cell = weight.unflatten(1, (-1, len(reduce)))  # 2 dim, cells, reduced
+        bias = torch.cat([self.human.bias, self.object.bias])
+        return (per_cell @ reduce).flatten(1), bias
 
     def unions(
         self, coarse: Float[Tensor, "B C gh gw"], boxes: Float[Tensor, "B P 4"]
@@ -91,6 +102,23 @@ class RoIFeatures(nn.Module):
         """Features of the union box of each pair, from the coarse map."""
         reduced = at_least_float32(self.reduce_union(coarse))
         return roi_align(reduced, boxes, self.union_size, project=self.union)
+
+
+class Geometry(NamedTuple):
+    """Where the boxes of pairs lie; follows from detections alone."""
+
+    layout: Float[Tensor, "B P 36"]  # bounded spatial encoding
+    unions: Float[Tensor, "B P 4"]  # union boxes
+    extents: Float[Tensor, "B 2"]  # (rows, columns) of the re-mined map that are not padding
+
+
+def geometry(scene: Scene, pairs: Pairs, features: Float[Tensor, "B C h w"]) -> Geometry:
+    """The geometry of pairs on the re-mined map `features`."""
+    boxes = scene.entities.boxes
+    boxes_h, boxes_o = gather_rows(boxes, pairs.human), gather_rows(boxes, pairs.object)
+    layout = spatial_encoding(boxes_h, boxes_o, scene.sizes).clamp(-MAX_LAYOUT, MAX_LAYOUT)
+    extents = map_extents(mask_of(scene, features)[:, 0], features)
+    return Geometry(layout, union_box(boxes_h, boxes_o), extents)
 
 
 class PairFeatures(nn.Module):
@@ -135,28 +163,27 @@ class PairFeatures(nn.Module):
         self,
         scene: Scene,
         pairs: Pairs,
-        layout: Float[Tensor, "B P 36"],
+        place: Geometry,
         features: Float[Tensor, "B C h w"],
         coarse: Float[Tensor, "B C gh gw"],
     ) -> Float[Tensor, "B P D"]:
         """Pair tokens; rows of padding are arbitrary and masked later.
 
         Args:
-            layout: spatial encoding of each pair.
+            place: of the pairs' boxes.
             features: re-mined map.
             coarse: the same map, averaged to a grid without padding.
         """
         boxes = scene.entities.boxes
         tokens = self.norm_tokens(scene.entities.tokens)
-        human, object_ = self.human(tokens), self.object(tokens)
+        # each entity as a human and as an object, side by side
+        both = two_layers(tokens, self.human, self.object)
         if self.roi is not None:
-            extents = map_extents(mask_of(scene, features)[:, 0], features)
-            roi_human, roi_object = self.roi.entities(features, boxes, extents)
-            human, object_ = human + roi_human, object_ + roi_object
+            both = both + self.roi.entities(features, boxes, place.extents)
+        human, object_ = both.chunk(2, -1)
 
         pair = gather_rows(human, pairs.human) + gather_rows(object_, pairs.object)
-        pair = pair + self.spatial(layout.to(pair.dtype))
+        pair = pair + self.spatial(place.layout.to(pair.dtype))
         if self.roi is not None:
-            unions = union_box(gather_rows(boxes, pairs.human), gather_rows(boxes, pairs.object))
-            pair = pair + self.roi.unions(coarse, unions)
+            pair = pair + self.roi.unions(coarse, place.unions)
         return pair + self.join(self.norm(pair))

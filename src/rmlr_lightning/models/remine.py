@@ -6,7 +6,7 @@ frozen. Where it sits is our reading: on the detector's frozen features (`Neck`)
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
@@ -103,6 +103,22 @@ class DetectorMap(nn.Module):
         return map_of(scene, self.name)[0]
 
 
+class RealCells(NamedTuple):
+    """Which cells of a map are not padding."""
+
+    mask: Bool[Tensor, "B h w"]
+    real: Float[Tensor, "B 1 1 h w"]  # 1 and 0
+    share: Float[Tensor, "B 1 1 1 1"]  # 1 / number of real cells
+    all_real: bool  # known on a CPU only, where it saves time
+
+
+def real_cells(mask: Bool[Tensor, "B h w"]) -> RealCells:
+    """The mask of a map with what normalisation needs of it."""
+    real = mask[:, None, None].float()
+    share = real.sum((3, 4), keepdim=True).clamp_min(1).reciprocal()
+    return RealCells(mask, real, share, can_count(mask) and bool(mask.all()))
+
+
 class ResidualConv(nn.Module):
     """Two 3 x 3 convolutions with group normalisation around a shortcut. Padding stays zero."""
 
@@ -117,12 +133,10 @@ class ResidualConv(nn.Module):
         )
         nn.init.zeros_(self.body[-1].weight)  # starts as the identity
 
-    def forward(
-        self, x: Float[Tensor, "B C h w"], mask: Bool[Tensor, "B h w"]
-    ) -> Float[Tensor, "B C h w"]:
+    def forward(self, x: Float[Tensor, "B C h w"], cells: RealCells) -> Float[Tensor, "B C h w"]:
         first, norm, act, second, last_norm = self.body
-        inner = act(masked_group_norm(first(x), mask, norm))
-        return F.silu(x + masked_group_norm(second(inner), mask, last_norm))
+        inner = act(masked_group_norm(first(x), cells, norm))
+        return F.silu(x + masked_group_norm(second(inner), cells, last_norm))
 
 
 class Neck(nn.Module):
@@ -171,32 +185,34 @@ class Neck(nn.Module):
             levels.append((F.conv2d(features, weight), real))
         fused, mask = summed(levels)
 
-        x = act(masked_group_norm(fused, mask, norm))
+        cells = real_cells(mask)
+        x = act(masked_group_norm(fused, cells, norm))
         for block in blocks:
-            x = block(x, mask)
+            x = block(x, cells)
         return x
 
 
 def masked_group_norm(
-    x: Float[Tensor, "B C h w"], mask: Bool[Tensor, "B h w"], norm: nn.GroupNorm
+    x: Float[Tensor, "B C h w"], cells: RealCells, norm: nn.GroupNorm
 ) -> Float[Tensor, "B C h w"]:
     """Group normalisation over the real cells of each image; zero on padding.
 
     The statistics of torch's layer are over the whole map: then the padding of a batch, and so the
     sizes of its other images, would change every cell.
     """
-    if can_count(x) and bool(mask.all()):
+    if cells.all_real:
         return norm(x)
     if x.dtype in (torch.float16, torch.bfloat16):  # as torch's layer under autocast
         x = x.float()
-    real = mask[:, None].to(x.dtype)
-    groups = x.unflatten(1, (norm.num_groups, -1))
-    count = (real.sum((2, 3)) * groups.shape[2]).clamp_min(1)[..., None, None, None]
-    mean = (groups * real[:, None]).sum((2, 3, 4), keepdim=True) / count
-    centred = (groups - mean) * real[:, None]
-    variance = centred.square().sum((2, 3, 4), keepdim=True) / count
-    normed = (centred * (variance + norm.eps).rsqrt()).flatten(1, 2)
-    return normed * norm.weight[:, None, None] + norm.bias[:, None, None] * real
+    real = cells.real.to(x.dtype)
+    groups = x.unflatten(1, (norm.num_groups, -1)) * real  # B G C/G h w
+    share = cells.share.to(x.dtype) / groups.shape[2]
+    mean = groups.sum((2, 3, 4), keepdim=True) * share
+    centred = torch.addcmul(groups, mean, real, value=-1)
+    variance = centred.square().sum((2, 3, 4), keepdim=True) * share
+    normed = centred * (variance + norm.eps).rsqrt()
+    weight, bias = (part.view(norm.num_groups, -1, 1, 1) for part in (norm.weight, norm.bias))
+    return torch.addcmul(bias * real, normed, weight).flatten(1, 2)
 
 
 def map_of(scene: Scene, name: str) -> tuple[Float[Tensor, "B C h w"], Bool[Tensor, "B h w"]]:

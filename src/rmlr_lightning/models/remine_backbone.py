@@ -15,6 +15,7 @@ from rmlr_lightning.models.remine import (
     ResidualConv,
     finest,
     map_of,
+    real_cells,
     summed,
     upsampled,
 )
@@ -73,7 +74,7 @@ class Backbone(nn.Module):
         # the detector's own features join as one more level
         memory = self.memory(scene.memory), scene.memory_mask
         fused = fused + upsampled(memory, (fused, mask))
-        return self.smooth(fused * mask[:, None], mask)
+        return self.smooth(fused * mask[:, None], real_cells(mask))
 
     def _levels(self, scene: Scene, images: Images | None) -> list[Level]:
         if self.trunk is None:

@@ -23,11 +23,11 @@ def match_pairs(
             so that a misclassified object is taught the verb, although evaluation counts it as
             a false positive.
     """
-    boxes = entities.boxes.float()
-    overlap_h = gather_rows(batched_iou(boxes, truth.boxes_h), pairs.human)
-    overlap_o = gather_rows(batched_iou(boxes, truth.boxes_o), pairs.object)
+    annotated = torch.cat([truth.boxes_h, truth.boxes_o], 1)
+    fits = batched_iou(entities.boxes.float(), annotated) >= min_overlap  # B N 2G
+    fits_h, fits_o = fits.chunk(2, 2)
 
-    match = torch.minimum(overlap_h, overlap_o) >= min_overlap  # B P G
+    match = gather_rows(fits_h, pairs.human) & gather_rows(fits_o, pairs.object)  # B P G
     match &= truth.mask[:, None] & pairs.mask[..., None]
     if same_object:
         match &= pairs.object_class[..., None] == truth.objects[:, None]
@@ -53,8 +53,11 @@ def select_positives(
         phrase_verbs, phrase_objects: verb and object class of each phrase, (T,).
         max_per_image: further interacting pairs of an image are left out.
     """
-    # a maximum of bytes: `any` over the last axis takes three times as long on a CPU
-    interacts = verbs.view(torch.uint8).amax(-1).bool() & pairs.mask
+    # On a CPU `any` over the last axis takes three times as long as a maximum of bytes. Compiled
+    # code (torch 2.15) views booleans as other bytes than 0 and 1.
+    is_fast = can_count(verbs)
+    interacts = verbs.view(torch.uint8).amax(-1).bool() if is_fast else verbs.any(-1)
+    interacts = interacts & pairs.mask
     rows = max_per_image
     if can_count(interacts) and interacts.numel():
         rows = min(rows, max(1, int(interacts.sum(1).max())))

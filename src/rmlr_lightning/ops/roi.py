@@ -22,19 +22,19 @@ def map_extents(
 
     The mask may have another resolution than the map; the result need not be whole.
     """
-    rows, columns = real_shares(mask).unbind(1)
+    rows, columns = _real_shares(mask)
     return torch.stack([rows * features.shape[2], columns * features.shape[3]], 1)
 
 
-def real_shares(mask: Bool[Tensor, "B m n"]) -> Float[Tensor, "B 2"]:
+def _real_shares(mask: Bool[Tensor, "B m n"]) -> tuple[Float[Tensor, "B"], Float[Tensor, "B"]]:
     """Shares of the rows and of the columns of each canvas that are not padding."""
-    rows, columns = mask.any(2), mask.any(1)
-    return torch.stack([rows.float().mean(1), columns.float().mean(1)], 1)
+    return mask.any(2).float().mean(1), mask.any(1).float().mean(1)
 
 
 def to_canvas(mask: Bool[Tensor, "B m n"]) -> Float[Tensor, "B 4"]:
     """Factors from boxes (xyxy or cxcywh) relative to the image to boxes relative to its canvas."""
-    return real_shares(mask).flip(1).repeat(1, 2)
+    rows, columns = _real_shares(mask)
+    return torch.stack([columns, rows, columns, rows], 1)
 
 
 def roi_align(
@@ -60,7 +60,7 @@ def roi_align(
         The cells of each box, flattened by row, column, channel; or the output of `project`.
     """
     if extents is None:
-        extents = boxes.new_tensor(features.shape[2:]).expand(boxes.shape[0], 2)
+        extents = _whole(features, boxes)
 
     def align(
         features: Float[Tensor, "b C h w"],
@@ -82,6 +82,14 @@ def roi_align(
     return torch.cat([align(*part) for part in parts])
 
 
+def _whole(features: Float[Tensor, "B C h w"], boxes: Float[Tensor, "B N 4"]) -> Tensor:
+    """The extents of maps without padding, "B 2"."""
+    # made on the device: it would wait for numbers of the CPU
+    rows, columns = features.shape[2:]
+    sides = torch.linspace(rows, columns, 2, device=boxes.device, dtype=boxes.dtype)
+    return sides.expand(len(boxes), 2)
+
+
 def _sample(
     features: Float[Tensor, "B C h w"],
     boxes: Float[Tensor, "B N 4"],
@@ -90,11 +98,11 @@ def _sample(
     samples: int,
 ) -> Float[Tensor, "B N SSC"]:
     """The cells of all boxes, by two matrix products."""
-    x1, y1, x2, y2 = boxes.unbind(-1)
-    batch, count = x1.shape
+    batch, count = boxes.shape[:2]
     channels, height, width = features.shape[1:]
-    rows = _bilinear_weights(y1, y2, extents[:, 0], size, height, samples).to(features.dtype)
-    columns = _bilinear_weights(x1, x2, extents[:, 1], size, width, samples).to(features.dtype)
+    x, y = _sample_points(boxes, extents, size, samples)
+    rows = _bilinear_weights(y, height, samples).to(features.dtype)
+    columns = _bilinear_weights(x, width, samples).to(features.dtype)
 
     # The longer axis goes first, so that the intermediate result is small. An exported program
     # serves maps of any size with one order.
@@ -109,30 +117,30 @@ def _sample(
     return cells.flatten(2)
 
 
-def _bilinear_weights(
-    start: Float[Tensor, "B N"],
-    end: Float[Tensor, "B N"],
-    extent: Float[Tensor, "B"],
-    size: int,
-    cells: int,
-    samples: int,
-) -> Float[Tensor, "B N S E"]:
-    """Weights of the map's `cells` along one axis in each of `size` parts of [start, end].
+def _sample_points(
+    boxes: Float[Tensor, "B N 4"], extents: Float[Tensor, "B 2"], size: int, samples: int
+) -> tuple[Float[Tensor, "B N SS"], Float[Tensor, "B N SS"]]:
+    """Columns x and rows y of the samples, in cells; a cell's centre is a whole number.
 
-    The weight of a cell is its bilinear weight, averaged over the samples of the part. `extent`
-    cells of an image are not padding; start and end are relative to them.
+    `extents` cells of an image are not padding; boxes are relative to them.
     """
-    extent = extent[:, None, None]
-    steps = torch.arange(size * samples, device=start.device, dtype=start.dtype) + 0.5
-    steps = steps / (size * samples)
+    ends = boxes.unflatten(2, (2, 2))[..., None]  # B N 2 (x y) 1
+    # the middle of each of the equal parts of a side
+    half = 0.5 / (size * samples)
+    steps = torch.linspace(half, 1 - half, size * samples, device=boxes.device, dtype=boxes.dtype)
+    columns_rows = extents.flip(1)[:, None, :, None]
+    points = torch.lerp(ends[:, :, 0], ends[:, :, 1], steps) * columns_rows - 0.5
+    points = torch.minimum(points.clamp_min(0), (columns_rows - 1).clamp_min(0))
+    return points[:, :, 0], points[:, :, 1]
 
-    # cell centres lie at .5, 1.5, ...: in units of cells a point x lies at index x - .5
-    points = (start[..., None] + (end - start)[..., None] * steps) * extent - 0.5
-    points = torch.minimum(points.clamp_min(0), (extent - 1).clamp_min(0))
 
-    index = torch.arange(cells, device=start.device, dtype=start.dtype)
+def _bilinear_weights(
+    points: Float[Tensor, "B N SS"], cells: int, samples: int
+) -> Float[Tensor, "B N S E"]:
+    """Weights of the map's `cells` along one axis, averaged over the samples of each part."""
+    index = torch.arange(cells, device=points.device, dtype=points.dtype)
     weights = (1 - (points[..., None] - index).abs()).clamp_min(0)
-    return weights.unflatten(2, (size, samples)).mean(3)
+    return weights.unflatten(2, (-1, samples)).mean(3)
 
 
 def resample(
@@ -178,9 +186,9 @@ def _stretch_weights(
 def _area_weights(extent: Float[Tensor, "B"], parts: int, cells: int) -> Float[Tensor, "B S E"]:
     """Shares of the map's `cells` in each of `parts` equal parts of the first `extent` cells."""
     length = (extent / parts)[:, None, None]
-    start = length * torch.arange(parts, device=extent.device, dtype=extent.dtype)[:, None]
-    end = start + length
+    edges = length * torch.arange(parts + 1, device=extent.device, dtype=extent.dtype)[:, None]
     index = torch.arange(cells, device=extent.device, dtype=extent.dtype)
 
-    overlap = torch.minimum(end, index + 1) - torch.maximum(start, index)
-    return overlap.clamp_min(0) / length.clamp_min(1e-6)
+    # how much of each cell lies before each edge
+    before = (edges - index).clamp(0, 1)
+    return (before[:, 1:] - before[:, :-1]) / length.clamp_min(1e-6)

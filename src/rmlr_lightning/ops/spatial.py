@@ -26,22 +26,26 @@ def spatial_encoding(
         sizes: (height, width); gives widths and heights a common unit where they are compared.
     """
     boxes_h, boxes_o = at_least_float32(boxes_h), at_least_float32(boxes_o)
-    height, width = sizes[:, 0], sizes[:, 1]
-    image_aspect = (width / height.clamp_min(1)).to(boxes_h.dtype)[:, None]
-    xh, yh, wh, hh = _centre_and_size(boxes_h)
-    xo, yo, wo, ho = _centre_and_size(boxes_o)
-    dx, dy = (xo - xh) / (wh + eps), (yo - yh) / (hh + eps)
+    image_aspect = (sizes[:, 1] / sizes[:, 0].clamp_min(1)).to(boxes_h.dtype)[:, None, None]
 
-    features = torch.stack(
+    # human and object in one tensor: a GPU takes as long for one of them as for both
+    boxes = torch.stack([boxes_h, boxes_o], 2)  # B P 2 4
+    centres = (boxes[..., :2] + boxes[..., 2:]) / 2  # B P 2 (x y)
+    sides = boxes[..., 2:] - boxes[..., :2]  # B P 2 (width height)
+    width, height = sides.unbind(-1)  # B P 2
+    areas = width * height
+    distance = (centres[:, :, 1] - centres[:, :, 0]) / (sides[:, :, 0] + eps)  # B P (x y)
+
+    features = torch.cat(
         [
-            *(xh, yh, xo, yo),
-            *(wh, hh, wo, ho),
-            *(wh * hh, wo * ho),
-            wo * ho / (wh * hh + eps),
-            wh * image_aspect / (hh + eps),
-            wo * image_aspect / (ho + eps),
-            paired_iou(boxes_h, boxes_o),
-            *(dx.clamp_min(0), (-dx).clamp_min(0), dy.clamp_min(0), (-dy).clamp_min(0)),
+            centres.flatten(2),
+            sides.flatten(2),
+            areas,
+            areas[..., 1:] / (areas[..., :1] + eps),
+            width * image_aspect / (height + eps),
+            paired_iou(boxes_h, boxes_o)[..., None],
+            # to the right, left, below, above
+            torch.stack([distance, -distance], -1).clamp_min(0).flatten(2),
         ],
         -1,
     )

@@ -119,9 +119,7 @@ class FiniteSteps:
         gradients = [weight.grad for weight in parameters if weight.grad is not None]
         self.norm = get_total_norm(gradients)
         flags = self._flags(self.norm)
-        good = flags.terms.all()
-        if not may_overflow:
-            good = good & flags.whole
+        good = (flags[:-1] if may_overflow else flags).all()
 
         # fused optimisers leave the step out themselves; no process waits for the flag
         on_device = bool(optimizer.defaults.get("fused"))
@@ -136,24 +134,27 @@ class FiniteSteps:
         names, image_ids, explain = self._names, self._image_ids, self._explain
         self._begin()
         waits = good.device.type == "cuda"
-        flags = Flags(*(values.to("cpu", non_blocking=waits) for values in flags))
+        flags = flags.to("cpu", non_blocking=waits)
         copied = None
         if waits:
             copied = torch.cuda.Event()
             copied.record()
-        self._unread = Step(flags, names, image_ids, where, copied, may_overflow, explain)
+        self._unread = Step(
+            Flags(flags[:-1], flags[-1]), names, image_ids, where, copied, may_overflow, explain
+        )
         if not waits:
             self.read()
 
-    def _flags(self, norm: Tensor) -> Flags:
-        terms = torch.stack(self._terms).all(0)
+    def _flags(self, norm: Tensor) -> Tensor:
+        """Flags of the terms, and last that of the gradient; of all processes."""
+        terms = self._terms[0] if len(self._terms) == 1 else torch.stack(self._terms).all(0)
         # A process whose own numbers are good must leave the step out, too.
         ours = torch.cat([terms, norm.isfinite()[None].to(terms.device)])
         if world_size() > 1:
             counts = (~ours).float()
             torch.distributed.all_reduce(counts)
             ours = counts == 0
-        return Flags(ours[:-1], ours[-1])
+        return ours
 
     def read(self) -> None:
         """Read the flags of the last step, if they have not been read.

@@ -139,9 +139,11 @@ class HOITraining(FiniteTraining):
         # Lightning runs the last backward pass, in which DDP averages the gradients of all parts.
         terms = self._part_terms(step, step.parts[-1])
         loss = terms.sum()
-        self._log_terms(torch.stack([*values, terms.detach()]).sum(0) / step.batches, step)
+        values.append(terms.detach())
+        self._log_terms(values[0] if len(values) == 1 else torch.stack(values).sum(0), step)
         # Lightning divides by the number of batches of a full step; the last of an epoch has fewer
-        return loss * (self.accumulated / step.batches)
+        factor = self.accumulated / step.batches
+        return loss if factor == 1 else loss * factor
 
     def _step(self) -> StepLosses:
         """The step that the parts so far make."""
@@ -164,6 +166,8 @@ class HOITraining(FiniteTraining):
         return found
 
     def _log_terms(self, values: Float[Tensor, "terms"], step: StepLosses) -> None:
+        if step.batches > 1:
+            values = values / step.batches
         names = [f"train/loss_{name}" for name in self.losses]
         logged = dict(zip(names, values.unbind(), strict=True)) | {"train/loss": values.sum()}
         count = sum(len(part.image_ids) for part in step.parts)

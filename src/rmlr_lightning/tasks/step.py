@@ -27,7 +27,7 @@ import torch.distributed
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rmlr_lightning.losses.alignment import Alignment
+from rmlr_lightning.losses.alignment import Alignment, aligned
 from rmlr_lightning.types import Images, Labels, Pairs, Prediction, Scene, Truth
 
 
@@ -92,11 +92,15 @@ def loss_terms(
     Args:
         counts: what the sums of some losses are divided by; others count for themselves.
     """
-    terms = []
+    alignments = {name: loss for name, loss in losses.items() if isinstance(loss, Alignment)}
+    divisors = [counts.get(name) for name in alignments]
+    found = aligned(list(alignments.values()), prediction, labels, divisors)
+    values = dict(zip(alignments, found, strict=True))
     for name, loss in losses.items():
-        count = (counts[name],) if name in counts else ()
-        terms.append(loss(prediction, labels, *count))
-    return torch.stack(terms)
+        if name not in values:
+            count = (counts[name],) if name in counts else ()
+            values[name] = loss(prediction, labels, *count)
+    return torch.stack([values[name] for name in losses])
 
 
 def is_whole(losses: Mapping[str, nn.Module], parts: Sequence[Part]) -> bool:
