@@ -10,8 +10,12 @@ import pytest
 from filelock import FileLock
 
 import rmlr_lightning
+from rmlr_lightning import HOIDetector
+from rmlr_lightning.detectors.weights import network_from_hub
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.files import remove_leftovers, sha256_file, write_atomic, write_once
+from rmlr_lightning.files import ask_hub, remove_leftovers, sha256_file, write_atomic, write_once
+from rmlr_lightning.models.clip_vision import clip_network
+from rmlr_lightning.text.language_model import load_language_model
 
 SHA256_OF_ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
@@ -127,3 +131,45 @@ def test_the_package_imports_no_unix_module():
     for path in Path(rmlr_lightning.__file__).parent.rglob("*.py"):
         lines = path.read_text(encoding="utf-8").splitlines()
         assert not {"import fcntl", "import resource", "import pwd"} & {x.strip() for x in lines}
+
+
+@pytest.fixture
+def asked(monkeypatch) -> list[str]:
+    """Names that the hub is asked for; it answers that there is no network."""
+    names = []
+
+    def refuse(self, repository, **_):
+        names.append(repository)
+        raise ConnectionError("no route to host\nand more")
+
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", refuse)
+    return names
+
+
+def test_the_hub_is_not_asked_for_a_local_folder(asked, tmp_path):
+    ask_hub(str(tmp_path))
+    assert asked == []
+
+
+@pytest.mark.fault
+def test_without_a_network_the_hub_is_asked_once_with_one_line(asked):
+    with pytest.raises(OSError, match=r"^no route to host$"):
+        ask_hub("someone/model")
+    assert asked == ["someone/model"]
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    "load",
+    [
+        lambda name: load_language_model(name, "main"),
+        clip_network,
+        network_from_hub,
+        HOIDetector.from_pretrained,
+    ],
+    ids=["language model", "CLIP", "detector", "whole model"],
+)
+def test_no_loader_repeats_its_request(load, asked):
+    with pytest.raises(UserError, match=r"someone/model.*\(no route to host\)") as caught:
+        load("someone/model")
+    assert asked == ["someone/model"] and "\n" not in str(caught.value)

@@ -7,7 +7,7 @@ import io
 import os
 import secrets
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,6 +20,7 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 # More than this, and more than RATIO times the packed size, is refused: a file of 2 MB can hold
 # 2 GB of zeros. The json and MATLAB files of the field unpack to less than a tenth of it.
 LARGEST_UNPACKED, RATIO = 2**31, 100
+HUB_TIMEOUT = 10  # seconds
 OWN_FOLDER = "choose a folder that exists and is yours"
 
 
@@ -257,3 +258,31 @@ def written_atomically(path: Path, way_out: str = OWN_FOLDER) -> Iterator[Path]:
                 os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def ask_hub(
+    name: str, files: Sequence[str] = ("config.json",), revision: str | None = None
+) -> None:
+    """Ask the hub once for a repository that is neither a local path nor in the cache.
+
+    Loading repeats each request for half a minute, with a message for each, before it gives up.
+
+    Args:
+        name: a hub id or a path.
+        files: the repository is cached if one of these is.
+
+    Raises:
+        OSError: there is no such repository, or no network.
+    """
+    # not at the top: commands that load nothing start without it
+    from huggingface_hub import HfApi, try_to_load_from_cache
+
+    if Path(name).exists():
+        return
+    try:
+        cached = (try_to_load_from_cache(name, file, revision=revision) for file in files)
+        if not any(isinstance(path, str) for path in cached):
+            HfApi().model_info(name, revision=revision, timeout=HUB_TIMEOUT)
+    except Exception as error:  # of the client, whose classes differ between versions
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise OSError(lines[0]) from error

@@ -6,6 +6,7 @@ import pytest
 
 from rmlr_lightning import HOIDetector
 from rmlr_lightning.cli import export
+from rmlr_lightning.export import program
 from tests.untrained import untrained_checkpoint
 
 
@@ -46,3 +47,12 @@ def test_mistakes_get_one_line(options, message, checkpoint, tmp_path, monkeypat
     assert caught.value.code == 2
     error = capsys.readouterr().err.strip()
     assert message in error and len(error.splitlines()) == 1
+
+
+@pytest.mark.fault
+def test_a_missing_onnx_is_found_before_the_model_is_loaded(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(program, "find_spec", lambda name: None)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        export.main(["no_such.ckpt", "--format", "onnx", "--out", "a.onnx"])
+    assert "pip install 'rmlr-lightning[export]'" in capsys.readouterr().err

@@ -197,7 +197,7 @@ def test_offline_the_message_names_the_option_and_the_way_out(monkeypatch):
 def test_without_a_network_the_hub_is_asked_once(monkeypatch):
     asked = []
 
-    def refuse(self, repository, timeout):
+    def refuse(self, repository, **_):
         asked.append(repository)
         raise ConnectionError("no route to host")
 

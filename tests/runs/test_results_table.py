@@ -66,6 +66,12 @@ def test_the_widest_table_fits_100_columns(capsys):
     assert max(len(line) for line in printed.splitlines()) <= 100
 
 
+def test_a_title_longer_than_its_table_stays_on_one_line(capsys):
+    title = "outputs/a_run_with_a_long_name/" + "checkpoints/" * 9 + "best.ckpt on test"
+    print_results({"val/map_full": 0.5}, ROWS, title)
+    assert capsys.readouterr().out.splitlines()[0] == title
+
+
 def test_classes_stand_side_by_side_in_their_order(capsys):
     names = ["person", "robot arm", "cup", "never there", "car"]
     rows = [TableRow(name, {"AP": f"ap_{name}", "AP50": f"ap50_{name}"}) for name in names]

@@ -21,7 +21,7 @@ from rmlr_lightning.detectors.checkpoint_file import shortened
 from rmlr_lightning.detectors.initialization import initialize_for_training
 from rmlr_lightning.detectors.set_loss import COLLECTED
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.files import write_atomic
+from rmlr_lightning.files import ask_hub, write_atomic
 from rmlr_lightning.ops.finite import check_weights
 
 FAMILY = (
@@ -65,6 +65,7 @@ def network_from_hub(name: str, **options: Any) -> PreTrainedModel:
     """
     options = {"dtype": torch.float32} | options
     try:
+        ask_hub(name, revision=options.get("revision"))
         network, info = AutoModelForObjectDetection.from_pretrained(
             name, output_loading_info=True, ignore_mismatched_sizes=True, **options
         )

@@ -106,8 +106,8 @@ def write_torch(program: ExportedProgram, path: Path) -> None:
     torch.export.save(program, path)
 
 
-def write_onnx(program: ExportedProgram, inputs: dict[str, Tensor], path: Path) -> None:
-    """Write one .onnx file with its weights inside.
+def check_onnx() -> None:
+    """Before a model is loaded and traced: can it be written?
 
     Raises:
         UserError: onnx and onnxscript are not installed.
@@ -117,6 +117,10 @@ def write_onnx(program: ExportedProgram, inputs: dict[str, Tensor], path: Path) 
         raise UserError(
             "--format onnx needs onnx and onnxscript: pip install 'rmlr-lightning[export]'"
         )
+
+
+def write_onnx(program: ExportedProgram, inputs: dict[str, Tensor], path: Path) -> None:
+    """Write one .onnx file with its weights inside; see `check_onnx`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # One file: weights of some ten MB need no second one, and are not lost beside it.

@@ -11,6 +11,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from torch import nn
 
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.files import ask_hub
 from rmlr_lightning.hub import SHIPPED
 from rmlr_lightning.hub.image_inputs import ImageLike, is_one_image, listed
 from rmlr_lightning.hub.model_card import model_card
@@ -82,6 +83,8 @@ class HOIDetector(nn.Module, ModelHubMixin, library_name="rmlr_lightning"):
             raise UserError(f"{name}: a file; HOIDetector.from_checkpoint reads checkpoints")
         # huggingface_hub has an error class per cause, and messages of many lines.
         try:
+            if not options.get("local_files_only") and not options.get("cache_dir"):
+                ask_hub(name, revision=options.get("revision"))
             return super().from_pretrained(name, **options)
         except (OSError, ValueError, HfHubHTTPError) as error:
             raise UserError(

@@ -6,6 +6,7 @@ from rmlr_lightning.errors import UserError
 from rmlr_lightning.export.head import Capacity, full_capacity
 from rmlr_lightning.export.program import (
     SUFFIXES,
+    check_onnx,
     describe,
     export_head,
     sidecar,
@@ -39,6 +40,8 @@ def export(args: argparse.Namespace) -> None:
             raise UserError(f"--out {args.out}: the file must end in {suffix}")
         files = {f"--out {file}": file for file in (args.out, sidecar(args.out))}
         check_outputs(files, None if args.overwrite else "--overwrite", folders=False)
+        if args.format == "onnx":
+            check_onnx()
 
     detector = load_detector(args.model, args.dilation)
     if args.format == FOLDER:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, CLIPModel, CLIPVisionModelWithProjection
 
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.files import ask_hub
 from rmlr_lightning.models.pixel_network import Level, PixelNetwork
 from rmlr_lightning.ops.finite import check_weights
 
@@ -45,6 +46,7 @@ def clip_network(name: str) -> PixelNetwork:
         UserError: it cannot be loaded, or is no CLIP with an image tower.
     """
     try:
+        ask_hub(name)
         kind = AutoConfig.from_pretrained(name).model_type
         if kind not in CLASSES:
             raise UserError(

@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 import timm
 import torch
-from huggingface_hub import HfApi, try_to_load_from_cache
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rmlr_lightning.detectors.weights import weights_hash
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.files import ask_hub
 from rmlr_lightning.models.network_weights import load_weights
 from rmlr_lightning.ops.same_size import (
     cells_mask,
@@ -24,7 +24,6 @@ from rmlr_lightning.types import Images
 
 # names of weights on the hub, as timm looks for them
 HUB_FILES = ("model.safetensors", "open_clip_model.safetensors", "pytorch_model.bin")
-HUB_TIMEOUT = 10  # seconds
 
 
 class Level(NamedTuple):
@@ -170,7 +169,9 @@ def _create(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:
     for more in ({"dynamic_img_size": True}, {}):
         try:
             if pretrained:
-                _check_hub(name)
+                cfg = timm.get_pretrained_cfg(name)
+                if cfg is not None and cfg.hf_hub_id:
+                    ask_hub(cfg.hf_hub_id, HUB_FILES)
             network = timm.create_model(
                 name, pretrained=pretrained, num_classes=0, **more, **options
             )
@@ -190,17 +191,6 @@ def _create(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:
     if not hasattr(network, "forward_intermediates"):
         raise UserError(f"model.remine.name={name!r}: gives no feature maps; choose another")
     return network
-
-
-def _check_hub(name: str) -> None:
-    """Ask the hub once for a network that is not cached: timm repeats its requests for a minute."""
-    cfg = timm.get_pretrained_cfg(name)
-    repository = cfg.hf_hub_id if cfg is not None else None
-    if not repository:
-        return
-    files = (try_to_load_from_cache(repository, file) for file in HUB_FILES)
-    if not any(isinstance(file, str) for file in files):
-        HfApi().model_info(repository, timeout=HUB_TIMEOUT)
 
 
 def _first_line(error: Exception) -> str:

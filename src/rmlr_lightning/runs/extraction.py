@@ -5,32 +5,32 @@ from dataclasses import replace
 
 import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from rmlr_lightning.cache.open import build, verify
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.assemble import first_stage
-from rmlr_lightning.runs.features import cache_options, merged_features, typed_values
+from rmlr_lightning.runs.features import cache_options, is_typed, merged_features, typed_values
 from rmlr_lightning.runs.load_task import checkpoint_config
 
 SPLITS = ("train", "val", "test")
 
 
 def of_checkpoint(cfg: DictConfig) -> DictConfig:
-    """The config with data, model and features of the checkpoint that it names.
+    """The config of the checkpoint that it names, with the splits of this run.
 
-    Single values that the user typed in `data` and `features` win.
+    A data set that the user typed, and single values in `paths`, `data` and `features`, win.
     """
     if cfg.checkpoint is None:
         return cfg
-    trained = checkpoint_config(cfg.checkpoint)
-    cfg = cfg.copy()
-    cfg.data = OmegaConf.merge(trained.data, typed_values("data").get("data", {}))
-    # what the data may refer to: the unseen HOIs and the seed of their draw
-    for key in ("model", "task", "seed"):
-        cfg[key] = trained[key]
-    cfg.features = merged_features(cfg.features, trained.get("features"))
-    return cfg
+    typed = {group: typed_values(group).get(group, {}) for group in ("paths", "data")}
+    if is_typed("data"):
+        typed["data"] = cfg.data
+    # all of it: the data may refer to folders, to the unseen HOIs and to the seed of their draw
+    trained = checkpoint_config(cfg.checkpoint, **typed)
+    trained.features = merged_features(cfg.features, trained.get("features"))
+    trained.update(splits=cfg.splits, verify=cfg.verify)
+    return trained
 
 
 def extract(cfg: DictConfig) -> None:

@@ -122,6 +122,11 @@ def typed_values(group: str) -> DictConfig:
     return values
 
 
+def is_typed(group: str) -> bool:
+    """Whether the user chose a file of this group, such as data=hicodet."""
+    return any(override.startswith(f"{group}=") for override in _typed_overrides(group))
+
+
 def rebuild_command() -> str:
     """The rmlr-extract that makes the cache which this run of rmlr-train or rmlr-eval reads."""
     overrides = _typed_overrides(*CACHE_GROUPS)

@@ -51,7 +51,15 @@ def print_results(metrics: Mapping[str, float], rows: Sequence[TableRow], title:
     """Print the table on standard output, unless it is empty."""
     table = results_table(metrics, rows, title)
     if table.row_count:
-        Console(width=100, highlight=False).print(table)
+        _print(table)
+
+
+def _print(table: Table) -> None:
+    """Print a table below its title, which rich would wrap to the width of the table."""
+    title, table.title = table.title, None
+    console = Console(width=100, highlight=False)
+    console.print(title, style="italic", soft_wrap=True)
+    console.print(table)
 
 
 def print_selection(metrics: Mapping[str, float], split: str) -> None:
@@ -74,11 +82,10 @@ def print_selection(metrics: Mapping[str, float], split: str) -> None:
         if f"{split}/{PREFIX}{group}_selected" in metrics:
             counts = (value(f"{group}_{reason}") for reason in SelectionCounts._fields)
             table.add_row(group, *(f"{count:,.0f}" for count in counts))
-    console = Console(width=100, highlight=False)
-    console.print(table)
+    _print(table)
 
     total, left = value("interactions"), value("recall")
-    console.print(
+    Console(highlight=False).print(
         f"true interactions that a selected pair matches: {100 * left:.2f} % "
         f"({total * (1 - left):,.0f} of {total:,.0f} are lost; "
         f"{100 * value('recall_detected'):.2f} % without the selection)",
@@ -135,4 +142,4 @@ def print_classes(
                 for text in (_text(name), *(cells.get(n, "") for n in names))
             )
         )
-    Console(width=100, highlight=False).print(table)
+    _print(table)

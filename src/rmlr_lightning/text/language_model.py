@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, CLIPTextModelWithProjection
 
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.files import ask_hub
 
 
 class HiddenStates(NamedTuple):
@@ -129,6 +130,7 @@ def load_language_model(name: str, revision: str | None) -> LanguageModel:
         UserError: there is no such model, or its tokenizer is not a fast one.
     """
     try:
+        ask_hub(name, revision=revision)
         tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, use_fast=True)
         model = _load_model(name, revision)
     except (OSError, ValueError, ImportError, SafetensorError) as error:
