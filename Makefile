@@ -38,6 +38,9 @@ REPORT_sizes := --baseline visual
 REPORT_unseen := --baseline unseen_linear
 REPORT_tuning := --split val
 REPORT_alignment := --split val
+REPORT_loss_weights := --split val
+REPORT_seeds := --baseline visual
+REPORT_texts := --baseline rmlr
 REPORT ?= $(REPORT_$(SWEEP))
 
 # All jobs start the same sweep, and each run is done by the first job that locks it.

@@ -43,7 +43,8 @@ def printed(capsys, task, **options) -> list[str]:
 
 
 def test_every_epoch_is_one_line(capsys):
-    header, *rows = printed(capsys, Task("train/loss", "train/loss_word_ire"))
+    weights, header, *rows = printed(capsys, Task("train/loss", "train/loss_word_ire"))
+    assert weights == "weights: 1 trained"
     assert header.split() == "epoch loss val map full % s images/s time left".split()
     cells = [row.split() for row in rows]
     assert [row[:3] for row in cells] == [["1/2", "2.0000", "25.00"], ["2/2", "2.0000", "25.00"]]
@@ -54,7 +55,7 @@ def test_every_epoch_is_one_line(capsys):
 
 def test_terms_of_a_loss_are_added_and_what_is_not_known_stays_empty(capsys):
     options = {"max_epochs": -1, "max_steps": 4, "limit_val_batches": 0}
-    _, row = printed(capsys, Task("train/loss_set", "train/loss_dense"), **options)
+    _, _, row = printed(capsys, Task("train/loss_set", "train/loss_dense"), **options)
     epoch, loss, *_ = row.split()
     assert (epoch, loss) == ("1", "4.0000") and len(row.split()) == 4
 

@@ -48,6 +48,7 @@ class EpochTable(ProgressBar):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._enabled:
+            self.print(_weights(pl_module))
             name = self.metric.removeprefix("val/").replace("_", " ")
             columns = ("epoch", "loss", f"val {name} %", "s", "images/s", "time left")
             self._widths = [9, 9, *(max(9, len(column)) for column in columns[2:])]
@@ -139,6 +140,15 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _weights(module: LightningModule) -> str:
+    """How many numbers are trained, and how many are not."""
+    counts = {True: 0, False: 0}
+    for weight in module.parameters():
+        counts[weight.requires_grad] += weight.numel()
+    frozen = f", {counts[False]:,} frozen" if counts[False] else ""
+    return f"weights: {counts[True]:,} trained{frozen}"
 
 
 def _epochs_left(trainer: Trainer) -> float | None:

@@ -79,6 +79,7 @@ class DataModule(LightningDataModule):
     def prepare_data(self) -> None:
         if self.prepare is not None:
             self.prepare()
+            self.prepare = None  # Lightning calls this in each stage
 
     def dataset(self, split: str) -> Dataset:
         """The data set that the loaders of a split read; made at its first use."""

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import warnings
 
 from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_bars
@@ -14,6 +15,8 @@ IGNORED_WARNINGS = (
     ("The '.*' does not have many workers", Warning),
     # The summary's size in MB is not used.
     ("Precision .* is not supported by the model summary", Warning),
+    # Metrics are logged per epoch.
+    (r"The number of training batches \(\d+\) is smaller than the logging interval", Warning),
     # Lightning 2.6 calls torch 2.15 in a deprecated way.
     (".*LeafSpec.*is deprecated", FutureWarning),
 )
@@ -33,6 +36,13 @@ def silence_framework_messages() -> None:
         enable_progress_bars()
 
 
+# Tips, and what every run does
+IRRELEVANT = re.compile(
+    r".*Tip:|TPU available: False|Loading `train_dataloader` to estimate|"
+    r"`Trainer.fit` stopped: `max_(epochs|steps)|Restoring states from|Loaded model weights|"
+    r"Restored all states"
+)
+
+
 def _is_relevant(record: logging.LogRecord) -> bool:
-    message = record.getMessage()
-    return "Tip:" not in message and not message.startswith("TPU available: False")
+    return IRRELEVANT.match(record.getMessage()) is None

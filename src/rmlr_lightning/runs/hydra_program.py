@@ -20,6 +20,7 @@ from omegaconf import DictConfig
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.runs.stop_signals import stop_behind
+from rmlr_lightning.runs.sweep_progress import SweepProgress, number_of_runs
 from rmlr_lightning.runs.typed_keys import unknown_name, with_trainer_options
 from rmlr_lightning.runs.typed_paths import quoted_paths
 from rmlr_lightning.runs.user_errors import one_line_errors, shows_tracebacks, user_message
@@ -43,7 +44,7 @@ def hydra_program(
     def decorate(function: Function) -> Callable[[], Any]:
         # Hydra calls this after it has composed the configuration, and looks up by its name and
         # module where it is defined; hence `wraps`.
-        jobs = Jobs()
+        jobs = Jobs(config_name)
 
         @functools.wraps(function)
         def run(cfg: DictConfig) -> Any:
@@ -108,23 +109,37 @@ def _set_full_errors(value: str | None) -> None:
 
 
 class Jobs:
-    """The runs of a sweep, one after the other in this process."""
+    """The runs of a sweep, one after the other in this process.
 
-    def __init__(self) -> None:
+    Args:
+        config_name: "train" for runs that write metrics.json, by which finished ones are counted.
+    """
+
+    def __init__(self, config_name: str = "") -> None:
+        self.trains = config_name == "train"
         self.clear()
 
     def clear(self) -> None:
         """Before a sweep."""
         self.number = 0
+        self.progress: SweepProgress | None = None
         self.failed: list[str] = []
         self.crashed = False  # one of them by an error that is not the user's
         self.tracebacks = shows_tracebacks()
 
     def run(self, function: Function, cfg: DictConfig) -> Any:
         """Do one run. If it fails, print why, so that the sweep continues with the next one."""
+        if self.number == 0 and self.trains:
+            sweep = HydraConfig.get()
+            total = number_of_runs(sweep.sweeper.get("params"), sys.argv[1:])
+            self.progress = SweepProgress(Path(sweep.sweep.dir), total)
+            print(self.progress.first_line())
         self.number += 1
         try:
-            return function(cfg)
+            result = function(cfg)
+            if self.progress is not None and (line := self.progress.next_line()):
+                print(line)
+            return result
         except Exception as error:
             if stop_behind(error) is not None:
                 raise
@@ -138,12 +153,15 @@ class Jobs:
             return None
 
     def check(self) -> None:
-        """After a sweep.
+        """After a sweep; prints how its report is made.
 
         Raises:
             UserError: a run failed.
             RuntimeError: a run failed by an error that is not the user's.
         """
+        if self.progress is not None:
+            folder = self.progress.folder
+            print(f"report: rmlr-report {folder} --out {folder / 'report'}")
         if not self.failed:
             return
         folders = ", ".join(self.failed)

@@ -88,6 +88,8 @@ def train(cfg: DictConfig) -> dict[str, float]:
         # callback may draw random numbers.
         callbacks=[StepSeeds(cfg.seed), *_parts(cfg.get("callbacks")), cost, logged],
         plugins=[CheckpointFiles()],
+        # Lightning's table of modules; the number of weights stands above the epochs
+        enable_model_summary=cfg.trainer.get("enable_model_summary", False),
     )
     _start_output(cfg, trainer, run_config, task)
     with one_log_per_run(trainer.loggers, cfg):
@@ -201,16 +203,8 @@ def _print_summary(
         print_classes(values, getattr(task.metrics["test"], "class_rows", ()), "per class")
 
     print(f"checkpoint: {_best_checkpoint(trainer) or 'none was written'}")
-    files = {
-        "curves": "curves.png",
-        "panels": "panels",
-        "metrics": "metrics.json",
-        "log": "log",
-        "configuration": "config.yaml",
-    }
-    for title, name in files.items():
-        path = Path(cfg.paths.output, name)
-        if path.exists():
-            print(f"{title}: {path}")
+    names = ("curves.png", "panels", "metrics.json", "log", "config.yaml")
+    found = [name for name in names if Path(cfg.paths.output, name).exists()]
+    print(f"folder: {cfg.paths.output}, with {', '.join(found)}")
     if cfg.export:
         print(f"detector: {cfg.export}")
