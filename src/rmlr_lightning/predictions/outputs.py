@@ -90,7 +90,8 @@ def write_result(
     record = record_of(frame, result)
     text, drawing = result_paths(folder, frame)
     encoded = io.BytesIO()
-    result.plot(min_probability, caption).save(encoded, format="png")
+    # the usual level takes more than three times as long as the model
+    result.plot(min_probability, caption).save(encoded, format="png", compress_level=1)
     check_writable(text, WAY_OUT)  # makes the folder
     write_atomic(text, json.dumps(record, indent=1).encode(), WAY_OUT)
     write_atomic(drawing, encoded.getvalue(), WAY_OUT)
