@@ -185,3 +185,4 @@ def test_two_processes_train_together(world, tmp_path):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "non-rare" in done.stdout
+    assert "find_unused_parameters" not in done.stderr  # advice where all weights are used

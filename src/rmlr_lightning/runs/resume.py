@@ -13,6 +13,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.checkpoint import load_checkpoint
+from rmlr_lightning.runs.secrets import words_without_secrets
 
 # What `resume=last` looks for, in this order. The second is the one that `last` replaced.
 FILES = ("last.ckpt", "previous.ckpt", "best.ckpt")
@@ -52,6 +53,7 @@ APPLIED = (
     "trainer.max_time",
     "trainer.accelerator",
     "trainer.precision",
+    "trainer.strategy",  # the number of processes is compared where the checkpoint is loaded
     "trainer.gradient_clip_val",
     "trainer.check_val_every_n_epoch",
     "trainer.limit_val_batches",
@@ -123,7 +125,7 @@ def how_to_resume(cfg: DictConfig) -> str:
         return "start the sweep again with resume=auto to resume"
     typed = [
         override
-        for override in HydraConfig.get().overrides.task
+        for override in words_without_secrets(HydraConfig.get().overrides.task)
         if override.lstrip("+").partition("=")[0] != "resume"
     ]
     run_dir = HydraConfig.get().run.dir
