@@ -23,7 +23,7 @@ import torch
 
 from rmlr_lightning.cli import train
 
-SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 # With everything that a checkpoint must bring back: moving average, accumulation, dropout, two
 # views of each image, checkpoints within an epoch.
 OPTIONS = (

@@ -1,6 +1,7 @@
-"""Losses that fail in one of two processes."""
+"""Losses that fail, or send signals, in one of two processes."""
 
 import os
+import signal
 
 import torch
 import torch.distributed
@@ -8,9 +9,19 @@ from torch import nn
 
 from rmlr_lightning.errors import UserError
 
+# signal, and whether the first process gets it
+SIGNALS = {
+    "killed": (signal.SIGKILL, False),
+    "first killed": (signal.SIGKILL, True),
+    "interrupted": (signal.SIGINT, True),
+    "terminated": (signal.SIGTERM, True),
+}
+
 
 class Failing(nn.Module):
-    """NaN, a mistake of the user's, or the end of the process, in the second process only."""
+    """In the second process only: NaN, a mistake of the user's, the end of the process, or a signal
+    to one of the two.
+    """
 
     def __init__(self, how: str, at_step: int = 0) -> None:
         super().__init__()
@@ -25,4 +36,9 @@ class Failing(nn.Module):
             return value * torch.nan
         if self.how == "mistake":
             raise UserError("bad.json: row 7 is wrong")
-        os._exit(1)
+        if self.how == "death":
+            os._exit(1)
+        if self.step == self.at_step + 1:
+            signum, first = SIGNALS[self.how]
+            os.kill(os.getppid() if first else os.getpid(), signum)
+        return value

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = [
@@ -27,6 +28,22 @@ OPTIONS = [
 ]
 
 
+def trained(world, folder, how: str, *more: str) -> subprocess.CompletedProcess:
+    """rmlr-train in two processes. Both hold the pipe of stderr: this returns when both ended."""
+    command = [sys.executable, "-m", "rmlr_lightning.cli.train", *OPTIONS]
+    command += [f"paths.data={world.parent}", f"hydra.run.dir={folder}"]
+    command += [f"+loss.failing.how={how!r}", "+loss.failing.at_step=1", *more]
+    path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.fault
 @pytest.mark.parametrize(
@@ -38,22 +55,41 @@ OPTIONS = [
         ),
         ("mistake", "error: bad.json: row 7 is wrong"),
         ("death", "another process of this run ended without a message"),
+        ("killed", "another process of this run ended without a message"),
     ],
 )
 def test_both_processes_end_with_one_line(world, tmp_path, how, line):
-    command = [sys.executable, "-m", "rmlr_lightning.cli.train", *OPTIONS]
-    command += [f"paths.data={world.parent}", f"hydra.run.dir={tmp_path}"]
-    command += [f"+loss.failing.how={how}", "+loss.failing.at_step=1"]
-    path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
-    run = subprocess.run(
-        command,
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    run = trained(world, tmp_path, how)
     errors = [text for text in run.stderr.splitlines() if text.startswith("error: ")]
     assert len(errors) == 1 and line in errors[0], run.stderr
     assert "Traceback" not in run.stderr and run.returncode == 2
     assert not (tmp_path / "metrics.json").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    "how, status, line",
+    [("first killed", -9, None), ("interrupted", 130, "stopped by SIGINT")],
+)
+def test_a_signal_to_the_first_process_leaves_no_orphan(world, tmp_path, how, status, line):
+    run = trained(world, tmp_path, how)
+    assert run.returncode == status, run.stderr
+    assert "Traceback" not in run.stderr
+    assert [text.partition(";")[0] for text in run.stderr.splitlines() if "stopped by" in text] == (
+        [line] if line else []
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.fault
+def test_both_processes_stop_after_one_step_with_a_checkpoint_and_resume(world, tmp_path):
+    every = ("+trainer.limit_train_batches=14", "test=false")
+    run = trained(world, tmp_path, "terminated", *every)
+    assert run.returncode == 143, run.stderr
+    assert "stopped by SIGTERM; resume with" in run.stderr and "Traceback" not in run.stderr
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    assert torch.load(last, weights_only=True)["global_step"] == 10
+    run = trained(world, tmp_path, "terminated", *every, "resume=last", "loss.failing.at_step=99")
+    assert run.returncode == 0, run.stderr
+    assert torch.load(last, weights_only=True)["global_step"] == 14

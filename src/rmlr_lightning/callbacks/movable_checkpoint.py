@@ -9,6 +9,8 @@ import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
+from rmlr_lightning.errors import raise_limits
+
 PREVIOUS = "previous.ckpt"
 
 
@@ -84,7 +86,8 @@ class MovableCheckpoint(ModelCheckpoint):
         try:
             read = torch.load(self.best_model_path, map_location="cpu", weights_only=True)
             return read["global_step"]
-        except Exception:  # torch raises errors of many classes for a damaged file
+        except Exception as error:  # torch raises errors of many classes for a damaged file
+            raise_limits(error)
             return float("inf")
 
     def _forget(self) -> None:
@@ -95,12 +98,12 @@ class MovableCheckpoint(ModelCheckpoint):
 
     def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
         if self.keep_previous and trainer.is_global_zero and Path(filepath).is_file():
-            _keep(Path(filepath))
+            keep_previous(Path(filepath))
         super()._save_checkpoint(trainer, filepath)
 
 
-def _keep(path: Path) -> None:
-    """Give a file a second name, which stays when a new file takes the first one."""
+def keep_previous(path: Path) -> None:
+    """Give a checkpoint a second name, which stays when a new file takes the first one."""
     link = path.with_name(f".{PREVIOUS}.part")
     link.unlink(missing_ok=True)
     try:

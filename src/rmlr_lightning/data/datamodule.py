@@ -68,6 +68,7 @@ class DataModule(LightningDataModule):
         self.group_by_size = group_by_size
         self.prepare = prepare
         self.seed = torch.initial_seed()
+        self.worker_init: Callable[[int], None] | None = None  # runs first in loading processes
         self._train_loader: DataLoader | None = None
         self._position = {"epoch": 0, "batches": 0}
         self.check, self.checked = check, None if checked is None else Path(checked)
@@ -202,6 +203,7 @@ class DataModule(LightningDataModule):
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
             collate_fn=partial(packed, collate=batches) if is_copied else batches,
+            worker_init_fn=self.worker_init,
             pin_memory=on_gpu,
             **options,
         )

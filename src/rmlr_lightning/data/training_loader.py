@@ -37,12 +37,10 @@ class SeededItems(Dataset):
 class TrainingOrder(Sampler[Key]):
     """The keys of an epoch, in the order of another sampler, which has `set_epoch`.
 
-    An epoch has complete optimiser steps: what is left over would be a last step of fewer images,
-    each of which weighs more. Fewer images than one step has are one step.
-
     Args:
         order: the items of this process.
-        step: items per process and optimiser step.
+        step: items per process and optimiser step. A remainder is left out: in a step of its own
+            its images would weigh more. Fewer items than one step has are one step.
     """
 
     def __init__(self, order: Sampler[int], step: int = 1) -> None:

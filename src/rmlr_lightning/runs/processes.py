@@ -1,6 +1,9 @@
 """Several processes of one run end with one line, whichever of them finds the mistake."""
 
+import os
 import sys
+import threading
+import time
 from typing import Any
 
 from rmlr_lightning.errors import SharedError
@@ -36,8 +39,31 @@ def prints_error(error: BaseException) -> bool:
         # the first process that asks has the word; the others read its number
         store = distributed.distributed_c10d._get_default_store()
         return store.compare_set(CLAIM, "", str(rank)).decode() == str(rank)
-    except Exception:  # the first process keeps the store, and has ended with its own line
+    # the first process keeps the store, and has ended with its own line; torch's errors of the
+    # network are RuntimeErrors, and a group that is no more is a ValueError
+    except (RuntimeError, ValueError):
         return False
+
+
+def is_child() -> bool:
+    """Whether this is one of several processes, and not the first."""
+    distributed = _distributed()
+    return distributed is not None and distributed.get_rank() > 0
+
+
+def end_with_parent() -> None:
+    """Let this process end within a second after the one that started it, however that one ended.
+
+    NCCL waits for minutes for a process that was killed, and holds the GPU meanwhile.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(2)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
 def exit_status(error: BaseException) -> int:
@@ -46,9 +72,7 @@ def exit_status(error: BaseException) -> int:
     Lightning kills the first process, which is about to end with status 2, if it finds that another
     one has ended with a status of its own.
     """
-    distributed = _distributed()
-    is_shared = isinstance(error, SharedError)
-    return 0 if is_shared and distributed is not None and distributed.get_rank() > 0 else 2
+    return 0 if isinstance(error, SharedError) and is_child() else 2
 
 
 def _distributed() -> Any | None:

@@ -1,4 +1,4 @@
-"""SIGINT (Ctrl-C) and SIGTERM as an exception that no library takes for its own."""
+"""SIGINT (Ctrl-C), SIGTERM and SIGUSR1 as an exception that no library takes for its own."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # the last is what SLURM sends early
 SHELL = 128  # shells report a process that a signal ended as this plus the signal's number
 
 
@@ -51,7 +51,7 @@ def stop_on_signals() -> Iterator[None]:
 
     def stop(signum: int, frame: FrameType | None) -> None:
         if os.getpid() != owner:  # in a loading process, which the owner ends
-            if signum == signal.SIGTERM:
+            if signum != signal.SIGINT:
                 os._exit(SHELL + signum)
             return
         signal.signal(signum, signal.SIG_DFL)

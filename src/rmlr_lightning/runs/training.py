@@ -9,11 +9,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import LightningModule, Trainer, seed_everything
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from torch import nn
 
 from rmlr_lightning.callbacks.cost import Cost
 from rmlr_lightning.callbacks.logged_metrics import LoggedMetrics
 from rmlr_lightning.callbacks.step_seeds import StepSeeds
+from rmlr_lightning.callbacks.stop_checkpoint import StopCheckpoint, heed_parent_only
 from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import PARTIAL, write_atomic
@@ -24,8 +26,9 @@ from rmlr_lightning.runs.config import PACKAGE
 from rmlr_lightning.runs.environment import write_environment
 from rmlr_lightning.runs.features import open_features
 from rmlr_lightning.runs.load_task import new_task
-from rmlr_lightning.runs.loggers import one_log_per_run
+from rmlr_lightning.runs.loggers import continue_logs, one_log_per_run
 from rmlr_lightning.runs.precision import check_precision
+from rmlr_lightning.runs.processes import end_with_parent
 from rmlr_lightning.runs.repeat import FOLDER, write_for_repetition
 from rmlr_lightning.runs.results_table import (
     print_classes,
@@ -33,7 +36,8 @@ from rmlr_lightning.runs.results_table import (
     print_results,
     print_selection,
 )
-from rmlr_lightning.runs.resume import resume_path
+from rmlr_lightning.runs.resume import FILES, resume_path
+from rmlr_lightning.runs.secrets import without_secrets, words_without_secrets
 
 
 def train(cfg: DictConfig) -> dict[str, float]:
@@ -47,8 +51,10 @@ def train(cfg: DictConfig) -> dict[str, float]:
     """
     # Unresolved, so that a checkpoint can be used with other data and folders. First of all,
     # because `instantiate` resolves config groups that it reaches through `${...}` in place.
-    run_config = OmegaConf.to_container(cfg, resolve=False)
+    run_config = without_secrets(OmegaConf.to_container(cfg, resolve=False))
     _check_numbers(cfg)
+    if rank_zero_only.rank != 0:
+        end_with_parent()
     output = Path(cfg.paths.output)
     if not (output / FOLDER).exists():  # a run that fails early leaves its configuration, too
         write_for_repetition(output, run_config, _typed())
@@ -57,6 +63,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
     _note_slow_precision(cfg)
 
     datamodule = instantiate(cfg.data)
+    datamodule.worker_init = heed_parent_only
     # Runs of a sweep that start together must not draw the same images at the same time.
     with preparation_lock(Path(cfg.paths.data)):
         datamodule.prepare_data()
@@ -80,13 +87,17 @@ def train(cfg: DictConfig) -> dict[str, float]:
     task.run_config = run_config
     task.commit = commit_of(PACKAGE)
 
+    loggers = cfg.get("logger")
+    if checkpoint is not None and Path(checkpoint).resolve().is_relative_to(output.resolve()):
+        loggers = continue_logs(loggers, output)
     cost, logged = Cost(), LoggedMetrics()
+    stop = StopCheckpoint(output / "checkpoints" / FILES[0])
     trainer: Trainer = instantiate(
         cfg.trainer,
-        logger=_parts(cfg.get("logger")),
+        logger=_parts(loggers),
         # Checkpoints hold the states of these callbacks, too. The seeds come first: another
         # callback may draw random numbers.
-        callbacks=[StepSeeds(cfg.seed), *_parts(cfg.get("callbacks")), cost, logged],
+        callbacks=[StepSeeds(cfg.seed), *_parts(cfg.get("callbacks")), cost, logged, stop],
         plugins=[CheckpointFiles()],
         # Lightning's table of modules; the number of weights stands above the epochs
         enable_model_summary=cfg.trainer.get("enable_model_summary", False),
@@ -160,7 +171,8 @@ def _start_output(
         partial.unlink()  # of a process that was killed while it wrote
     # Only a finished run has metrics.json; that of its first part would be taken for this one's.
     (output / "metrics.json").unlink(missing_ok=True)
-    write_atomic(output / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True).encode())
+    resolved = OmegaConf.create(without_secrets(OmegaConf.to_container(cfg, resolve=True)))
+    write_atomic(output / "config.yaml", OmegaConf.to_yaml(resolved).encode())
     write_for_repetition(output, run_config, _typed())
     detector = getattr(getattr(task, "model", None), "detector", None)
     write_environment(cfg, detector.fingerprint()["weights"] if detector is not None else None)
@@ -168,7 +180,8 @@ def _start_output(
 
 def _typed() -> list[str]:
     """What the user typed; nothing where a program, such as a notebook, calls `train`."""
-    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+    typed = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    return words_without_secrets(typed)
 
 
 def _test(trainer: Trainer, task: LightningModule, datamodule: DataModule) -> dict[str, float]:
