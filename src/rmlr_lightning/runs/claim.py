@@ -24,6 +24,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.runs.secrets import without_secrets
 
 # Keys that do not change the result of a run
 IRRELEVANT_KEYS = (
@@ -206,7 +207,7 @@ def has_same_config(cfg: DictConfig) -> bool:
     path = Path(cfg.paths.output, "config.yaml")
     try:
         earlier = yaml.safe_load(path.read_text(encoding="utf-8"))
-        current = yaml.safe_load(OmegaConf.to_yaml(cfg, resolve=True))
+        current = without_secrets(yaml.safe_load(OmegaConf.to_yaml(cfg, resolve=True)))
         return _relevant(earlier) == _relevant(current)
     except (OSError, ValueError, yaml.YAMLError, AttributeError, KeyError, TypeError):
         return False

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from rmlr_lightning.files import sha256_file, write_atomic
 from rmlr_lightning.runs.config import PACKAGE, conf_dir
+from rmlr_lightning.runs.secrets import words_without_secrets
 
 FILE = "environment.json"
 PACKAGES = (
@@ -49,7 +50,7 @@ def write_environment(cfg: DictConfig, detector: str | None) -> None:
     """
     paths = sorted(set(_files(OmegaConf.to_container(cfg, resolve=True))))
     content = {
-        "command": shlex.join(sys.argv),
+        "command": shlex.join(words_without_secrets(sys.argv)),
         "machine": platform.platform(),
         **code(),
         "files": {path: sha256_file(path) for path in paths},

@@ -2,9 +2,31 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
+
+from rmlr_lightning.runs.secrets import hidden_command_line, without_secrets
+
+WANDB = f"{WandbLogger.__module__.rpartition('.')[0]}.{WandbLogger.__name__}"
+
+
+def continue_logs(group: DictConfig | None, folder: Path) -> DictConfig | None:
+    """The config group of loggers, for a run that resumes in its folder.
+
+    Weights & Biases continues the run of the folder's newest log, if it has one.
+    """
+    # their names are run-DATE_TIME-ID, or offline-run-...
+    logs = sorted(folder.glob("wandb/*run-*-*"), key=lambda log: log.name.split("-")[-2])
+    if group is None or not logs:
+        return group
+    group = group.copy()
+    for part in group.values():
+        if part is not None and part.get("_target_") == WANDB and not part.get("id"):
+            with open_dict(part):
+                part.id = logs[-1].name.rpartition("-")[2]
+    return group
 
 
 @contextmanager
@@ -13,9 +35,11 @@ def one_log_per_run(loggers: Sequence[Logger], cfg: DictConfig) -> Iterator[None
 
     Without an end, Weights & Biases continues the log of a run with the next run of a sweep.
     """
-    for logger in loggers:
-        if not isinstance(logger, CSVLogger):  # config.yaml lies beside it
-            logger.log_hyperparams(OmegaConf.to_container(cfg, resolve=True))
+    config = without_secrets(OmegaConf.to_container(cfg, resolve=True))
+    with hidden_command_line():
+        for logger in loggers:
+            if not isinstance(logger, CSVLogger):  # config.yaml lies beside it
+                logger.log_hyperparams(config)
     failed = True
     try:
         yield

@@ -1,0 +1,51 @@
+"""Secrets of the user stay out of the files, checkpoints and logs of a run, which get published."""
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+HIDDEN = "(hidden)"
+_WORDS = "token|password|passwd|secret|credentials?|(?:api|access|secret|private|wandb)_?key"
+# names of options that hold a secret; `token_dim` holds none
+NAME = re.compile(rf"(?:^|[\W_])(?:{_WORDS})$", re.IGNORECASE)
+# the value of such an option in a command line, also within braces; references are no secrets
+TYPED = re.compile(
+    rf"((?<![^\W_])(?:{_WORDS})[\"']?\s*[=:]\s*)(?!\s*[\"']?\$\{{)[^\s,}}\]]+", re.IGNORECASE
+)
+# tokens of the hub and of W&B wherever they stand, and the user and password of an address
+VALUE = re.compile(r"\bhf_[A-Za-z0-9]{20,}|\bwandb_v\d+_\w{20,}|(?<=://)[^/@\s:]+:[^/@\s]+(?=@)")
+
+
+def without_secrets(node: Any, key: str = "") -> Any:
+    """A configuration in plain containers with `(hidden)` in place of secrets.
+
+    Args:
+        key: the name under which it stands.
+    """
+    if isinstance(node, dict):
+        return {name: without_secrets(value, str(name)) for name, value in node.items()}
+    if isinstance(node, list):
+        return [without_secrets(value, key) for value in node]
+    if not isinstance(node, str):
+        return node
+    if NAME.search(key) and node and "${" not in node:
+        return HIDDEN
+    return VALUE.sub(HIDDEN, node)
+
+
+def words_without_secrets(words: Sequence[str]) -> list[str]:
+    """A command line, or overrides, likewise."""
+    return [VALUE.sub(HIDDEN, TYPED.sub(rf"\g<1>{HIDDEN}", word)) for word in words]
+
+
+@contextmanager
+def hidden_command_line() -> Iterator[None]:
+    """Inside the context libraries that record the command line find it without secrets."""
+    typed = sys.argv
+    sys.argv = words_without_secrets(typed)
+    try:
+        yield
+    finally:
+        sys.argv = typed

@@ -1,0 +1,82 @@
+"""Keys and tokens of the user are in no file of a run and in no log."""
+
+import json
+import sys
+
+import pytest
+from omegaconf import OmegaConf
+
+from rmlr_lightning.runs.environment import FILE, write_environment
+from rmlr_lightning.runs.secrets import (
+    HIDDEN,
+    hidden_command_line,
+    without_secrets,
+    words_without_secrets,
+)
+
+pytestmark = pytest.mark.fault
+SECRET = "s3cr3t"
+WORDS = [
+    f"+logger.wandb.api_key={SECRET}",
+    f"++text.hub_token={SECRET}",
+    f"+wandb_key={SECRET}",
+    f"token={SECRET}",
+    f"PASSWORD={SECRET}",
+    f"--api-key={SECRET}".replace("-key", "_key"),
+    f"+options={{token: {SECRET}, a: 1}}",
+    f"+options={{'access_key': '{SECRET}'}}",
+    f"paths.data=https://me:{SECRET}@host/data",
+    "model.path=hf_" + SECRET * 5,
+]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_command_line_has_no_secrets(word):
+    (shown,) = words_without_secrets([word])
+    assert SECRET not in shown and HIDDEN in shown
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "model.ire.token_dim=256",
+        "model.detector.tokens=c5",
+        "optim.lr=1e-4",
+        "paths.data=/data/tokens=1",
+        "text.hub_token=${oc.env:HF_TOKEN}",
+        "+sweep=ablation",
+    ],
+)
+def test_other_words_stay_as_they_are(word):
+    assert words_without_secrets([word]) == [word]
+
+
+def test_a_configuration_has_no_secrets():
+    config = {
+        "seed": 3,
+        "token_dim": 8,
+        "text": {"token": SECRET, "encoder": "m", "key": "a"},
+        "list": [{"password": SECRET}, f"https://me:{SECRET}@host"],
+        "reference": {"api_key": "${oc.env:KEY}"},
+        "none": {"token": None, "secret": ""},
+    }
+    shown = without_secrets(config)
+    assert SECRET not in json.dumps(shown)
+    assert shown["text"] == {"token": HIDDEN, "encoder": "m", "key": "a"}
+    for key in ("seed", "token_dim", "reference", "none"):
+        assert shown[key] == config[key]
+
+
+def test_the_environment_of_a_run_has_no_secrets(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["rmlr-train", "seed=1", *WORDS])
+    write_environment(OmegaConf.create({"paths": {"output": str(tmp_path)}}), None)
+    kept = (tmp_path / FILE).read_text()
+    assert SECRET not in kept and "rmlr-train seed=1" in kept
+
+
+def test_libraries_that_record_the_command_line_get_none(monkeypatch):
+    typed = ["rmlr-train", *WORDS]
+    monkeypatch.setattr(sys, "argv", typed)
+    with hidden_command_line():
+        assert SECRET not in " ".join(sys.argv)
+    assert sys.argv is typed
