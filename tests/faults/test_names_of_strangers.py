@@ -1,11 +1,14 @@
 """Names of classes, runs and files are anybody's: what shows them may not be controlled by them."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.hub.model_card import model_card
+from rmlr_lightning.hub.saved_model import SavedModel
 from rmlr_lightning.metrics.base import TableRow
 from rmlr_lightning.preparation.report import Report
 from rmlr_lightning.report.page import page
@@ -13,6 +16,7 @@ from rmlr_lightning.report.rows import make_report
 from rmlr_lightning.report.run_folders import run_folders
 from rmlr_lightning.report.runs import find_runs
 from rmlr_lightning.runs.results_table import print_classes, results_table
+from rmlr_lightning.vocabulary import hicodet
 
 pytestmark = pytest.mark.fault
 
@@ -52,6 +56,26 @@ def test_a_page_has_no_html_and_no_links_from_names_of_runs(tmp_path):
     text = page(make_report(found.runs, "test"), "test", "Report", ["runs"])
     line = next(line for line in text.splitlines() if "script" in line)
     assert r"\<script>alert(1)\</script> [x]\(javascript:1) \| \`a\` \x1b[2J" in line
+
+
+def test_a_model_card_has_no_html_links_tables_or_front_matter_from_names():
+    name = "<b>a</b> | [x](javascript:1) `rm`\n---\nlicense: mit"
+    training = {
+        "name": name,
+        "seed": name,
+        "commit": name,
+        "data": {"train": [name], "test": [name]},
+        "metrics": {f"test/{name}": 0.5},
+    }
+    detector = SimpleNamespace(fingerprint=lambda: {"network": name})
+    model = SimpleNamespace(detector=detector)
+    card = model_card(SavedModel(model, None, hicodet(), {}, {}, training))
+    shown = r"\<b\>a\</b\> \| \[x\](javascript:1) \`rm\`\\n---\\nlicense: mit"
+    assert card.text.count(shown) == 6
+    assert f"| {shown} | 0.5000 |" in card.text
+    assert "Configuration `<b>a</b> | [x](javascript:1) 'rm'\\n---" in card.text
+    assert card.data.license is None
+    assert card.text.count("\n---\n") == 0 and card.content.count("\n---\n") == 1
 
 
 def test_yaml_makes_no_python_objects(tmp_path):

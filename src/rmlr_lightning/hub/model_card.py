@@ -1,9 +1,12 @@
 """The model card: what a saved model is, how it was trained, and the metrics that were measured."""
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from huggingface_hub import ModelCard, ModelCardData
 
+from rmlr_lightning.errors import printable
 from rmlr_lightning.hub.saved_model import LIBRARY, SavedModel
 
 PAPER = "https://arxiv.org/abs/2307.13529"
@@ -35,8 +38,8 @@ def model_card(saved: SavedModel) -> ModelCard:
         "",
         "# Human-object interaction detector",
         "",
-        f"Configuration `{training['name']}` of {LIBRARY} (RmLR, {PAPER}): given an image, it",
-        "predicts <human, verb, object> triplets with both boxes and a score.",
+        f"Configuration `{_code(training['name'])}` of {LIBRARY} (RmLR, {PAPER}): given an image,",
+        "it predicts <human, verb, object> triplets with both boxes and a score.",
         "",
         USE,
         "",
@@ -61,12 +64,28 @@ def model_card(saved: SavedModel) -> ModelCard:
     return ModelCard("\n".join(lines))
 
 
+def _text(value: object) -> str:
+    """A name of anybody's, as text on one line: no table, link, HTML or heading begins in it."""
+    return re.sub(r"([\\`*\[\]<>|&~$#])", r"\\\1", printable(str(value)))
+
+
+def _names(values: Sequence[object]) -> str:
+    return ", ".join(map(_text, values))
+
+
+def _code(value: object) -> str:
+    """A name between backticks, where nothing has a meaning but the backtick."""
+    return printable(str(value)).replace("`", "'")
+
+
 def _detector(saved: SavedModel) -> str:
     detector = saved.model.detector
     kind = detector.fingerprint().get("network", type(detector).__name__)
     if saved.shipped_detector:
-        return f"The head; its frozen detector ({kind}) is the one that ships with {LIBRARY}."
-    return f"The head and its frozen detector ({kind})."
+        return (
+            f"The head; its frozen detector ({_text(kind)}) is the one that ships with {LIBRARY}."
+        )
+    return f"The head and its frozen detector ({_text(kind)})."
 
 
 def _precision(saved: SavedModel) -> str:
@@ -84,17 +103,19 @@ def _calibration(saved: SavedModel) -> str:
 
 def _training(training: dict[str, Any]) -> list[str]:
     if "released" in training:
-        return [f"- weights of the released checkpoint {training['released']}, by its authors"]
+        return [
+            f"- weights of the released checkpoint {_text(training['released'])}, by its authors"
+        ]
     data = training["data"]
     lines = [
-        f"- data: {', '.join(data['train'])} (training), {', '.join(data['test'])} (test)",
-        f"- seed: {training['seed']}",
+        f"- data: {_names(data['train'])} (training), {_names(data['test'])} (test)",
+        f"- seed: {_text(training['seed'])}",
     ]
     if "synthetic" in data:
-        values = ", ".join(f"{name}={value}" for name, value in data["synthetic"].items())
+        values = _names([f"{name}={value}" for name, value in data["synthetic"].items()])
         lines.insert(0, f"- synthetic benchmark of {LIBRARY}: {values}")
     if training["commit"]:
-        lines.append(f"- commit of {LIBRARY}: {training['commit']}")
+        lines.append(f"- commit of {LIBRARY}: {_text(training['commit'])}")
     return lines
 
 
@@ -102,7 +123,9 @@ def _metrics(metrics: dict[str, float]) -> list[str]:
     # As measured: neither rounded to percent nor chosen.
     if not metrics:
         return ["None is recorded with this checkpoint."]
-    rows = [f"| {name.removeprefix('test/')} | {value:.4f} |" for name, value in metrics.items()]
+    rows = [
+        f"| {_text(name.removeprefix('test/'))} | {value:.4f} |" for name, value in metrics.items()
+    ]
     return ["Of the run's test split, one seed:", "", "| metric | value |", "|---|---|", *rows]
 
 

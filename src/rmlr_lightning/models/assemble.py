@@ -14,7 +14,7 @@ from rmlr_lightning.ops.nms import MAX_CLASSES
 from rmlr_lightning.ops.object_classes import class_index
 from rmlr_lightning.ops.selection import Selection
 from rmlr_lightning.types import TextEmbeddings
-from rmlr_lightning.vocabulary import Vocabulary
+from rmlr_lightning.vocabulary import MAX_TABLE, Vocabulary
 
 
 def assemble(
@@ -37,12 +37,17 @@ def assemble(
         bank: text embeddings of the phrases, for an IRM that classifies by them.
 
     Raises:
-        UserError: too many object classes, or a detector that lacks the subjects' class.
+        UserError: too many classes, or a detector that lacks the subjects' class.
     """
     # NMS gives each class a place of its own
     if len(vocabulary.objects) > MAX_CLASSES:
         raise UserError(
             f"the data set has {len(vocabulary.objects)} object classes; at most {MAX_CLASSES} work"
+        )
+    if len(vocabulary.objects) * len(vocabulary.verbs) > MAX_TABLE:
+        raise UserError(
+            f"the data set has {len(vocabulary.verbs):,} verbs and {len(vocabulary.objects):,} "
+            f"object classes; at most {MAX_TABLE:,} combinations work"
         )
     detector, extractor = first_stage(detector, remine)
     encoder = ire(

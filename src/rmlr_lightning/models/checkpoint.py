@@ -7,12 +7,16 @@ from typing import Any
 import torch
 
 from rmlr_lightning.detectors.checkpoint_file import cause_of_damage, why_not_read
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import UserError, raise_limits
 from rmlr_lightning.ops.finite import check_weights
-from rmlr_lightning.vocabulary import Vocabulary, vcoco
+from rmlr_lightning.vocabulary import MAX_TABLE, Vocabulary, vcoco
 
 # Grows when weights or contents of a checkpoint change; older ones are refused.
 CHECKPOINT_FORMAT = 4
+
+# Nodes and characters; configurations of the package have some 10,000.
+MAX_CONFIG = 10**6
+MAX_NAME = 1000  # characters of a class's name
 
 
 def read_file(path: str | Path) -> Any:
@@ -32,6 +36,7 @@ def read_file(path: str | Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     # a damaged pickle can fail in any way
     except Exception as error:
+        raise_limits(error)
         raise UserError(f"{path}: {why_not_read(path, error)}") from error
 
 
@@ -69,11 +74,29 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise UserError(
             f"{path}: not a checkpoint of an interaction run; train one with `rmlr-train`"
         )
+    if not _is_small(config):
+        raise UserError(f"{path}: its configuration is larger than any; it is damaged")
     try:
         read_vocabulary(vocabulary)
     except ValueError as error:
         raise UserError(f"{path}: its vocabulary is damaged ({error})") from error
     return checkpoint
+
+
+def _is_small(config: Any) -> bool:
+    """Whether a configuration has at most `MAX_CONFIG` nodes and characters.
+
+    A pickle of some kilobytes can hold lists of lists that have any number of members.
+    """
+    left, nodes = MAX_CONFIG, [config]
+    while nodes and left >= 0:
+        node = nodes.pop()
+        left -= 1 + (len(node) if isinstance(node, str) else 0)
+        if isinstance(node, dict):
+            nodes += [*node, *node.values()]
+        elif isinstance(node, (list, tuple)):
+            nodes += node
+    return left >= 0
 
 
 def _check_archive(path: Path) -> None:
@@ -84,7 +107,15 @@ def _check_archive(path: Path) -> None:
             if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
                 raise UserError(f"{path}: a compressed archive, not what torch.save writes")
             damaged = archive.testzip()
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, RuntimeError):
+    except (
+        zipfile.BadZipFile,
+        OSError,
+        EOFError,
+        ValueError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
+        raise_limits(error)
         raise UserError(f"{path}: not a checkpoint; {cause_of_damage(path)}") from None
     if damaged is not None:
         raise UserError(
@@ -117,6 +148,10 @@ def read_vocabulary(plain: dict[str, Any]) -> Vocabulary:
     for key, names in (("verbs", verbs), ("objects", objects)):
         if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
             raise ValueError(f"{key} are not distinct names")
+        if max(map(len, names), default=0) > MAX_NAME:
+            raise ValueError(f"{key} with a name of more than {MAX_NAME} characters")
+    if len(verbs) * len(objects) > MAX_TABLE:
+        raise ValueError(f"more than {MAX_TABLE:,} combinations of verbs and objects")
 
     pairs = [pair if isinstance(pair, list) and len(pair) == 2 else (None, None) for pair in hois]
     subjects = [] if plain.get("subject") is None else [plain["subject"]]
