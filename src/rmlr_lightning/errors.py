@@ -1,5 +1,10 @@
 """Errors that the user can correct."""
 
+import errno
+
+# Of the machine, whatever is read: `runs.user_errors` tells the way out
+LIMITS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
+
 
 class UserError(Exception):
     """A mistake in the user's input. The message is one line: file, key or option, and the way out.
@@ -14,6 +19,15 @@ class UserError(Exception):
 
 class SharedError(UserError):
     """A mistake that all processes of a run find at the same moment; one of them prints it."""
+
+
+def raise_limits(error: Exception) -> None:
+    """Raise an error again that is of the machine, not of the file.
+
+    For readers that take any other error for damage of the file.
+    """
+    if isinstance(error, OSError) and error.errno in LIMITS:
+        raise error
 
 
 def printable(text: str) -> str:

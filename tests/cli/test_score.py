@@ -105,7 +105,7 @@ def complaint(capsys, *arguments):
     printed = capsys.readouterr()
     assert printed.out == ""
     lines = [line for line in printed.err.splitlines() if not line.startswith(("note", "warning"))]
-    assert len(lines) == 1 and lines[0].startswith("rmlr-score: error: ")
+    assert len(lines) == 1 and lines[0].startswith("error: ")
     return lines[0]
 
 

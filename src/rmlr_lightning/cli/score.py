@@ -115,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         getattr(commands, args.command)(args)
         sys.stdout.flush()
     except UserError as error:
-        print(f"rmlr-score: error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # a program such as `head` has closed our output
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.modules import module as hooks
 
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import UserError, raise_limits
 
 # Tables of positions and the detector that ships with the package are not in every file.
 SPARE_NUMBERS, MAX_MODULES = 2**27, 100_000
@@ -51,7 +51,9 @@ def bounded_construction(source: str, numbers: int) -> Iterator[None]:
         yield
     except UserError:
         raise
+    # the options are the file's, and constructors of any module check theirs in any way
     except Exception as error:
+        raise_limits(error)
         raise _user_error(error, source) from error
     finally:
         for handle in handles:

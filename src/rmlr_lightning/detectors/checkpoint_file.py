@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.serialization import safe_globals
 
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import UserError, raise_limits
 
 # In these entries the training code of DETR ("model") and of UPT and PViC keep weights.
 WEIGHTS = ("model", "model_state_dict")
@@ -87,6 +87,7 @@ def _read(path: Path) -> Any:
         try:
             return load_file(path)
         except (SafetensorError, OSError) as error:
+            raise_limits(error)
             raise UserError(f"{path}: not a readable safetensors file ({error})") from error
     try:
         # DETR keeps its options as a Namespace, which holds values and no code
@@ -95,6 +96,7 @@ def _read(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     # a damaged pickle can fail in any way
     except Exception as error:
+        raise_limits(error)
         raise UserError(f"{path}: {why_not_read(path, error)}") from error
 
 

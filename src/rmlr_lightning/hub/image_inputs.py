@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import UserError, raise_limits
 from rmlr_lightning.images.image_file import images_in, of_array, open_image, upright_rgb
 from rmlr_lightning.types import Entities
 from rmlr_lightning.vocabulary import Vocabulary
@@ -62,8 +62,9 @@ def opened(image: ImageLike) -> Image.Image:
             image = image.movedim(0, -1) if image.ndim == 3 else image
             image = (image.float() if image.dtype == torch.bfloat16 else image).numpy(force=True)
         return of_array(image)
-    # A PIL image may be a broken file that is only read now.
+    # A PIL image may be a broken file that is only read now, and fail in any way.
     except Exception as error:
+        raise_limits(error)
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(f"a given image cannot be used: {lines[0]}") from error
 

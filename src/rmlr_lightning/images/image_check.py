@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import UserError, raise_limits
 from rmlr_lightning.files import write_atomic
 from rmlr_lightning.images.image_file import (
     QUARTER_TURNS,
@@ -238,7 +238,8 @@ def _facts(path: Path, annotated: tuple[int, int], decode: bool) -> ImageFacts |
             if decode and not refusal:
                 refusal = _refusal_of_pixels(file)
     # Pillow raises errors of any class for broken files of its many formats
-    except Exception:
+    except Exception as error:
+        raise_limits(error)
         return ImageFacts(size)
     return ImageFacts(size, height, width, orientation, refusal)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image
 
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import UserError, raise_limits
 
 # Pillow warns of what it reads nevertheless: images above 89 million pixels (those of twice as many
 # it refuses) and damaged EXIF data. A filter per call would not be safe in threads.
@@ -98,6 +98,7 @@ def open_image(path: Path, size: tuple[int, int] | None = None) -> Image.Image:
         raise UserError(f"{path}: no such image; check the data set's image folder") from error
     # Pillow's decoders of many formats raise errors of any class for broken files
     except Exception as error:
+        raise_limits(error)
         raise UserError(f"{path}: {unreadable(path, error)}") from error
 
 

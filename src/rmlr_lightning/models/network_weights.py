@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import UserError, raise_limits
 from rmlr_lightning.ops.finite import check_weights
 
 NESTED = ("state_dict", "model")  # where training codes keep the weights
@@ -60,6 +60,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     # a damaged file can fail in any way
     except Exception as error:
+        raise_limits(error)
         reason = str(error).partition("\n")[0].partition("(1)")[0].strip()
         raise UserError(f"{OPTION}={path}: not a readable file of weights ({reason})") from error
 

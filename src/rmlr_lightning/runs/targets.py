@@ -98,7 +98,7 @@ def object_named(target: str) -> Any:
     log.disabled = True  # it would print several lines beside our own
     try:
         return get_object(target)
-    except Exception:  # of several classes, also those of the modules that are imported
+    except Exception:  # of any class: a module that is imported runs its own code
         return None
     finally:
         log.disabled = False

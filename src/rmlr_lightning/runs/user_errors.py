@@ -12,6 +12,7 @@ from rmlr_lightning.errors import UserError, printable
 from rmlr_lightning.runs.processes import (
     OTHER_ENDED,
     exit_status,
+    is_child,
     lost_connection,
     prints_error,
 )
@@ -30,6 +31,8 @@ OF_THE_MACHINE = {
     errno.EPERM: "permission denied; choose a folder that is yours",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
     errno.EMFILE: "too many open files; allow more (ulimit -n) or use fewer loading processes",
+    errno.ENFILE: "too many open files on this machine; use fewer loading processes",
+    errno.ENOMEM: "memory ran out; use fewer loading processes, or a smaller data.batch_size",
     errno.EIO: "the disk cannot be read or written",
 }
 
@@ -45,8 +48,8 @@ def one_line_errors(tracebacks: bool | None = None) -> Iterator[None]:
 
     Errors of Hydra, OmegaConf and Lightning about the configuration count as mistakes too, and so
     do a full disk and other limits of the machine. Other errors keep their traceback.
-    HYDRA_FULL_ERROR=1 shows every traceback. Ctrl-C and SIGTERM print one line and exit with status
-    130 and 143.
+    HYDRA_FULL_ERROR=1 shows every traceback. Ctrl-C, SIGTERM and SIGUSR1 print one line and exit
+    with status 130, 143 and 138.
 
     Args:
         tracebacks: show them all; None is what the user wants.
@@ -63,6 +66,8 @@ def one_line_errors(tracebacks: bool | None = None) -> Iterator[None]:
     except (Stopped, Exception) as error:  # a mistake may be the cause of an error of any class
         stopped = stop_behind(error)
         if stopped is not None:
+            if is_child():  # the first process has the word, and the status
+                sys.exit(0)
             print("; ".join(filter(None, [str(stopped), stopped.way_out])), file=sys.stderr)
             sys.exit(stopped.status)
         message = user_message(error)
@@ -84,6 +89,9 @@ def user_message(error: BaseException) -> str | None:
         if isinstance(cause, OSError) and cause.errno in OF_THE_MACHINE:
             where = f"{cause.filename}: " if cause.filename else ""
             return where + OF_THE_MACHINE[cause.errno]
+    memory = next(filter(None, map(_memory_message, causes)), None)
+    if memory is not None:
+        return memory
     if lost_connection(error):
         return OTHER_ENDED
     return _worker_message(error) or _configuration_message(error)
@@ -97,9 +105,28 @@ def _own_message(error: UserError) -> str:
     return re.split(r"^[\w.]*Error: ", message, flags=re.MULTILINE)[-1].strip()
 
 
+def _memory_message(error: BaseException) -> str | None:
+    # by name: torch is not imported here
+    if type(error).__name__ == "OutOfMemoryError":
+        whose = "the GPU's memory"
+    elif isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):
+        whose = "the memory"
+    else:
+        return None
+    return (
+        f"{whose} ran out; use a smaller data.batch_size (with trainer.accumulate_grad_batches the "
+        "step stays the same) or data.eval_batch_size, or smaller or fewer images"
+    )
+
+
 def _worker_message(error: BaseException) -> str | None:
-    """What a killed loading process means; torch's own words name no option."""
+    """What a killed loading process or an idle weight means; torch's own words name no option."""
     text = str(error)
+    if "parameters that were not used in producing loss" in text:
+        return (
+            "some weights got no gradient in a step, which several processes must know before; use "
+            "trainer.strategy=ddp_find_unused_parameters_true"
+        )
     if not text.startswith("DataLoader worker"):
         return None
     if "Bus error" in text:

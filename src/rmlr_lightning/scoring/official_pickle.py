@@ -67,7 +67,7 @@ def unpickle(content: bytes, path: str) -> Any:
             f"{path}: the pickle uses {name}, which is not read for safety; "
             "write plain lists, dictionaries, numbers and numpy arrays"
         ) from None
-    # A damaged pickle can fail in any way.
+    # A damaged pickle can fail in any way; its bytes are in memory, so no limit is behind it.
     except Exception as error:
         problem = " ".join(str(error).split())[:80]
         raise UserError(
