@@ -5,6 +5,7 @@ import signal
 
 import torch
 import torch.distributed
+from pytorch_lightning import Callback
 from torch import nn
 
 from rmlr_lightning.errors import UserError
@@ -42,3 +43,15 @@ class Failing(nn.Module):
             signum, first = SIGNALS[self.how]
             os.kill(os.getppid() if first else os.getpid(), signum)
         return value
+
+
+class Terminated(Callback):
+    """Sends SIGTERM to this process in the first batch of a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if trainer.global_step == self.step:
+            self.step = -1
+            os.kill(os.getpid(), signal.SIGTERM)

@@ -78,6 +78,19 @@ def test_a_run_resumes_within_an_epoch_to_the_bit(whole, places):
             assert torch.equal(second[key][name], weight)
 
 
+def test_a_run_that_slurm_stops_loses_no_step(whole, places):
+    """Its checkpoint is that of the step in which SIGTERM came; the means of the epoch are, too."""
+    out = places / "outputs" / "stopped"
+    stop = "+callbacks.stop._target_=tests.faults.process_losses.Terminated"
+    with pytest.raises(SystemExit) as caught:
+        run(places, "name=stopped", stop, "+callbacks.stop.step=4", *WITHIN_EPOCHS)
+    assert caught.value.code == 143
+    last = torch.load(out / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["DataModule"] == {"epoch": 1, "batches": 4}
+    run(places, "name=stopped", "resume=last", *WITHIN_EPOCHS)
+    assert differences(whole, out) == []
+
+
 def test_changed_rates_are_applied_and_written(whole, places):
     out = places / "outputs" / "rates"
     shutil.copytree(whole, out)
