@@ -84,7 +84,7 @@ def test_a_signal_to_the_first_process_leaves_no_orphan(world, tmp_path, how, st
 @pytest.mark.slow
 @pytest.mark.fault
 def test_both_processes_stop_after_one_step_with_a_checkpoint_and_resume(world, tmp_path):
-    every = ("+trainer.limit_train_batches=14", "test=false")
+    every = ("data.batch_size=2", "+trainer.limit_train_batches=12", "test=false")
     run = trained(world, tmp_path, "terminated", *every)
     assert run.returncode == 143, run.stderr
     assert "stopped by SIGTERM; resume with" in run.stderr and "Traceback" not in run.stderr
@@ -92,4 +92,4 @@ def test_both_processes_stop_after_one_step_with_a_checkpoint_and_resume(world, 
     assert torch.load(last, weights_only=True)["global_step"] == 10
     run = trained(world, tmp_path, "terminated", *every, "resume=last", "loss.failing.at_step=99")
     assert run.returncode == 0, run.stderr
-    assert torch.load(last, weights_only=True)["global_step"] == 14
+    assert torch.load(last, weights_only=True)["global_step"] == 12
