@@ -22,6 +22,7 @@ from rmlr_lightning.models.checkpoint import (
 from rmlr_lightning.runs.device import device_of
 from rmlr_lightning.runs.hydra_program import OutputFolder, check_groups
 from rmlr_lightning.runs.resume import resume_path
+from rmlr_lightning.runs.training import check_validation
 from rmlr_lightning.runs.user_errors import one_line_errors
 from rmlr_lightning.tasks.optim import ScheduledAdamW
 from rmlr_lightning.vocabulary import hicodet, vcoco
@@ -197,3 +198,11 @@ def test_an_output_folder_that_cannot_be_made_is_named_with_its_key(key, tmp_pat
     start = OutputFolder().on_run_start if key == "run" else OutputFolder().on_multirun_start
     error = printed(capsys, lambda: start(config))
     assert f"hydra.{key}.dir={folder}" in error
+
+
+def test_a_training_that_never_validates_is_refused(capsys):
+    every = {"check_val_every_n_epoch": 2}
+    never = OmegaConf.create({"max_epochs": 1, **every})
+    assert "trainer.max_epochs=1: " in printed(capsys, lambda: check_validation(never))
+    for fine in ({"max_epochs": 2}, {"max_epochs": -1}, {"max_epochs": 1, "fast_dev_run": True}):
+        check_validation(OmegaConf.create(fine | every))

@@ -32,6 +32,14 @@ def test_data_sets_are_made_once_and_only_if_used():
     assert made == ["val"]
 
 
+def test_data_are_prepared_once():
+    made = []
+    module = DataModule(train=list, val=list, test=list, prepare=lambda: made.append(1))
+    for _ in range(3):
+        module.prepare_data()
+    assert made == [1]
+
+
 def test_wrapped_data_sets_take_the_place_of_their_originals():
     module = DataModule(train=lambda: [1, 2], val=lambda: [3], test=lambda: [4])
     module.wrap_datasets(lambda split, dataset: [split, *dataset])

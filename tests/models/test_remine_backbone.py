@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from rmlr_lightning.detectors.base import Detector, GivesMaps
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.hub.saved_detector import describe_detector
 from rmlr_lightning.models.assemble import first_stage
 from rmlr_lightning.models.pixel_network import timm_network
 from rmlr_lightning.models.remine import Extractor
@@ -113,6 +114,15 @@ def test_the_hash_of_the_detector_follows_the_frozen_network(tmp_path):
     second, _ = first_stage(tiny_detector(), partial(make, weights=tmp_path / "other.pth"))
     hashes = [each.fingerprint()["weights"] for each in (tiny_detector(), first, second)]
     assert len(set(hashes)) == 3
+
+
+@pytest.mark.fault
+def test_a_detector_with_a_frozen_network_stays_in_its_checkpoint(tmp_path):
+    weights = weights_of("resnet10t", tmp_path)
+    make = partial(timm_backbone, name="resnet10t", frozen=True, weights=weights)
+    detector, _ = first_stage(tiny_detector(), partial(make, **NETWORKS["resnet10t"]))
+    with pytest.raises(UserError, match=r"model\.remine\.frozen=true.*Use the checkpoint"):
+        describe_detector(detector)
 
 
 @pytest.mark.parametrize("name", [name for name in NETWORKS if name.startswith("vit")])

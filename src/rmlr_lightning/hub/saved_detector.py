@@ -32,7 +32,8 @@ def describe_detector(detector: Detector, shipped: bool = False) -> dict[str, An
     if not isinstance(detector, TransformersDetector):
         raise UserError(
             f"a detector of class {type(detector).__name__} cannot be saved in a folder; only "
-            "those of transformers can. Use the checkpoint"
+            "those of transformers can, and none with a frozen network beside it "
+            "(model.remine.frozen=true). Use the checkpoint"
         )
     return {
         "model_type": detector.network.config.model_type,

@@ -127,6 +127,17 @@ def _keep_text_dim(run_config: dict, model: nn.Module | None) -> None:
         run_config["model"]["irm"]["text_dim"] = width
 
 
+def check_validation(trainer: DictConfig) -> None:
+    """Without a validation no checkpoint is selected, and a sweep never counts the run as done."""
+    every, epochs = trainer.get("check_val_every_n_epoch"), trainer.get("max_epochs")
+    if isinstance(every, int) and 0 < (epochs or 0) < every and not trainer.get("fast_dev_run"):
+        raise UserError(
+            f"trainer.max_epochs={epochs}: validation is in every epoch number "
+            f"{every}, so no checkpoint would be selected; set "
+            "trainer.check_val_every_n_epoch=1"
+        )
+
+
 def _check_numbers(cfg: DictConfig) -> None:
     """Options whose errors would appear late, or with an unclear message."""
     if not isinstance(cfg.seed, int) or not 0 <= cfg.seed < 2**32:
@@ -135,6 +146,7 @@ def _check_numbers(cfg: DictConfig) -> None:
         value = cfg.trainer.get(key)
         if value is not None and not isinstance(value, int):
             raise UserError(f"trainer.{key}={value}: expected a whole number, -1 for no limit")
+    check_validation(cfg.trainer)
     check_precision(cfg.trainer.precision)
     # the task names it by an interpolation, and OmegaConf would name that
     detector = OmegaConf.select(cfg, "model.detector")
