@@ -1,5 +1,6 @@
 """Every run of a sweep is a run of Weights & Biases, with its own configuration."""
 
+import json
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,7 +58,8 @@ def test_each_run_has_its_own_log_with_its_configuration(tmp_path, monkeypatch):
         out = tmp_path / str(seed)
         out.mkdir()
         overrides = [f"seed={seed}", f"paths.output={out}", "logger=wandb"]
-        overrides += ["logger.wandb.group=multirun/mine", "+text.hub_token=s3cr3t"]
+        overrides += ["+text.hub_token=s3cr3t"]
+        (out / "environment.json").write_text('{"git": {"commit": "abc1234"}}')
         with initialize_config_dir(conf_dir(), version_base="1.3"):
             cfg = compose("train", overrides)
         loggers = list(instantiate(cfg.logger).values())
@@ -66,7 +68,9 @@ def test_each_run_has_its_own_log_with_its_configuration(tmp_path, monkeypatch):
     wandb.teardown()  # its service writes the files, a moment later on a busy machine
     for seed in (0, 1):
         run = read_run(tmp_path / str(seed))
-        assert (run["name"], run["group"]) == (f"rmlr-seed{seed}", "multirun/mine")
+        # the seeds of an experiment are a group
+        assert (run["name"], run["group"]) == (f"rmlr-seed{seed}", "rmlr")
+        assert json.loads(run["config"]["environment"]) == {"git": {"commit": "abc1234"}}
         assert run["config"]["seed"] == str(seed)
         assert "s3cr3t" not in str(run)
 

@@ -2,22 +2,28 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import WandbLogger
 
+from rmlr_lightning.callbacks.wandb_images import annotated_pairs, detected_pairs, wandb_image
 from rmlr_lightning.drawing.contact_sheet import contact_sheet
+from rmlr_lightning.drawing.thumbnail import thumbnail
 from rmlr_lightning.drawing.triplets import draw_triplets
 from rmlr_lightning.files import write_atomic
-from rmlr_lightning.types import Batch, Target
+from rmlr_lightning.types import Batch, Detections, Target
 from rmlr_lightning.vocabulary import Vocabulary
+
+MAX_BOXED = 20  # detections of an image in Weights & Biases
 
 
 class PredictionPanel(Callback):
     """Draws predicted triplets above the annotated ones, for the first batch of a split.
 
-    The sheet is written as PNG, and logged to Weights & Biases if that is among the loggers.
+    The sheet is written as PNG. Weights & Biases, if it is among the loggers, gets the images with
+    detected and annotated boxes.
 
     Args:
         folder: gets `val_epoch_NNN.png` and `test.png`.
@@ -60,35 +66,47 @@ class PredictionPanel(Callback):
         dataset = trainer.datamodule.dataset(split)
         predictions = task.detect(task(batch.inputs))
 
-        tiles = []
+        loggers = [logger for logger in trainer.loggers if isinstance(logger, WandbLogger)]
+        tiles, boxed = [], []
         for image_id, found in list(zip(batch.image_ids, predictions, strict=True))[
             : self.max_images
         ]:
             target = dataset.target(image_id)
+            image = dataset.image(target.file_name)
             tile = draw_triplets(
-                dataset.image(target.file_name),
+                image,
                 found,
                 task.vocabulary,
                 self.score_threshold,
                 caption=f"true: {_annotated(target, task.vocabulary)}",
             )
             tiles.append(tile)
+            if loggers:
+                boxed.append(self._boxed(image, found, target, task.vocabulary))
 
         sheet = contact_sheet(tiles, columns=min(3, len(tiles)))
         png = io.BytesIO()
         sheet.save(png, "png", compress_level=1)  # the default takes four times as long
         self.folder.mkdir(parents=True, exist_ok=True)
         write_atomic(self.folder / name, png.getvalue())
-        _log(trainer, split, sheet)
+        for logger in loggers:
+            logger.log_metrics({f"panel/{split}": boxed}, step=trainer.global_step)
+
+    def _boxed(
+        self, image: Image.Image, found: Detections, target: Target, vocabulary: Vocabulary
+    ) -> Any:
+        """The image for Weights & Biases, where boxes are drawn by the browser."""
+        # The slider of the score starts at 0: a lower threshold than that of the sheet.
+        groups = {
+            "detected": detected_pairs(found, vocabulary, self.score_threshold / 3, MAX_BOXED),
+            "annotated": annotated_pairs(target),
+        }
+        small = Image.open(io.BytesIO(thumbnail(image, 640)))
+        size = (image.height, image.width)
+        return wandb_image(small, size, groups, vocabulary, caption=target.file_name)
 
 
 def _annotated(target: Target, vocabulary: Vocabulary) -> str:
     """The HOI classes of an image, in alphabetical order."""
     hois = {vocabulary.hoi_name(hoi) for hoi in target.hois.tolist() if hoi >= 0}
     return ", ".join(sorted(hois))
-
-
-def _log(trainer: Trainer, split: str, sheet: Image.Image) -> None:
-    for logger in trainer.loggers:
-        if isinstance(logger, WandbLogger):
-            logger.log_image(f"panel/{split}", [sheet], step=trainer.global_step)

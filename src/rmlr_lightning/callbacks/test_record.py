@@ -31,6 +31,7 @@ class KeepTestRecord(Callback):
         self.path = Path(folder, FILE)
         self.text, self.images, self.width = text, images, width
         self.record: TestRecord | None = None  # of the last test, for loggers
+        self.thumbnails: dict[str, bytes] = {}  # JPEG files by name of the image
         self._attention: list[dict[str, Any]] = []
         self._is_first = True
 
@@ -67,7 +68,8 @@ class KeepTestRecord(Callback):
             facts=facts,
         )
         self.record = record
-        write_record(self.path, record, self._thumbnails(record, trainer.datamodule))
+        self.thumbnails = self._thumbnails(record, trainer.datamodule)
+        write_record(self.path, record, self.thumbnails)
 
     def _thumbnails(self, record: TestRecord, datamodule: Any) -> dict[str, bytes]:
         """JPEG files of the best and worst images, and of those whose attention is shown."""

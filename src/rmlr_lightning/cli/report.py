@@ -3,6 +3,7 @@
 rmlr-report outputs/rmlr --html rmlr.html
 rmlr-report outputs/visual outputs/rmlr --html difference.html
 rmlr-report multirun/ablation --baseline visual --compare rmlr:visual --out multirun/ablation/report
+rmlr-report wandb TEAM
 """
 
 import argparse
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rmlr_lightning.report.columns import DRAWS, FILES, METRICS
+from rmlr_lightning.report.columns import DRAWS, FILES, METRICS, PROJECT
 from rmlr_lightning.runs.command_line import CommandLine, file_arguments
 from rmlr_lightning.runs.user_errors import one_line_errors
 
@@ -28,7 +29,8 @@ def parser() -> argparse.ArgumentParser:
         "of two runs (A B) the difference B - A by paired bootstrap over the test images, and the "
         "images that changed most; of more runs the rows with their seeds.",
         epilog="A row is named by the `name` of its configuration, followed by the overrides in "
-        "which runs of that name differ: 'rmlr optim.lr=0.001'.",
+        "which runs of that name differ: 'rmlr optim.lr=0.001'. `rmlr-report wandb --help`: a "
+        "dashboard in Weights & Biases.",
         allow_abbrev=False,
     )
     option = out.add_argument
@@ -82,9 +84,34 @@ def parser() -> argparse.ArgumentParser:
     return out
 
 
+def dashboard_parser() -> argparse.ArgumentParser:
+    """The command line of `rmlr-report wandb`."""
+    out = CommandLine(
+        prog="rmlr-report wandb",
+        description="Make a workspace in Weights & Biases for the runs of logger=wandb: results "
+        "by row with the spread over seeds, twins, curves, classes, images, loss terms, cost. "
+        "Needs rmlr-lightning[dashboard], and `wandb login` to save it.",
+        allow_abbrev=False,
+    )
+    option = out.add_argument
+    option("entity", metavar="ENTITY", help="user or team")
+    option("--project", default=PROJECT, help=f"of the runs ({PROJECT})")
+    option("--sweep", metavar="DIR", help="only runs of this sweep, such as multirun/ablation")
+    option("--json", type=Path, metavar="FILE", help="write the workspace there, save nothing")
+    option("--overwrite", action="store_true", help="replace the file if it exists")
+    return out
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point."""
     argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["wandb"]:  # a folder of this name is ./wandb
+        args = dashboard_parser().parse_args(file_arguments(argv[1:]))
+        with one_line_errors():
+            from rmlr_lightning.report.wandb_workspace import make_dashboard
+
+            make_dashboard(args)
+        return
     args = parser().parse_args(file_arguments(argv))
     with one_line_errors():
         from rmlr_lightning.report.outputs import report

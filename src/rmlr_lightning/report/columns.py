@@ -15,3 +15,4 @@ COSTS = {"fit min": "fit_seconds", "CPU min": "cpu_seconds"}  # shown in minutes
 # of --out
 FILES = ("report.html", "report.md", "report.png", "runs.csv", "rows.csv", "comparisons.csv")
 DRAWS = 1000  # of the bootstrap over test images
+PROJECT = "rmlr_lightning"  # of conf/logger/wandb.yaml

@@ -59,6 +59,12 @@ def write_environment(cfg: DictConfig, detector: str | None) -> None:
     write_atomic(Path(cfg.paths.output, FILE), json.dumps(content, indent=1).encode())
 
 
+def read_environment(folder: str | Path) -> dict[str, Any]:
+    """What `write_environment` wrote into the folder of a run; empty where there is none."""
+    path = Path(folder, FILE)
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
 def code() -> dict[str, Any]:
     """Versions of Python and packages, and the state of the git repository."""
     return {

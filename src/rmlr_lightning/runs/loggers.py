@@ -7,6 +7,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf, open_dict
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 
+from rmlr_lightning.runs.environment import read_environment
 from rmlr_lightning.runs.secrets import hidden_command_line, without_secrets
 
 WANDB = f"{WandbLogger.__module__.rpartition('.')[0]}.{WandbLogger.__name__}"
@@ -33,12 +34,15 @@ def continue_logs(group: DictConfig | None, folder: Path) -> DictConfig | None:
 def one_log_per_run(loggers: Sequence[Logger], cfg: DictConfig) -> Iterator[None]:
     """Inside the context runs the training. Loggers get its configuration; then their logs end.
 
+    They also get environment.json: versions, commit, hashes of data and weights.
+
     Without an end, Weights & Biases continues the log of a run with the next run of a sweep.
     """
     config = without_secrets(OmegaConf.to_container(cfg, resolve=True))
+    config["environment"] = read_environment(cfg.paths.output)
     with hidden_command_line():
         for logger in loggers:
-            if not isinstance(logger, CSVLogger):  # config.yaml lies beside it
+            if not isinstance(logger, CSVLogger):  # config.yaml and environment.json lie beside it
                 logger.log_hyperparams(config)
     failed = True
     try:

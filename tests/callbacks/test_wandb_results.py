@@ -1,0 +1,159 @@
+"""A real offline run of Weights & Biases, read back; and boxes as its pages draw them."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import wandb
+from PIL import Image
+from pytorch_lightning.loggers import WandbLogger
+from wandb.proto.wandb_internal_pb2 import Record
+
+from rmlr_lightning.callbacks.test_record import KeepTestRecord
+from rmlr_lightning.callbacks.wandb_images import (
+    annotated_pairs,
+    detected_pairs,
+    wandb_image,
+)
+from rmlr_lightning.callbacks.wandb_results import WandbResults
+from rmlr_lightning.drawing.thumbnail import thumbnail
+from tests.metrics import tiny_worlds as worlds
+from tests.report.made_up import VOCABULARY, record_of, results
+from tests.runs.test_loggers import records
+
+SHOWN = 3
+
+
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory):
+    """The record of a test, the files of its offline run, and the artifacts that it logged."""
+    out = tmp_path_factory.mktemp("wandb")
+    patch = pytest.MonkeyPatch()
+    for name, value in (("MODE", "offline"), ("SILENT", "true"), ("DATA_DIR", str(out / "data"))):
+        patch.setenv(f"WANDB_{name}", value)
+    record = record_of(results())
+    keeper = KeepTestRecord(str(out))
+    keeper.record = record
+    jpeg = thumbnail(Image.new("RGB", (40, 40), "teal"), 40)
+    keeper.thumbnails = dict.fromkeys(record.file_names[:SHOWN], jpeg)
+
+    best = out / "best.ckpt"
+    best.write_bytes(b"weights")
+    cached = SimpleNamespace(stores=[SimpleNamespace(key="k" * 8, path=out / "features")])
+    trainer = SimpleNamespace(
+        loggers=[WandbLogger(save_dir=str(out), project="p", offline=True)],
+        callbacks=[keeper],
+        is_global_zero=True,
+        global_step=7,
+        current_epoch=2,
+        checkpoint_callback=SimpleNamespace(best_model_path=str(best)),
+        datamodule=SimpleNamespace(dataset=lambda split: cached),
+    )
+    callback = WandbResults(checkpoint=True)
+    callback.on_fit_end(trainer, SimpleNamespace(commit="abc1234"))
+    callback.on_test_end(trainer, None)
+    trainer.loggers[0].experiment.finish()
+    wandb.teardown()  # its service writes the files, a moment later on a busy machine
+    patch.undo()
+    (run,) = out.glob("wandb/offline-run-*")
+    (log,) = run.glob("*.wandb")
+    kept = [Record.FromString(data) for data in records(log)]
+    return record, run / "files", kept
+
+
+def table(files: Path, name: str) -> list[dict]:
+    """The rows of a logged table."""
+    (path,) = files.glob(f"media/table/{name}_*.table.json")
+    read = json.loads(path.read_text())
+    return [dict(zip(read["columns"], row, strict=True)) for row in read["data"]]
+
+
+@pytest.mark.slow
+def test_the_table_of_classes_has_ap_and_counts(logged):
+    record, files, _ = logged
+    matched = record.matched["default"]
+    rows = table(files, "per_class/test")
+    assert [row["class"] for row in rows] == matched.names
+    assert [row["AP"] for row in rows] == pytest.approx(matched.ap().tolist())
+    assert [row["annotated"] for row in rows] == matched.positives.tolist()
+    assert [row["rare"] for row in rows] == [hoi in VOCABULARY.rare for hoi in range(5)]
+
+
+@pytest.mark.slow
+def test_the_curve_of_each_mean_has_the_ap_as_its_mean(logged):
+    record, files, _ = logged
+    matched = record.matched["default"]
+    rows = table(files, "per_class/precision_recall_table")
+    full = [row["lineVal"] for row in rows if row["lineKey"] == "full"]
+    assert len(full) == 11 and np.mean(full) == pytest.approx(matched.ap().mean())
+
+
+@pytest.mark.slow
+def test_confused_verbs_errors_and_words_are_tables(logged):
+    record, files, _ = logged
+    assert sum(row["pairs"] for row in table(files, "confusion/verbs")) == record.confusion.sum()
+    assert {row["type"] for row in table(files, "errors/test")} == set(record.facts["errors"])
+    assert [row["weight"] for row in table(files, "attention/words")] == [0.75, 0.25]
+
+
+@pytest.mark.slow
+def test_images_have_their_annotations_beside_the_detections(logged):
+    *_, kept = logged
+    entries = [
+        entry
+        for record in kept
+        if record.WhichOneof("record_type") == "artifact"
+        for entry in record.artifact.manifest.contents
+    ]
+    # a table with images is an artifact, whose files `wandb sync` uploads
+    (path,) = [e.local_path for e in entries if e.path.endswith("images/test.table.json")]
+    rows = json.loads(Path(path).read_text())["data"]
+    assert len(rows) == SHOWN
+    for _, _, detected, annotated in rows:
+        assert set(detected["boxes"]) == {"detected human", "detected object"}
+        assert set(annotated["boxes"]) == {"annotated human", "annotated object"}
+
+
+@pytest.mark.slow
+def test_the_checkpoint_is_an_artifact_that_names_its_scene_cache(logged):
+    *_, kept = logged
+    artifacts = [r.artifact for r in kept if r.WhichOneof("record_type") == "artifact"]
+    (model,) = [artifact for artifact in artifacts if artifact.type == "model"]
+    metadata = json.loads(model.metadata)
+    assert metadata["commit"] == "abc1234" and list(metadata["scene_caches"]) == ["k" * 8]
+    assert [entry.path for entry in model.manifest.contents] == ["best.ckpt"]
+
+
+def test_boxes_are_shares_of_the_image_with_class_and_score():
+    target = worlds.target(0, [(0, (0, 0, 5, 10), (-5, 5, 20, 10))])
+    found = worlds.detections(
+        [(0, 0, (0, 0, 5, 5), (5, 5, 10, 10), 0.9), (1, 0, (0, 0, 1, 1), (0, 0, 1, 1), 0.1)]
+    )
+    pairs = detected_pairs(found, worlds.VOCABULARY, threshold=0.5, limit=9)
+    groups = {"detected": pairs, "annotated": annotated_pairs(target)}
+    image = wandb_image(Image.new("RGB", (20, 20)), (10, 10), groups, worlds.VOCABULARY)
+    boxes = {name: group._val for name, group in image._boxes.items()}
+    (human,), (outside,) = boxes["detected human"], boxes["annotated object"]
+    assert human["position"] == {"minX": 0.0, "minY": 0.0, "maxX": 0.5, "maxY": 0.5}
+    assert (human["class_id"], human["scores"]) == (0, {"score": pytest.approx(0.9)})
+    assert human["box_caption"] == f"{worlds.VOCABULARY.hoi_name(0)} 0.90"
+    # cut at the border; annotations have no score
+    assert outside["position"] == {"minX": 0.0, "minY": 0.5, "maxX": 1.0, "maxY": 1.0}
+    assert "scores" not in outside
+
+
+def test_a_box_without_area_is_left_out():
+    nan = float("nan")
+    pairs = annotated_pairs(worlds.target(0, [(0, (0, 0, 0, 4), (nan, nan, nan, nan))]))
+    image = wandb_image(Image.new("RGB", (9, 9)), (9, 9), {"a": pairs}, worlds.VOCABULARY)
+    assert [group._val for group in image._boxes.values()] == [[], []]
+
+
+def test_other_loggers_get_no_results(tmp_path):
+    keeper = KeepTestRecord(str(tmp_path))
+    keeper.record = record_of(results())
+    trainer = SimpleNamespace(loggers=[object()], callbacks=[keeper], is_global_zero=True)
+    trainer.checkpoint_callback = None
+    assert WandbResults().on_test_end(trainer, None) is None

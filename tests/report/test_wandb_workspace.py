@@ -1,0 +1,49 @@
+"""The dashboard as an object; nothing is sent."""
+
+import json
+
+import pytest
+
+from rmlr_lightning.cli.report import main
+
+pytest.importorskip(
+    "wandb_workspaces", reason="needs rmlr-lightning[dashboard]: pip install wandb-workspaces"
+)
+
+# wandb-workspaces 0.4 uses pydantic's old decorators
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+def test_the_workspace_groups_seeds_and_has_results_curves_tables_and_cost(tmp_path):
+    path = tmp_path / "workspace.json"
+    main(["wandb", "team", "--sweep", "multirun/ablation", "--json", str(path)])
+    view = json.loads(path.read_text())
+    assert (view["entity"], view["project"]) == ("team", "rmlr_lightning")
+    section = view["spec"]["section"]
+    bank = {part["name"]: part["panels"] for part in section["panelBankConfig"]["sections"]}
+    assert list(bank) == ["Results by row", "Curves", "Classes", "Images", "Loss terms", "Cost"]
+    bars = [panel["config"] for panel in bank["Results by row"]]
+    assert {bar["metrics"][0].removeprefix("summary_metrics.") for bar in bars} >= {
+        "test/map_full",
+        "test/twin_accuracy",
+    }
+    # a bar is the mean over the seeds of a row, its whisker their spread
+    assert all(
+        (b["groupBy"], b["groupAgg"], b["groupArea"]) == ("group", "mean", "stddev") for b in bars
+    )
+    text = path.read_text()
+    for name in ("per_class/test", "panel/val", "gradient/word_ire", "cost/data_wait_share"):
+        assert name in text
+    (runs,) = section["runSets"]
+    assert runs["grouping"][0]["name"] == "group" and "multirun/ablation" in json.dumps(runs)
+
+
+@pytest.mark.fault
+def test_without_a_login_saving_is_one_line(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with pytest.raises(SystemExit) as caught:
+        main(["wandb", "team"])
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert caught.value.code == 2 and "`wandb login`" in error and "--json" in error
