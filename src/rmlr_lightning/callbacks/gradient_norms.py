@@ -60,10 +60,10 @@ class GradientNorms(Callback):
         if not self._is_due or not loss.training or not term.requires_grad:
             return
         prediction: Prediction = inputs[0]
-        given = (prediction.ire_tokens, prediction.irm_tokens, prediction.logits)
-        given = [values for values in given if values.requires_grad]
+        outputs = (prediction.ire_tokens, prediction.irm_tokens, prediction.logits)
+        outputs = [values for values in outputs if values.requires_grad]
         # The graph stays for the backward pass of the step.
-        gradients = torch.autograd.grad(term, given, retain_graph=True, allow_unused=True)
+        gradients = torch.autograd.grad(term, outputs, retain_graph=True, allow_unused=True)
         squares = [g.detach().float().square().sum() for g in gradients if g is not None]
         if squares:
             self._norms.setdefault(name, []).append(torch.stack(squares).sum().sqrt())
