@@ -9,6 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Trainer, seed_everything
 
+from rmlr_lightning.callbacks.epoch_table import EpochTable
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import check_outputs, write_atomic
 from rmlr_lightning.metrics.vcoco_metric import role_detections
@@ -17,6 +18,7 @@ from rmlr_lightning.runs.features import merged_features, open_features
 from rmlr_lightning.runs.load_task import checkpoint_config, load_task, note_lost_hois
 from rmlr_lightning.runs.precision import check_precision
 from rmlr_lightning.runs.results_table import print_reliability, print_results, print_selection
+from rmlr_lightning.runs.training import shown_callbacks
 from rmlr_lightning.scoring.export import (
     matlab_files,
     pair_columns,
@@ -71,6 +73,8 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,
+        # on a terminal a bar; Lightning's own also writes to log files
+        callbacks=shown_callbacks(cfg, [EpochTable(trained.task.monitor)]),
     )
     # Detections are kept in memory only if they will be exported.
     task.kept = [] if cfg.export else None

@@ -2,13 +2,15 @@
 
 import json
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning import LightningModule, Trainer, seed_everything
+from pytorch_lightning import Callback, LightningModule, Trainer, seed_everything
+from pytorch_lightning.callbacks import ProgressBar
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from torch import nn
 
@@ -92,12 +94,13 @@ def train(cfg: DictConfig) -> dict[str, float]:
         loggers = continue_logs(loggers, output)
     cost, logged = Cost(), LoggedMetrics()
     stop = StopCheckpoint(output / "checkpoints" / FILES[0])
+    callbacks = shown_callbacks(cfg, _parts(cfg.get("callbacks")))
     trainer: Trainer = instantiate(
         cfg.trainer,
         logger=_parts(loggers),
         # Checkpoints hold the states of these callbacks, too. The seeds come first: another
         # callback may draw random numbers.
-        callbacks=[StepSeeds(cfg.seed), *_parts(cfg.get("callbacks")), cost, logged, stop],
+        callbacks=[StepSeeds(cfg.seed), *callbacks, cost, logged, stop],
         plugins=[CheckpointFiles()],
         # Lightning's table of modules; the number of weights stands above the epochs
         enable_model_summary=cfg.trainer.get("enable_model_summary", False),
@@ -170,6 +173,13 @@ def _note_slow_precision(cfg: DictConfig) -> None:
 def _parts(group: DictConfig | None) -> list:
     """The objects of a config group of named parts; null leaves a part out."""
     return [part for part in instantiate(group or {}).values() if part is not None]
+
+
+def shown_callbacks(cfg: DictConfig, callbacks: Sequence[Callback]) -> list[Callback]:
+    """The callbacks, without progress where `trainer.enable_progress_bar=false` turns it off."""
+    # Lightning calls both together a mistake
+    is_shown = cfg.trainer.get("enable_progress_bar", True)
+    return [part for part in callbacks if is_shown or not isinstance(part, ProgressBar)]
 
 
 def _start_output(
