@@ -1,4 +1,6 @@
-from rmlr_lightning.runs.config import short_name
+from hydra import compose, initialize_config_dir
+
+from rmlr_lightning.runs.config import conf_dir, short_name
 
 
 def test_a_run_of_many_overrides_has_a_folder_name_that_file_systems_take():
@@ -8,3 +10,11 @@ def test_a_run_of_many_overrides_has_a_folder_name_that_file_systems_take():
     assert len(short_name(long).encode()) <= 250
     assert short_name(long).startswith("alignment.sentence.weight=0.1,")
     assert short_name(long) != short_name(long + "seed=1")
+
+
+def test_a_slurm_job_tells_its_number_of_machines(monkeypatch):
+    monkeypatch.setenv("SLURM_NNODES", "3")
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        cfg = compose("train", ["trainer=slurm"])
+    assert cfg.trainer.num_nodes == 3 and cfg.trainer.devices == "auto"
+    assert not cfg.trainer.strategy.find_unused_parameters

@@ -77,3 +77,11 @@ def test_a_signal_stops_the_whole_sweep(folder):
     for function in (stopped, stopped_with_an_error):
         with pytest.raises((Stopped, RuntimeError)):
             sweep(folder, a=function, b=lambda cfg: pytest.fail("started"))
+
+
+def test_another_process_hands_its_error_to_the_sweep(folder):
+    """A launcher such as submitit does a run elsewhere and raises its error in this process."""
+    jobs = Jobs()
+    jobs.process = -1
+    with pytest.raises(UserError, match=r"data\.batch_size=0"):
+        jobs.run(failing, None)

@@ -19,6 +19,13 @@ class Two(nn.Module):
         self.frozen.requires_grad_(False)
 
 
+def test_rates_grow_with_the_square_root_of_the_images_of_a_step():
+    optim = ScheduledAdamW(lr=1e-3, lr_overrides={"backbone.": 1e-5})
+    assert optim.scale(64) == 2
+    assert {group["lr"] for group in optim.groups(Two())} == pytest.approx({2e-3, 2e-5})
+    assert optim.scale(64) == 1  # the rates are those of 64 images now
+
+
 def test_every_trainable_parameter_is_in_one_group_with_its_rate_and_decay():
     module = Two()
     optim = ScheduledAdamW(lr=1e-3, weight_decay=0.1, lr_overrides={"backbone.": 1e-5})

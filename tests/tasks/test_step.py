@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 import torch
 from pytorch_lightning import Trainer
+from pytorch_lightning.strategies import DDPStrategy
 from torch.utils.data import DataLoader, Sampler
 
 from rmlr_lightning.losses.word import WordAlignment
@@ -84,7 +85,9 @@ def two_processes(batches, path, **options):
     """Gradients of one epoch in two processes that share the batches."""
     task = tiny_task(options.pop("losses", None), max_pairs=options.pop("max_pairs", 10**6))
     loader = DataLoader(list(batches), batch_size=None, sampler=OfProcess(len(batches)))
-    options = {"max_epochs": 1, "devices": 2, "strategy": "ddp_fork"} | QUIET | options
+    # as in conf/trainer/ddp.yaml, but for the way in which processes start
+    strategy = DDPStrategy(start_method="fork", gradient_as_bucket_view=True)
+    options = {"max_epochs": 1, "devices": 2, "strategy": strategy} | QUIET | options
     Trainer(**options, callbacks=[Gradients(path)]).fit(task.double(), loader)
     return torch.load(path)
 

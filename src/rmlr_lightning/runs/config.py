@@ -42,6 +42,11 @@ def _wandb_offline() -> bool:
     return not os.environ.get("WANDB_API_KEY")
 
 
+def _slurm_nodes() -> int:
+    """Number of machines of the SLURM job that this process is in."""
+    return int(os.environ.get("SLURM_NNODES", 1))
+
+
 def _sweep_folder() -> str | None:
     """The folder of the sweep that a run belongs to; None for a single run."""
     if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
@@ -72,6 +77,7 @@ RESOLVERS = {
     "world_file": _world_file,
     "short_name": short_name,
     "wandb_offline": _wandb_offline,
+    "slurm_nodes": _slurm_nodes,
     "sweep_folder": _sweep_folder,
 }
 

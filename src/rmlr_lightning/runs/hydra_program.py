@@ -126,9 +126,13 @@ class Jobs:
         self.failed: list[str] = []
         self.crashed = False  # one of them by an error that is not the user's
         self.tracebacks = shows_tracebacks()
+        self.process = os.getpid()
 
     def run(self, function: Function, cfg: DictConfig) -> Any:
         """Do one run. If it fails, print why, so that the sweep continues with the next one."""
+        # A launcher such as submitit calls this in another process, and brings its error here.
+        if os.getpid() != self.process:
+            return function(cfg)
         if self.number == 0 and self.trains:
             sweep = HydraConfig.get()
             total = number_of_runs(sweep.sweeper.get("params"), sys.argv[1:])

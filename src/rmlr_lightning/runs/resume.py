@@ -31,6 +31,7 @@ APPLIED = (
     "callbacks",
     "optim.lr",
     "optim.lr_overrides",
+    "optim.images",
     "optim.weight_decay",
     "optim.warmup",
     "optim.schedule",

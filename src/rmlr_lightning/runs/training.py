@@ -105,6 +105,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
         # Lightning's table of modules; the number of weights stands above the epochs
         enable_model_summary=cfg.trainer.get("enable_model_summary", False),
     )
+    _scale_rates(task, datamodule, trainer)
     _start_output(cfg, trainer, run_config, task)
     with one_log_per_run(trainer.loggers, cfg):
         if checkpoint is not None:
@@ -180,6 +181,23 @@ def shown_callbacks(cfg: DictConfig, callbacks: Sequence[Callback]) -> list[Call
     # Lightning calls both together a mistake
     is_shown = cfg.trainer.get("enable_progress_bar", True)
     return [part for part in callbacks if is_shown or not isinstance(part, ProgressBar)]
+
+
+def _scale_rates(task: LightningModule, datamodule: DataModule, trainer: Trainer) -> None:
+    """The rule of batch and rate: rates are for `optim.images` images per optimiser step."""
+    processes, accumulated = (
+        trainer.num_devices * trainer.num_nodes,
+        trainer.accumulate_grad_batches,
+    )
+    images = datamodule.batch_size * processes * accumulated
+    before = task.optim.images
+    factor = task.optim.scale(images)
+    if factor != 1 and trainer.is_global_zero:
+        print(
+            f"{images} images per step ({datamodule.batch_size} x {processes} processes x "
+            f"{accumulated} accumulated batches): learning rates are those of {before} images "
+            f"times {factor:.3g}"
+        )
 
 
 def _start_output(

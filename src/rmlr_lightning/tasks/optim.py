@@ -36,6 +36,7 @@ class ScheduledAdamW:
             first part that a name contains decides.
         schedule: progress in [0, 1] -> factor; `constant`, `step` or `cosine` of this file.
         warmup: share of the run over which the learning rate rises linearly from 0.
+        images: images per optimiser step that the rates are for (`scale`).
 
     Raises:
         UserError: a negative, infinite or missing number.
@@ -49,6 +50,7 @@ class ScheduledAdamW:
         schedule: Callable[[float], float] = constant,
         warmup: float = 0.0,
         betas: tuple[float, float] = (0.9, 0.999),
+        images: int = 16,
     ) -> None:
         self.lr = lr
         self.weight_decay = weight_decay
@@ -56,12 +58,28 @@ class ScheduledAdamW:
         self.schedule = schedule
         self.warmup = warmup
         self.betas = tuple(betas)
+        self.images = images
 
         _check("lr", lr)
         _check("weight_decay", weight_decay)
         _check("warmup", warmup)
         for part, rate in self.lr_overrides.items():
             _check(f"lr_overrides.{part}", rate)
+        if not isinstance(images, int) or images < 1:
+            raise UserError(f"optim.images={images}: expected a whole number from 1")
+
+    def scale(self, images: int) -> float:
+        """Change all learning rates to those of steps of so many images; returns the factor.
+
+        The noise of a gradient falls with the square root of its images, and the rates of Adam may
+        grow with it (Malladi et al. 2022, "On the SDEs and Scaling Rules for Adaptive Gradient
+        Algorithms").
+        """
+        factor = math.sqrt(images / self.images)
+        self.lr *= factor
+        self.lr_overrides = {part: rate * factor for part, rate in self.lr_overrides.items()}
+        self.images = images
+        return factor
 
     def groups(self, module: nn.Module) -> list[dict]:
         """Trainable parameters, grouped by part of `lr_overrides` and by whether they decay.
