@@ -9,6 +9,7 @@ import torch
 from rmlr_lightning.errors import UserError
 
 Resolution = str | int | tuple[int, int]  # of a stored map: "full", "none", factor or cells
+PRECISIONS = ("fp32", "bf16")
 DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
 
@@ -27,6 +28,7 @@ class CacheOptions:
         min_instances, nms_iou: of the model's `Selection`; used only if `entities` is a number.
         subject: name of the humans' class (`Vocabulary.subject_name`); used likewise.
         views: stored views of each training image; evaluation reads the first one.
+        precision: that the detector's backbone computes in, fp32 or bf16; all else is float32.
         shard: images per file.
         batch_size: images per forward pass of the detector.
         num_workers: threads that read image files for the detector.
@@ -45,6 +47,7 @@ class CacheOptions:
     nms_iou: float = 0.5
     subject: str | None = "person"
     views: int = 1
+    precision: str = "fp32"
     shard: int = 128
     batch_size: int = 16
     num_workers: int = 2
@@ -60,6 +63,10 @@ class CacheOptions:
                     f"features.{key}={_plain(value)}: choose full, none, a number k to average "
                     "over k x k cells, or height and width in cells, such as [3,4]"
                 )
+        if self.precision not in PRECISIONS:
+            raise UserError(
+                f"features.precision={self.precision}: choose one of {', '.join(PRECISIONS)}"
+            )
         # None stores all entities.
         if self.entities is not None:
             self._check_number("entities", 1)
@@ -84,6 +91,8 @@ class CacheOptions:
         # Which maps there are is part of the detector's fingerprint.
         if self.maps != "full":
             facts["maps"] = _plain(self.maps)
+        if self.precision != "fp32":
+            facts["precision"] = self.precision
         if self.entities is None:
             # The selection has no influence then, so it must not change the store's key.
             return facts | {"entities": "all"}

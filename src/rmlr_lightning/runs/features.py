@@ -82,6 +82,7 @@ def cache_options(cfg: DictConfig, selection: Selection) -> CacheOptions:
         min_instances=selection.min_instances,
         nms_iou=selection.nms_iou,
         views=cfg.views,
+        precision=cfg.get("precision", "fp32"),  # checkpoints may lack it
         shard=cfg.shard,
         batch_size=cfg.batch_size,
         num_workers=cfg.num_workers,
