@@ -141,7 +141,14 @@ def test_a_soak_counts_memory_files_and_threads(numbers, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_loader_is_timed_from_a_cold_and_a_warm_disk(data):
-    found = numbers("loader.py", data, "--quick")
+def test_the_loader_is_timed_from_a_cold_and_a_warm_disk(numbers):
+    found = numbers("loader.py", "--quick")
     assert [row["workers"] for row in found["rows"]] == [0, 1]
     assert all(row["cold"] > 0 and row["warm"] > 0 for row in found["rows"])
+
+
+@pytest.mark.slow
+def test_extraction_is_timed_beside_its_network(numbers):
+    found = numbers("extraction.py", "--quick")
+    assert [row["precision"] for row in found["rows"]] == ["fp32", "bf16"]
+    assert all(row["network"] > 0 and row["threads"]["1"] > 0 for row in found["rows"])

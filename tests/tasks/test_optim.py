@@ -22,7 +22,8 @@ class Two(nn.Module):
 def test_rates_grow_with_the_square_root_of_the_images_of_a_step():
     optim = ScheduledAdamW(lr=1e-3, lr_overrides={"backbone.": 1e-5})
     assert optim.scale(64) == 2
-    assert {group["lr"] for group in optim.groups(Two())} == pytest.approx({2e-3, 2e-5})
+    rates = sorted({group["lr"] for group in optim.groups(Two())})
+    assert rates == pytest.approx([2e-5, 2e-3])
     assert optim.scale(64) == 1  # the rates are those of 64 images now
 
 
