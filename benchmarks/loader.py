@@ -104,7 +104,9 @@ def loader_of(
     """The training loader, as a trainer on this device gets it."""
     module = DataModule(*[lambda: data] * 3, batch_size=batch, num_workers=workers)
     strategy = SimpleNamespace(root_device=device)
-    module.trainer = SimpleNamespace(strategy=strategy, world_size=1, global_rank=0)
+    module.trainer = SimpleNamespace(
+        strategy=strategy, world_size=1, global_rank=0, accumulate_grad_batches=1
+    )
     return module.train_dataloader()
 
 

@@ -96,14 +96,19 @@ def test_targets_of_a_batch_are_those_of_its_images():
                 assert torch.equal(found, value)
 
 
-def test_a_full_shared_memory_ends_with_one_line(monkeypatch):
+@pytest.mark.parametrize("dataset", [BoxItems, SceneItems])
+def test_a_full_shared_memory_ends_with_one_line(monkeypatch, dataset):
     def full(tensor: torch.Tensor) -> None:
         raise RuntimeError("unable to allocate shared memory(shm): No space left on device (28)")
 
     # the loading processes are forks of this one
-    monkeypatch.setattr(torch.Tensor, "share_memory_", full)
+    owner, name = {
+        BoxItems: (torch.Tensor, "share_memory_"),
+        SceneItems: (torch.UntypedStorage, "_new_shared"),
+    }[dataset]
+    monkeypatch.setattr(owner, name, full)
     with pytest.raises(UserError) as caught:
-        next(iter(loader_of(BoxItems())))
+        next(iter(loader_of(dataset())))
     line = user_message(caught.value)
     assert line.startswith("a loading process cannot share images (unable to allocate")
     assert "No space left on device (28)); enlarge /dev/shm" in line and "\n" not in line

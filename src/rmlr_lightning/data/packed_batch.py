@@ -4,7 +4,8 @@ A loading process sends each tensor as a file of its own, each is pinned and cop
 itself. A packed batch is one file and one copy.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from math import prod
@@ -60,9 +61,9 @@ class PackedBatch:
         # the batch with places in the place of tensors
         self.layout: Batch = tree_map_only(Tensor, place, batch._replace(boxes=None))
         self.boxes = batch.boxes
-        self.buffer = torch.empty(end, dtype=torch.uint8)
         if shared:
-            share_memory([self.buffer, self.boxes])
+            share_memory(self.boxes)
+        self.buffer = shared_bytes(end) if shared else torch.empty(end, dtype=torch.uint8)
         for at, tensor in tensors:
             self._at(at, self.buffer).copy_(tensor)
 
@@ -95,22 +96,43 @@ def packed(items: Sequence, collate: Callable[[Sequence], Batch]) -> PackedBatch
     return PackedBatch(collate(items), shared=get_worker_info() is not None)
 
 
+def shared_bytes(count: int) -> Tensor:
+    """So many bytes of shared memory, without a value.
+
+    Raises:
+        UserError: there is no room, or too many files are open.
+    """
+    with _named_errors():
+        # as in torch's own collate; `share_memory_` would copy bytes that have no value yet
+        storage = torch.UntypedStorage._new_shared(count)
+    return torch.empty(0, dtype=torch.uint8).set_(storage)
+
+
 def share_memory(record: Any) -> None:
     """Move the tensors of a (nested) record to shared memory, as is done to send it.
-
-    There it is done in a thread whose errors are lost: the main process would wait for ever.
 
     Raises:
         UserError: there is no room, or too many files are open.
     """
     if isinstance(record, Tensor):
-        try:
+        with _named_errors():
             record.share_memory_()
-        except (RuntimeError, OSError) as error:
-            raise UserError(
-                f"a loading process cannot share images ({str(error).splitlines()[0]}); enlarge "
-                "/dev/shm (docker run --shm-size=8g) or ulimit -n, or use data.num_workers=0"
-            ) from None
     elif isinstance(record, (tuple, list)):
         for value in record:
             share_memory(value)
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    """Errors of shared memory name the way out.
+
+    Sending a batch would meet them in a thread, where they are lost: the main process would wait
+    for ever.
+    """
+    try:
+        yield
+    except (RuntimeError, OSError) as error:
+        raise UserError(
+            f"a loading process cannot share images ({str(error).splitlines()[0]}); enlarge "
+            "/dev/shm (docker run --shm-size=8g) or ulimit -n, or use data.num_workers=0"
+        ) from None

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset, Sampler, get_worker_info
 
 from rmlr_lightning.data.batch_loader import BatchLoader
 
@@ -95,7 +95,10 @@ class TrainingLoader(BatchLoader):
 def _generators(*numbers: int) -> Iterator[None]:
     """Seed the CPU's generators from numbers, and restore them afterwards."""
     seed = int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
-    states = torch.get_rng_state(), np.random.get_state(), random.getstate()
+    # A loading process draws nothing else. In the main process the model draws from them, too.
+    is_shared = get_worker_info() is None
+    if is_shared:
+        states = torch.get_rng_state(), np.random.get_state(), random.getstate()
     # Not torch.manual_seed, which seeds the GPU as well, where dropout draws.
     torch.default_generator.manual_seed(seed)
     np.random.seed(seed % 2**32)
@@ -103,6 +106,7 @@ def _generators(*numbers: int) -> Iterator[None]:
     try:
         yield
     finally:
-        torch.set_rng_state(states[0])
-        np.random.set_state(states[1])
-        random.setstate(states[2])
+        if is_shared:
+            torch.set_rng_state(states[0])
+            np.random.set_state(states[1])
+            random.setstate(states[2])
