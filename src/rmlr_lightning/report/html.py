@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rmlr_lightning.report.columns import DRAWS
 from rmlr_lightning.report.comparison_page import comparison_page
+from rmlr_lightning.report.measures import class_table
 from rmlr_lightning.report.rows import Report
 from rmlr_lightning.report.run_page import run_page
 from rmlr_lightning.report.run_record import RunRecord, read_run
@@ -37,14 +38,24 @@ def html_report(
     Raises:
         UserError: a record is damaged, or two runs were tested on other data.
     """
-    records = [read_run(run) for row in report.rows for run in row.runs]
-    if split == "test" and len(records) == 1:
-        return run_page(records[0], argv, title, draws)
-    if split == "test" and len(records) == 2 and all(r.test is not None for r in records):
-        a, b = sorted(records, key=lambda record: _place(record, report, paths))
-        return comparison_page(a, b, argv, title, draws)
+    runs = [run for row in report.rows for run in row.runs]
+    if len(runs) <= 2 and split == "test":
+        records = [read_run(run) for run in runs]
+        if len(records) == 1:
+            return run_page(records[0], argv, title, draws)
+        if all(record.test is not None for record in records):
+            a, b = sorted(records, key=lambda record: _place(record, report, paths))
+            return comparison_page(a, b, argv, title, draws)
+
+    # One record after the other: those of a sweep would not fit into memory together.
+    records, tables = [], []
+    for run in runs:
+        record = read_run(run)
+        is_shown = record.test is not None and split == "test"
+        tables.append(class_table(record.test) if is_shown else None)
+        records.append(record._replace(test=None, thumbnails={}))
     heading = title or f"Results on the {split} split"
-    return sweep_page(report, records, split, argv, heading, left_out)
+    return sweep_page(report, records, tables, split, argv, heading, left_out)
 
 
 def _place(record: RunRecord, report: Report, paths: Sequence[Path]) -> tuple[bool, int]:

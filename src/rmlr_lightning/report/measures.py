@@ -123,6 +123,28 @@ def main_matched(test: TestRecord) -> MatchedDetections:
     return test.matched.get("scenario_1", test.matched["default"])
 
 
+class ClassTable(NamedTuple):
+    """What a sweep needs of a test: a record of HICO-DET has tens of megabytes, this has not."""
+
+    names: list[str]
+    ap: np.ndarray  # (C,)
+    positives: np.ndarray  # (C,)
+    rare: frozenset[str]  # names
+    errors: dict[str, float]  # cost of each type of error
+
+
+def class_table(test: TestRecord) -> ClassTable:
+    """The classes and error costs of a test."""
+    matched, vocabulary = main_matched(test), test.vocabulary
+    return ClassTable(
+        names=list(matched.names),
+        ap=matched.ap(),
+        positives=matched.positives,
+        rare=frozenset(vocabulary.hoi_name(hoi) for hoi in vocabulary.rare),
+        errors={name: cost["cost"] for name, cost in test.facts["errors"].items()},
+    )
+
+
 def twin_counts(test: TestRecord) -> tuple[int, int] | None:
     """How many twins there are, and how many were found; None without any."""
     rows = np.array(test.facts["twins"], dtype=np.float64).reshape(-1, 4)

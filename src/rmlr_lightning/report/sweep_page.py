@@ -15,7 +15,7 @@ from rmlr_lightning.report.cells import (
 )
 from rmlr_lightning.report.charts import Scale, curves_chart, difference_scale, mark, scale_of
 from rmlr_lightning.report.html_page import html_page
-from rmlr_lightning.report.measures import main_matched
+from rmlr_lightning.report.measures import ClassTable
 from rmlr_lightning.report.page import LEGEND
 from rmlr_lightning.report.rows import Report, Row
 from rmlr_lightning.report.run_page import IDS
@@ -37,6 +37,7 @@ MAX_SENTENCES = 12
 def sweep_page(
     report: Report,
     records: Sequence[RunRecord],
+    tables: Sequence[ClassTable | None],
     split: str,
     argv: Sequence[str],
     title: str,
@@ -47,6 +48,7 @@ def sweep_page(
     Args:
         report: rows and comparisons.
         records: of their runs.
+        tables: classes of each record; None where the run kept no record of its test.
         split: "val" or "test".
         argv: the arguments of rmlr-report that make this page.
         title: heading.
@@ -55,11 +57,10 @@ def sweep_page(
     of_row: dict[str, list[RunRecord]] = {}
     for record in records:
         of_row.setdefault(record.run.row, []).append(record)
-    with_test = {
-        row: members
-        for row, members in of_row.items()
-        if split == "test" and all(record.test is not None for record in members)
-    }
+    tested: dict[str, list[ClassTable | None]] = {}
+    for record, table in zip(records, tables, strict=True):
+        tested.setdefault(record.run.row, []).append(table)
+    with_test = {row: members for row, members in tested.items() if None not in members}
     # As in the tables, the first metric is drawn.
     key = f"{split}/{report.metrics[report.main]}"
     comparisons = report.all_comparisons()
@@ -197,43 +198,40 @@ def _charts(report: Report, of_row: dict[str, list[RunRecord]]) -> list[Any]:
     return [chart for chart in charts if chart is not None]
 
 
-def _classes(with_test: dict[str, list[RunRecord]]) -> list[dict[str, Any]]:
+def _classes(with_test: dict[str, list[ClassTable]]) -> list[dict[str, Any]]:
     """Classes that all rows share, by the AP of the first row."""
-    tables = {}
+    means = {}
     for row, members in with_test.items():
-        names = [tuple(main_matched(record.test).names) for record in members]
-        if len(set(names)) == 1:
-            mean = np.mean([main_matched(record.test).ap() for record in members], axis=0)
-            tables[row] = dict(zip(names[0], mean.tolist(), strict=True))
-    if not tables:
+        if all(table.names == members[0].names for table in members):
+            mean = np.mean([table.ap for table in members], axis=0)
+            means[row] = dict(zip(members[0].names, mean.tolist(), strict=True))
+    if not means:
         return []
     first = next(iter(with_test.values()))[0]
-    matched = main_matched(first.test)
-    rare = {first.test.vocabulary.hoi_name(hoi) for hoi in first.test.vocabulary.rare}
     nan = float("nan")
     rows = [
         {
             "name": name,
-            "ap": [tables.get(row, {}).get(name, nan) for row in with_test],
+            "ap": [means.get(row, {}).get(name, nan) for row in with_test],
             "truth": int(count),
-            "rare": name in rare,
+            "rare": name in first.rare,
         }
-        for name, count in zip(matched.names, matched.positives, strict=True)
+        for name, count in zip(first.names, first.positives, strict=True)
         if count
     ]
     return sorted(rows, key=lambda row: -row["ap"][0])
 
 
-def _error_names(with_test: dict[str, list[RunRecord]]) -> list[str]:
+def _error_names(with_test: dict[str, list[ClassTable]]) -> list[str]:
     first = next(iter(with_test.values()), None)
-    return [name.replace("_", " ") for name in first[0].test.facts["errors"]] if first else []
+    return [name.replace("_", " ") for name in first[0].errors] if first else []
 
 
-def _errors(report: Report, with_test: dict[str, list[RunRecord]]) -> list[dict[str, Any]]:
+def _errors(report: Report, with_test: dict[str, list[ClassTable]]) -> list[dict[str, Any]]:
     rows = []
     for row, members in with_test.items():
-        costs = [[c["cost"] for c in m.test.facts["errors"].values()] for m in members]
-        rows.append({"label": report.labels[row], "costs": np.mean(costs, axis=0).tolist()})
+        costs = np.mean([list(table.errors.values()) for table in members], axis=0)
+        rows.append({"label": report.labels[row], "costs": costs.tolist()})
     return rows
 
 
