@@ -16,6 +16,7 @@ NO_ROW = re.compile(
     r"experiment|sweep|seed|name|label|resume|debug|logger.*|paths\..*|hydra.*"
     r"|data\.prepare\.(config\.train|out|workers)|data\.num_workers|features\.(path|num_workers)"
     r"|trainer\.(devices|accelerator)"
+    r"|callbacks\.(curves|panel|record|wandb|speed|gradients)(\..*)?"
 )
 
 

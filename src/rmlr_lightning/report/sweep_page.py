@@ -108,7 +108,8 @@ def _verdict(report: Report) -> dict[str, Any]:
             key=lambda row: row.metrics[report.main].mean,
         )
         mean = percent(best.metrics[report.main].mean)
-        text = f"Highest {report.main}: {report.labels[best.name]}, {mean} %."
+        name = "mAP full" if report.main == "full" else report.main
+        text = f"Highest {name}: {report.labels[best.name]}, {mean} %."
         rest = ["Without --baseline or --compare nothing is compared, so no difference is tested."]
         return {"kind": "", "main": text, "sentences": rest}
 
