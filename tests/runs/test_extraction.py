@@ -5,7 +5,7 @@ from hydra import compose, initialize_config_dir
 
 from rmlr_lightning.runs import features
 from rmlr_lightning.runs.config import conf_dir
-from rmlr_lightning.runs.extraction import of_checkpoint
+from rmlr_lightning.runs.extraction import of_checkpoint, with_cache
 from tests.untrained import untrained_checkpoint
 
 
@@ -49,3 +49,18 @@ def test_a_data_set_on_the_command_line_takes_the_place_of_the_trained_one(compo
     cfg = composed("data=vcoco", "verify=true")
     assert cfg.data.test._target_.endswith("vcoco_dataset") and "vocabulary" not in cfg.data.test
     assert cfg.verify
+
+
+def test_an_experiment_that_reads_images_online_is_cached_by_the_same_arguments():
+    arguments = ["experiment=hicodet_upt_r50", "paths.data=sets", "model.detector.path=detr.pth"]
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        cfg = with_cache(compose("extract", arguments))
+        read = compose("train", [*arguments, "features=cached"])
+    assert cfg.features == read.features and cfg.features.path == "sets/features"
+
+
+def test_online_features_that_are_typed_are_left_for_the_refusal(monkeypatch):
+    monkeypatch.setattr(features, "_typed_overrides", lambda *groups: ["features=online"])
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        cfg = compose("extract", ["features=online"])
+    assert with_cache(cfg) is cfg

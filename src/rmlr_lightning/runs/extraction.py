@@ -2,14 +2,16 @@
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from rmlr_lightning.cache.open import build, verify
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.assemble import first_stage
+from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.runs.features import cache_options, is_typed, merged_features, typed_values
 from rmlr_lightning.runs.load_task import checkpoint_config
 
@@ -33,13 +35,25 @@ def of_checkpoint(cfg: DictConfig) -> DictConfig:
     return trained
 
 
+def with_cache(cfg: DictConfig) -> DictConfig:
+    """The config with the default cache, where an experiment reads the images online.
+
+    So that one command line makes the cache that another reads with features=cached.
+    """
+    if cfg.features.mode != "online" or is_typed("features"):
+        return cfg
+    cfg = cfg.copy()
+    cfg.features = OmegaConf.load(Path(conf_dir(), "features", "cached.yaml"))
+    return cfg
+
+
 def extract(cfg: DictConfig) -> None:
     """Make, or verify, the caches that the config names.
 
     Raises:
         UserError: a wrong option, a cache that cannot be made, or a damaged one.
     """
-    cfg = of_checkpoint(cfg)
+    cfg = of_checkpoint(with_cache(cfg))
     _check(cfg)
     torch.set_float32_matmul_precision("high")
     # Before the data are prepared, which may take minutes: a wrong option is refused at once.
