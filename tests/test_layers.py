@@ -42,7 +42,7 @@ MAY = {
     "hub": NOUNS
     | {"ops", "detectors", "models", "data", "images", "runs"}
     | {"annotations", "drawing", "export"},
-    "predictions": NOUNS | {"annotations", "hub", "images", "models", "ops", "runs"},
+    "predictions": NOUNS | {"annotations", "drawing", "hub", "images", "models", "ops", "runs"},
     "cli": NOUNS
     | {"data", "hub", "predictions", "preparation", "report", "runs", "scoring", "synthetic"},
 }

@@ -4,15 +4,14 @@ One file that opens offline: thumbnails are inside, drawings are linked.
 """
 
 import base64
-import io
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from jinja2 import Environment
-from PIL import Image
 
+from rmlr_lightning.drawing.thumbnail import thumbnail
 from rmlr_lightning.hub.named_detections import Interaction
 from rmlr_lightning.hub.result import Result, certainty
 
@@ -45,7 +44,8 @@ def card_of(result: Result, title: str, drawing: Path) -> Card:
     triplets = [_triplet(row, pairs.index((row.box_h, row.box_o))) for row in shown]
     # a name may have characters with a meaning in addresses, such as #
     link = "/".join(quote(part) for part in drawing.parts)
-    return Card(title, link, _thumbnail(result.image), result.image.size, triplets)
+    jpeg = base64.b64encode(thumbnail(result.image, WIDTH)).decode()
+    return Card(title, link, f"data:image/jpeg;base64,{jpeg}", result.image.size, triplets)
 
 
 def page(cards: list[Card], title: str, left_out: int, is_calibrated: bool) -> str:
@@ -86,11 +86,3 @@ def _triplet(row: Interaction, pair: int) -> dict[str, Any]:
 def _rectangle(box: tuple[float, ...]) -> dict[str, float]:
     x1, y1, x2, y2 = (round(value, 1) for value in box)
     return {"x": x1, "y": y1, "width": round(x2 - x1, 1), "height": round(y2 - y1, 1)}
-
-
-def _thumbnail(image: Image.Image) -> str:
-    small = image.convert("RGB")
-    small.thumbnail((WIDTH, 2 * WIDTH))
-    encoded = io.BytesIO()
-    small.save(encoded, "jpeg", quality=75)
-    return "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode()
