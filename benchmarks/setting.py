@@ -28,6 +28,7 @@ from rmlr_lightning.ops.prior import log_prior, verb_scores
 from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.synthetic.objects import KINDS
 from rmlr_lightning.tasks.hoi import HOITask
+from rmlr_lightning.tasks.step import loss_terms
 from rmlr_lightning.types import Entities, Images, Prediction, Scene, Truth
 from rmlr_lightning.vocabulary import COCO_INDEX, COCO_OBJECTS, Vocabulary, hicodet
 
@@ -211,7 +212,7 @@ class Head:
         """The sum of the task's losses."""
         prediction = self.predict(scene, features)
         labels = self.task.label(prediction, truth)
-        return torch.stack([loss(prediction, labels) for loss in self.task.losses.values()]).sum()
+        return loss_terms(self.task.losses, prediction, labels, {}).sum()
 
     def backward(self, scene: Scene, features: Tensor | None, truth: Truth) -> None:
         """Losses and gradients."""

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from rmlr_lightning.detectors.base import Detector
 from rmlr_lightning.detectors.external import with_external_detections
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.models.compiled import Compiled
+from rmlr_lightning.models.compiled import Compiled, begin_step
 from rmlr_lightning.models.remine import remined
 from rmlr_lightning.ops.candidates import Rules, select_and_pair, with_vocabulary_classes
 from rmlr_lightning.ops.capacity import Capacities
@@ -81,6 +81,7 @@ class HOIModel(nn.Module):
         scene, pairs, detected = self.candidates(inputs)
         images = inputs.images if self.remine.needs_pixels else None
         if self.compiled:
+            begin_step()
             scene, pairs, images = self.capacities.pad(scene, pairs, images)
 
         parts = split(scene, pairs, images, self.max_pairs, same_size=self.compiled)
