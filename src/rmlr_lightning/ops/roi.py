@@ -87,7 +87,7 @@ def _whole(features: Float[Tensor, "B C h w"], boxes: Float[Tensor, "B N 4"]) ->
     # made on the device: it would wait for numbers of the CPU
     rows, columns = features.shape[2:]
     sides = torch.linspace(rows, columns, 2, device=boxes.device, dtype=boxes.dtype)
-    return sides.expand(len(boxes), 2)
+    return sides.expand(boxes.shape[0], 2)  # `len` would fix the size of an exported program
 
 
 def _sample(
