@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rmlr_lightning.metrics import HICODetMeanAP, PairTable, score_hicodet
+from rmlr_lightning.metrics.hicodet import match_annotations
 from tests.metrics import hicodet_reference as reference
 from tests.metrics import tiny_worlds as worlds
 
@@ -229,3 +230,18 @@ def test_unseen_classes_are_averaged_apart(world):
     harmonic = means["map_harmonic"].item()
     assert harmonic * (unseen + seen) == pytest.approx(2 * unseen * seen)
     assert min(unseen, seen) - 1e-12 <= harmonic <= max(unseen, seen) + 1e-12
+
+
+def test_matches_are_annotations_and_minus_one_without_one():
+    """A detection whose verb and object form no HOI changes nothing for the others."""
+    near, far = [0.0, 0.0, 9.0, 9.0], [50.0, 50.0, 59.0, 59.0]
+    truth = PairTable(
+        np.array([0, 1]), np.array([near] * 2), np.array([near] * 2), np.array([2, 3])
+    )
+    boxes = np.array([near, near, far, near])
+    detections = PairTable(np.array([0, 0, 1, 1]), boxes, boxes, np.array([2, -1, 3, 3]))
+    true, matched = match_annotations(truth, detections, np.array([0.4, 0.9, 0.8, 0.7]), 2, 5)
+    assert true.tolist() == [True, False, False, True]
+    assert matched.tolist() == [0, -1, -1, 1]
+    none, unmatched = match_annotations(PairTable(*(c[:0] for c in truth)), detections, boxes, 2, 5)
+    assert not none.any() and unmatched.tolist() == [-1] * 4
