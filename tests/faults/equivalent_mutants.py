@@ -31,6 +31,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "1 -> 2: -1": "any number that is no index",
     },
     "metrics/average_precision": {"copy=False": "speed"},
+    "metrics/hicodet": {"And -> Or: len(scores)": "rows that are sorted already stay as they are"},
 }
 
 

@@ -245,3 +245,12 @@ def test_matches_are_annotations_and_minus_one_without_one():
     assert matched.tolist() == [0, -1, -1, 1]
     none, unmatched = match_annotations(PairTable(*(c[:0] for c in truth)), detections, boxes, 2, 5)
     assert not none.any() and unmatched.tolist() == [-1] * 4
+
+
+def test_ties_are_ranked_by_image_whatever_the_order_of_rows():
+    near, far = [0.0, 0.0, 9.0, 9.0], [50.0, 50.0, 59.0, 59.0]
+    truth = PairTable(np.array([0]), np.array([near]), np.array([near]), np.array([1]))
+    boxes = np.array([far, near])  # of image 1, then of image 0
+    detections = PairTable(np.array([1, 0]), boxes, boxes, np.array([1, 1]))
+    result = score_hicodet(truth, detections, np.array([0.5, 0.5]), 2, worlds.VOCABULARY)
+    assert result["default"].ap[1] == 1
