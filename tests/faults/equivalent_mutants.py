@@ -31,7 +31,11 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "1 -> 2: -1": "any number that is no index",
     },
     "metrics/average_precision": {"copy=False": "speed"},
-    "metrics/hicodet": {"And -> Or: len(scores)": "rows that are sorted already stay as they are"},
+    "metrics/hicodet": {
+        "And -> Or: len(scores)": "rows that are sorted already stay as they are",
+        "0 -> 1: np.diff": "likewise",
+    },
+    "metrics/vcoco": {"0 -> 1: np.diff(rows.images) < 0": "rows that are sorted stay as they are"},
 }
 
 

@@ -2,12 +2,14 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rmlr_lightning.metrics import RoleDetections, VCOCORoleAP, role_detections, vcoco_truth
+from rmlr_lightning.metrics.vcoco import RoleTable, score_vcoco
 from rmlr_lightning.types import Detections
 from tests.metrics import tiny_worlds
 from tests.metrics import vcoco_reference as reference
@@ -232,3 +234,36 @@ def test_a_hoi_models_detections_become_roles_and_one_agent_row_a_person_and_act
     assert rows.boxes_o[3:].isnan().all()
     without_rows = role_detections(7, Detections(*(column[:0] for column in found)))
     assert len(without_rows.scores) == 0
+
+
+def of_two_images():
+    """The same detection in two images, one after the other; a person is there in one of them."""
+    box, others = (0, 0, 4, 4), [(0, 0, 3, 3)] * 3
+    does = [(True, 0, 0), (True, -1, -1), (False, -1, -1)]
+    found = [((0, 0, 4, 4), (0, 0, 3, 3), (0, 1), 0.5)]
+    return official([([], others, found), ([(box, True, does, 50.5)], others, found)]), found[0]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_equal_boxes_in_two_images_are_two_people(reverse):
+    files, (human, obj, (action, role), value) = of_two_images()
+    truth = truth_of(files)
+    boxes = np.array([human, human], dtype=np.float32), np.array([obj, obj], dtype=np.float32)
+    images = np.array([1, 0] if reverse else [0, 1])
+    numbers = (np.array([action] * 2), np.array([role] * 2), np.array([value] * 2))
+    rows = RoleTable(images, *boxes, *numbers)
+    result = score_vcoco(truth, rows)["scenario_1"]
+    expected = reference.all_ap(
+        files, {i: [(human, obj, action, role, value)] for i in files["ids"]}, 1
+    )
+    assert result.ap.tolist() == pytest.approx(list(expected.values()), nan_ok=True)
+    assert 0 < np.nanmax(result.ap) < 1
+
+
+def test_a_part_numbers_its_classes_from_0():
+    files, _ = of_two_images()
+    rows = rows_of([([], [], [((0, 0, 4, 4), NAN, (1, 0), 0.5)])] * 2, files["ids"])
+    metric = VCOCORoleAP(truth_of(files), roles_of=as_they_are)
+    metric.update([item(*entry) for entry in rows.items()], [target(i) for i in rows])
+    agent = metric.results()["agent"]
+    assert agent.curve.classes.tolist() == [agent.names.index("walk")]
