@@ -13,7 +13,8 @@ from torch import Tensor
 
 from rmlr_lightning.callbacks.movable_checkpoint import keep_previous
 
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+NAMES = ("SIGTERM", "SIGUSR1")  # Windows lacks the second
+SIGNALS = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
 EVERY = 10  # steps after which several processes ask each other
 
 
