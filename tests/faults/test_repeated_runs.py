@@ -94,7 +94,7 @@ def test_a_run_that_slurm_stops_loses_no_step(whole, places):
 def test_changed_rates_are_applied_and_written(whole, places):
     out = places / "outputs" / "rates"
     shutil.copytree(whole, out)
-    changes = ("optim.lr=1e-5", "trainer.max_epochs=4", "test=false")
+    changes = ("optim.lr=1e-5", "optim.images=8", "trainer.max_epochs=4", "test=false")
     run(places, "name=rates", "resume=last", *changes, *WITHIN_EPOCHS)
     last = torch.load(out / "checkpoints" / "last.ckpt", weights_only=True)
     assert {group["initial_lr"] for group in last["optimizer_states"][0]["param_groups"]} == {1e-5}
