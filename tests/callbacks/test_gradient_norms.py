@@ -1,57 +1,61 @@
 """Norms against gradients by hand, in a training that they must not change."""
 
-from types import SimpleNamespace
-
 import pytest
 import torch
-from torch import nn
+from pytorch_lightning.loggers import CSVLogger
 
+from rmlr_lightning.callbacks import gradient_norms
 from rmlr_lightning.callbacks.gradient_norms import GradientNorms
-from rmlr_lightning.types import Prediction
-from tests.callbacks.test_speed import Logger
+from tests.tasks.tiny_task import LOSSES, Gradients, fitted, random_batch, tiny_task
+
+pytestmark = [
+    # Lightning's advice
+    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
+    pytest.mark.filterwarnings("ignore:.*Found .* in eval mode"),
+    pytest.mark.filterwarnings("ignore:.*no `val_dataloader`"),
+    pytest.mark.filterwarnings("ignore:.*is smaller than the logging interval"),
+]
 
 
-class Weighted(nn.Module):
-    """A term with known gradients: `weight` at each logit, and 2 weight token at each token."""
-
-    def __init__(self, weight):
-        super().__init__()
-        self.weight = weight
-
-    def forward(self, prediction, labels):
-        return self.weight * (prediction.logits.sum() + prediction.ire_tokens.square().sum())
+@pytest.fixture
+def logged(monkeypatch) -> list[dict[str, float]]:
+    """What the callback logs, one item per epoch."""
+    found: list[dict[str, float]] = []
+    monkeypatch.setattr(gradient_norms, "log_scalars", lambda _, values: found.append(values))
+    return found
 
 
-def step(module, weights):
-    """One training step by hand: forward, terms, backward."""
-    prediction = Prediction(None, None, 2 * weights, torch.ones(1, 3, 4), 3 * weights)
-    loss = sum(loss(prediction, None) for loss in module.losses.values())
-    loss.backward()
+def norm_by_hand(task, batch, name) -> float:
+    """Of the loss called alone, at the outputs of the trained stages."""
+    with torch.no_grad():
+        prediction = task.model(batch.inputs)
+    outputs = [values.requires_grad_() for values in prediction[2:5]]
+    term = task.losses[name](prediction, task.label(prediction, batch.truth))
+    gradients = torch.autograd.grad(term, outputs, allow_unused=True)
+    return float(torch.cat([g.flatten() for g in gradients if g is not None]).norm())
 
 
-@pytest.mark.parametrize("every", [1, 2])
-def test_a_norm_is_that_of_the_term_and_the_mean_over_measured_steps(every):
-    losses = nn.ModuleDict({"a": Weighted(0.5), "b": Weighted(2.0)})
-    module = SimpleNamespace(losses=losses)
-    trainer = SimpleNamespace(loggers=[Logger()], is_global_zero=True, current_epoch=0)
-    weights = torch.arange(12.0).reshape(1, 3, 4).requires_grad_()
-    callback = GradientNorms(every_n_steps=every)
-    callback.on_train_start(trainer, module)
-    for trainer.global_step in range(2):
-        callback.on_train_batch_start(trainer, module, None, trainer.global_step)
-        step(module, weights)
-    with_norms = weights.grad.clone()
-    callback.on_train_epoch_end(trainer, module)
-    ((_, values),) = trainer.loggers[0].logged
+def test_each_loss_has_the_norm_of_its_own_gradient(logged, tmp_path):
+    """Alignments are computed together in a step, but have a norm each."""
+    batch, task = random_batch(6), tiny_task(lr=0.0)
+    logger = CSVLogger(tmp_path)
+    fitted(task, [batch], callbacks=[GradientNorms(every_n_steps=1)], logger=logger)
+    (values,) = logged
+    task.losses.eval()
+    assert values.keys() == {f"gradient/{name}" for name in LOSSES}
+    for name in LOSSES:
+        expected = norm_by_hand(task, batch, name)
+        assert values[f"gradient/{name}"] == pytest.approx(expected, rel=1e-4)
+        assert expected > 0
 
-    tokens = 2 * torch.arange(12.0)
-    for name, weight in (("a", 0.5), ("b", 2.0)):
-        gradient = torch.cat([2 * weight * tokens, torch.full((12,), weight)])
-        assert values[f"gradient/{name}"] == pytest.approx(float(gradient.norm()), rel=1e-6)
 
-    # after teardown nothing is measured, and the gradient of the weights was the same with it
-    callback.teardown(trainer, module, "fit")
-    weights.grad = None
-    for _ in range(2):
-        step(module, weights)
-    assert torch.equal(weights.grad, with_norms) and not callback._norms
+def test_training_is_the_same_with_and_without(logged, tmp_path):
+    batches = [random_batch(4, seed) for seed in range(3)]
+    steps = []
+    for callbacks in ([], [GradientNorms(every_n_steps=2)]):
+        recorded = Gradients()
+        fitted(tiny_task(), batches, callbacks=[*callbacks, recorded], logger=CSVLogger(tmp_path))
+        steps.append(recorded.steps)
+    for plain, measured in zip(*steps, strict=True):
+        assert all(torch.equal(plain[name], measured[name]) for name in plain)
+    assert len(logged) == 1

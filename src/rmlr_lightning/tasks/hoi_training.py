@@ -1,5 +1,7 @@
 """The training half of the HOI task: from a batch to the loss of an optimiser step."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -36,6 +38,7 @@ class HOITraining(FiniteTraining):
         self.batches = 0  # number of these batches
         self.accumulated = 1  # batches of a full step
         self.is_last = True  # whether the step runs at the present batch
+        self.step: StepLosses | None = None  # the last one
         self.matches = Matches()
         self.capacities: Capacities | None = None  # sizes of compiled batches
         self._compiled_terms, self._compiled_label = Compiled(self.terms), Compiled(self._label)
@@ -128,7 +131,7 @@ class HOITraining(FiniteTraining):
             # Lightning runs a backward pass for each accumulated batch
             return torch.zeros((), device=self.device, requires_grad=True)
 
-        step = self._step()
+        self.step = step = self._step()
         self.watch.explain_by(partial(self._findings, step))
         values = []
         for part in step.parts[:-1]:
@@ -202,36 +205,70 @@ class HOITraining(FiniteTraining):
             first = last
         return parts
 
+    def gradient_norms(self) -> dict[str, Tensor]:
+        """The norm of the gradient of each loss term at pair tokens and logits, in the last step.
+
+        The step is run again, with another draw of dropout; the training does not change.
+        """
+        squares: dict[str, list[Tensor]] = {}
+        with self._again():
+            for part in self.step.parts:
+                prediction, labels = self._interpreted(part)
+                for name, gradients in self._differentiated(self.step, prediction, labels):
+                    of_term = squares.setdefault(name, [torch.zeros((), device=self.device)])
+                    of_term += [gradient.float().square().sum() for gradient in gradients]
+        return {name: torch.stack(values).sum().sqrt() for name, values in squares.items()}
+
     def _findings(self, step: StepLosses) -> Findings:
         """What is not finite in a step, found by running it again."""
         found = Findings([], [], [])
+        with self._again():
+            for part in step.parts:
+                self._examine(step, part, found)
+        return found
+
+    @contextmanager
+    def _again(self) -> Iterator[None]:
+        """In which a step is run again without a trace."""
         context = self.trainer.precision_plugin.forward_context()
         was_training = self.training
         self.losses.eval()  # phrases have been counted
-        with torch.random.fork_rng(), context:
-            for part in step.parts:
-                self._examine(step, part, found)
-        self.losses.train(was_training)
-        return found
+        try:
+            with torch.random.fork_rng(), context:
+                yield
+        finally:
+            self.losses.train(was_training)
+
+    def _interpreted(self, part: Part) -> tuple[Prediction, Labels]:
+        """The outputs of the trained stages, of which terms can be differentiated."""
+        labels = part.labels
+        with torch.no_grad():
+            prediction = self.model.interpret(part.scene, part.pairs, part.images)
+            if labels is None:
+                labels = self._label(part.scene, part.pairs, part.truth)
+        for values in prediction[2:5]:
+            values.requires_grad_()
+        return prediction, labels
+
+    def _differentiated(
+        self, step: StepLosses, prediction: Prediction, labels: Labels
+    ) -> Iterator[tuple[str, list[Tensor]]]:
+        """Each loss term and its gradients at the outputs of the trained stages."""
+        for name, loss in self.losses.items():
+            # one by one: a gradient of 0 of another term would become NaN with it
+            with torch.enable_grad():
+                (term,) = loss_terms({name: loss}, prediction, labels, step.counts)
+            if term.requires_grad:
+                gradients = torch.autograd.grad(term, prediction[2:5], allow_unused=True)
+                yield name, [gradient for gradient in gradients if gradient is not None]
 
     def _examine(self, step: StepLosses, part: Part, found: Findings) -> None:
-        ids, scene, labels = part.image_ids, part.scene, part.labels
-        with torch.no_grad():
-            prediction = self.model.interpret(scene, part.pairs, part.images)
-            labels = self._label(scene, part.pairs, part.truth) if labels is None else labels
-        entities = scene.entities
+        ids, scene, entities = part.image_ids, part.scene, part.scene.entities
         inputs = finite_images(entities.boxes, entities.scores, entities.tokens, scene.memory)
         found.inputs.extend(rows_that_fail(ids, inputs))
-        outputs = [values.requires_grad_() for values in prediction[2:5]]
-        found.outputs.extend(rows_that_fail(ids, finite_images(*outputs)))
 
-        with torch.enable_grad():
-            for name, loss in self.losses.items():
-                # one by one: a gradient of 0 of another term would become NaN with it
-                (term,) = loss_terms({name: loss}, prediction, labels, step.counts)
-                if not term.requires_grad:
-                    continue
-                gradients = torch.autograd.grad(term, outputs, allow_unused=True)
-                known = [gradient for gradient in gradients if gradient is not None]
-                if not all(bool(is_finite(gradient)) for gradient in known):
-                    found.steep.append(name)
+        prediction, labels = self._interpreted(part)
+        found.outputs.extend(rows_that_fail(ids, finite_images(*prediction[2:5])))
+        for name, gradients in self._differentiated(step, prediction, labels):
+            if not all(bool(is_finite(gradient)) for gradient in gradients):
+                found.steep.append(name)
