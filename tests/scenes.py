@@ -1,6 +1,8 @@
 """Small random scenes for the tests."""
 
+import numpy as np
 import torch
+from PIL import Image
 
 from rmlr_lightning.data.truth import collate_truths, truth_of
 from rmlr_lightning.types import Entities, Images, Scene, Target, Truth
@@ -39,6 +41,12 @@ def random_images(batch: int, height: int = 48, width: int = 64, seed: int = 0) 
         torch.ones(batch, height, width, dtype=torch.bool),
         torch.tensor([[120, 160]]).repeat(batch, 1),
     )
+
+
+def noise_image(width: int, height: int, spread: float = 60, seed: int = 0) -> Image.Image:
+    """Grey noise around 128, the same in every process (Pillow's has no seed)."""
+    noise = np.random.default_rng(seed).normal(128, spread, (height, width))
+    return Image.fromarray(noise.clip(0, 255).astype(np.uint8))
 
 
 def target_of(

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from PIL import Image
+from tests.scenes import noise_image
 
 WELDING = {
     "images": [
@@ -46,7 +46,7 @@ def write_images(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for image in WELDING["images"]:
         size = (image["width"], image["height"])
-        Image.effect_noise(size, 60).convert("RGB").save(folder / image["file_name"])
+        noise_image(*size, 60).convert("RGB").save(folder / image["file_name"])
 
 
 def write_custom(folder: Path) -> Path:

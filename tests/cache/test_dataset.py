@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from PIL import Image
 from torchvision.transforms import v2
 
 from rmlr_lightning.cache.dataset import CachedHOIDataset
@@ -23,7 +22,7 @@ from rmlr_lightning.data.views import view_of
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.types import Entities, Scene
 from rmlr_lightning.vocabulary import PERSON, hicodet
-from tests.scenes import random_scene, target_of
+from tests.scenes import noise_image, random_scene, target_of
 from tests.tasks.tiny_task import tiny_task
 
 COUNT, SIZE = 9, (120, 160)
@@ -43,7 +42,7 @@ def scene_of(index: int, view: int = 0) -> Scene:
 def uncached(tmp_path) -> HOIDataset:
     """Images of noise with one interaction each."""
     for index in range(COUNT):
-        Image.effect_noise(SIZE[::-1], 60).convert("RGB").save(tmp_path / f"{index}.jpg")
+        noise_image(*SIZE[::-1], 60).convert("RGB").save(tmp_path / f"{index}.jpg")
     targets = [
         target_of([[10, 20, 50, 100]], [[40 + index, 60, 120, 90]], [1], [3], SIZE, image_id=index)
         for index in range(COUNT)

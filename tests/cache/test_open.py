@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from PIL import Image
 from torch import nn
 from torch.nn.functional import avg_pool2d
 
@@ -17,7 +16,7 @@ from rmlr_lightning.data.transforms import ResizeShortest
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.types import Entities, Images, Scene
 from rmlr_lightning.vocabulary import hicodet
-from tests.scenes import target_of
+from tests.scenes import noise_image, target_of
 
 SIZES = [(60, 80), (80, 60), (60, 80), (60, 80), (80, 60)]  # height, width
 
@@ -54,7 +53,7 @@ class Mean(nn.Module):
 def datamodule(tmp_path) -> DataModule:
     targets = []
     for index, size in enumerate(SIZES):
-        Image.effect_noise(size[::-1], 60).convert("RGB").save(tmp_path / f"{index}.jpg")
+        noise_image(*size[::-1], 60).convert("RGB").save(tmp_path / f"{index}.jpg")
         targets.append(target_of([[10, 20, 30, 40]], [[4, 6, 20, 30]], [1], [3], size, index))
     annotations = SimpleNamespace(vocabulary=hicodet(), targets=targets)
     data = partial(HOIDataset, annotations, tmp_path, ResizeShortest(64, 128))

@@ -14,6 +14,7 @@ from rmlr_lightning.cli import evaluate, predict, train
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.checkpoint import read_checkpoint
 from rmlr_lightning.runs.load_task import load_task
+from tests.scenes import noise_image
 
 SIZES = [
     "data.prepare.config.train=60",
@@ -225,7 +226,7 @@ def test_prediction_writes_a_drawing_and_triplets_for_each_image(trained, world,
 
 
 def test_prediction_uses_external_detections_unchanged(trained, tmp_path):
-    Image.effect_noise((200, 100), 50).convert("RGB").save(tmp_path / "12.png")
+    noise_image(200, 100, 50).convert("RGB").save(tmp_path / "12.png")
     rows = [
         {"image_id": 12, "category_id": 1, "bbox": [10, 10, 50, 80], "score": 0.9},
         {"image_id": 12, "category_id": 47, "bbox": [40, 30, 20, 20], "score": 0.8},

@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from PIL import Image
 from torchvision.transforms import v2
 
 from rmlr_lightning.data.collate import collate, collate_images
@@ -13,6 +12,7 @@ from rmlr_lightning.data.hoi_dataset import HOIDataset, hicodet_dataset, vcoco_d
 from rmlr_lightning.data.sampler import EveryItemOnce
 from rmlr_lightning.data.transforms import ResizeExact, ResizeShortest, transform
 from rmlr_lightning.errors import UserError
+from tests.scenes import noise_image
 
 RESIZE = ResizeExact(80, 112)
 
@@ -42,7 +42,7 @@ def test_an_item_is_a_canvas_with_relative_boxes(train):
 
 def test_flipping_twice_is_nothing_and_once_mirrors_boxes(train):
     flip = v2.RandomHorizontalFlip(p=1.0)
-    image = Image.effect_noise((40, 30), 60).convert("RGB")
+    image = noise_image(40, 30, 60).convert("RGB")
     boxes = torch.tensor([[4.0, 5.0, 14.0, 25.0]])
     plain = transform(image, [boxes], ResizeExact(30, 40))
     mirrored = transform(image, [boxes], ResizeExact(30, 40), flip)

@@ -5,6 +5,7 @@ from PIL import Image
 from rmlr_lightning.drawing.triplets import HUMAN_COLOUR, draw_triplets, group_by_pair
 from rmlr_lightning.types import Detections
 from rmlr_lightning.vocabulary import Vocabulary
+from tests.scenes import noise_image
 
 FOUND = Detections(
     torch.tensor([[10.0, 10, 40, 90]] * 3 + [[60.0, 10, 90, 90]]),
@@ -52,7 +53,7 @@ def test_small_images_are_enlarged_and_captions_fit_below():
 
 
 def test_without_detections_the_image_is_unchanged():
-    image = Image.effect_noise((80, 60), 40).convert("RGB")
+    image = noise_image(80, 60, 40).convert("RGB")
     empty = Detections(*(field[:0] for field in FOUND))
     drawn = draw_triplets(image, empty, VOCABULARY, width=80)
     assert np.array_equal(np.asarray(drawn), np.asarray(image))

@@ -20,7 +20,7 @@ from rmlr_lightning.metrics.hicodet_metric import HICODetMeanAP
 from rmlr_lightning.models.checkpoint import load_checkpoint
 from rmlr_lightning.predictions import predict_files
 from tests.cache import test_open
-from tests.scenes import target_of
+from tests.scenes import noise_image, target_of
 from tests.tasks.tiny_task import QUIET, random_batch, tiny_task
 from tests.tiny_detectors import tiny_detector
 from tests.untrained import untrained_checkpoint
@@ -113,7 +113,7 @@ def test_an_image_for_which_the_model_gives_nan_is_named(checkpoint, tmp_path, c
     detector = HOIDetector.from_checkpoint(checkpoint)
     detector.model.irm.classify.bias.data[:] = NAN
     monkeypatch.setattr(predict_files, "load_detector", lambda *_: detector)
-    Image.effect_noise((448, 320), 60).convert("RGB").save(tmp_path / "a.jpg")
+    noise_image(448, 320, 60).convert("RGB").save(tmp_path / "a.jpg")
     error = one_line(capsys, [tmp_path / "a.jpg", "--out", tmp_path / "out"])
     assert f"{tmp_path}/a.jpg: the model's logits for this image are NaN or infinite" in error
 

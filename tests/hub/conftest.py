@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from rmlr_lightning import HOIDetector
+from tests.scenes import noise_image
 from tests.untrained import untrained_checkpoint
 
 
@@ -29,5 +29,5 @@ def folder(from_checkpoint: HOIDetector, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
     path = tmp_path / "image.png"
-    Image.effect_noise((224, 160), 50).convert("RGB").save(path)
+    noise_image(224, 160, 50).convert("RGB").save(path)
     return path

@@ -13,6 +13,7 @@ from rmlr_lightning.errors import UserError
 from rmlr_lightning.hub import result as module
 from rmlr_lightning.hub.detector import HOIDetector
 from rmlr_lightning.ops.calibration import probabilities
+from tests.scenes import noise_image
 
 BOXES = {
     "boxes": [[10, 10, 60, 90], [40, 30, 60, 50]],
@@ -24,7 +25,7 @@ BOXES = {
 @pytest.fixture(scope="module")
 def result(from_checkpoint, tmp_path_factory):
     path = tmp_path_factory.mktemp("images") / "image.png"
-    Image.effect_noise((224, 160), 50).convert("RGB").save(path)
+    noise_image(224, 160, 50).convert("RGB").save(path)
     return from_checkpoint.predict(path)
 
 
@@ -68,7 +69,7 @@ def test_an_image_may_be_of_any_kind(from_checkpoint, result):
 def test_lists_and_folders_give_a_list_and_images_are_independent(
     from_checkpoint, result, tmp_path
 ):
-    other = Image.effect_noise((100, 300), 20).convert("RGB")
+    other = noise_image(100, 300, 20, seed=1).convert("RGB")
     other.save(tmp_path / "a.png")
     result.image.save(tmp_path / "b.png")
     listed = from_checkpoint.predict(iter([other, result.image]))

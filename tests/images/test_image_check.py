@@ -9,6 +9,7 @@ from PIL import Image
 
 from rmlr_lightning.images.image_check import Annotated, check_images, remembered_check
 from rmlr_lightning.images.image_file import ImageFolders
+from tests.scenes import noise_image
 
 SIZE = (20, 30)  # height, width
 
@@ -17,7 +18,7 @@ def jpeg(orientation: int = 1, size: tuple[int, int] = SIZE) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = orientation
     buffer = io.BytesIO()
-    image = Image.effect_noise(size[::-1], 80).convert("RGB")
+    image = noise_image(*size[::-1], 80).convert("RGB")
     image.save(buffer, "jpeg", exif=exif, quality=95)
     return buffer.getvalue()
 

@@ -11,6 +11,7 @@ from PIL import Image
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.images.image_check import Annotated, check_images
 from rmlr_lightning.images.image_file import ImageFolders, as_rgb, of_array, open_image
+from tests.scenes import noise_image
 
 RED, WHITE, BLACK = (255, 0, 0), (255, 255, 255), (0, 0, 0)
 LEVELS = np.array([[0, 257 * 60, 65535]])  # black, level 60 and white with 16 bits
@@ -212,7 +213,7 @@ def test_pixels_without_a_known_range_are_refused(suffix, array, message, tmp_pa
 @pytest.mark.fault
 def test_truncated_and_huge_images_are_one_line(tmp_path, monkeypatch):
     path = tmp_path / "a.jpg"
-    Image.effect_noise((64, 64), 80).save(path)
+    noise_image(64, 64, 80).save(path)
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(UserError, match="truncated") as caught:
         open_image(path)
@@ -265,7 +266,7 @@ def test_arrays_that_the_rule_refuses(array, message):
 def test_damaged_files_are_read_or_refused(suffix, tmp_path):
     rng = np.random.default_rng(18)
     path = tmp_path / f"a.{suffix}"
-    image = Image.effect_noise((23, 17), 80)
+    image = noise_image(23, 17, 80)
     image.save(path, **({} if suffix in ("gif", "bmp", "pgm") else {"exif": exif(6)}))
     content = path.read_bytes()
     for _ in range(60):

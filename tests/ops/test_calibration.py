@@ -29,6 +29,12 @@ def test_probabilities_keep_the_order_down_to_the_smallest_scores():
     assert (found[:-1] >= found[1:]).all() and (0 <= found).all() and (found <= 1).all()
 
 
+def test_the_probability_of_a_score_does_not_depend_on_its_place():
+    scores = torch.rand(1001, generator=torch.Generator().manual_seed(0))
+    alone = torch.cat([probabilities(score[None], CALIBRATION) for score in scores])
+    assert torch.equal(probabilities(scores, CALIBRATION), alone)
+
+
 def test_what_is_likely_depends_on_the_verb():
     probability = torch.tensor([0.3, 0.8, 0.9], dtype=torch.float64)
     verbs = torch.tensor([0, 1, 1])

@@ -61,7 +61,8 @@ def fit_calibration(
         return None
     x = log_odds(torch.from_numpy(scores)).numpy()
     slope, offset = _platt(x, true)
-    probability = 1 / (1 + np.exp(-(slope * x + offset)))
+    fitted = Calibration(slope, offset, thresholds=())
+    probability = probabilities(torch.from_numpy(scores), fitted).numpy()
 
     # F1 does not change with the scale: probabilities, because these are compared later
     common = best_threshold(probability, true, int(positives.sum()))
@@ -69,7 +70,7 @@ def fit_calibration(
     for verb in np.flatnonzero(positives >= MIN_POSITIVES):
         rows = verbs == verb
         thresholds[verb] = best_threshold(probability[rows], true[rows], int(positives[verb]))
-    return Calibration(slope, offset, tuple(max(MIN_THRESHOLD, value) for value in thresholds))
+    return fitted._replace(thresholds=tuple(max(MIN_THRESHOLD, value) for value in thresholds))
 
 
 def best_threshold(probability: np.ndarray, true: np.ndarray, positives: int) -> float:

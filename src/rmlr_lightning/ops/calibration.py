@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
+from scipy.special import expit
 from torch import Tensor
 
 
@@ -30,7 +31,9 @@ def log_odds(scores: Float[Tensor, " K"]) -> Float[Tensor, " K"]:
 
 def probabilities(scores: Float[Tensor, " K"], calibration: Calibration) -> Float[Tensor, " K"]:
     """The probability that each detection is a true positive, float64 in [0, 1]."""
-    return torch.sigmoid(calibration.slope * log_odds(scores) + calibration.offset)
+    x = calibration.slope * log_odds(scores) + calibration.offset
+    # scipy's: the last bit of torch.sigmoid depends on the place of a value in its tensor
+    return torch.from_numpy(expit(x.numpy()))
 
 
 def likely(

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
 from rmlr_lightning.images.image_file import open_image
 from rmlr_lightning.metrics.twins import read_twins
@@ -27,6 +26,7 @@ from tests.faults.fuzz import contents
 from tests.faults.fuzz.annotation_readers import in_range
 from tests.faults.fuzz.harness import Reader
 from tests.metrics.tiny_worlds import VOCABULARY
+from tests.scenes import noise_image
 from tests.scoring.test_export import vcoco_truth_on
 
 PAIRS = {
@@ -102,7 +102,7 @@ def detection_readers(folder: Path) -> list[Reader]:
 
 def image_readers() -> list[Reader]:
     """Images of all kinds that Pillow tells apart."""
-    image = Image.effect_noise((24, 16), 90)
+    image = noise_image(24, 16, 90)
     images = [
         (image.convert("RGB"), "PNG"),
         (image.convert("P"), "PNG"),
