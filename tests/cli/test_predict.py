@@ -1,6 +1,7 @@
 """rmlr-predict replaces no file of the user."""
 
 import json
+import signal
 from types import SimpleNamespace
 
 import cv2
@@ -11,6 +12,7 @@ from PIL import Image
 
 from rmlr_lightning.cli import predict
 from rmlr_lightning.ops.selection import Selection
+from rmlr_lightning.predictions import outputs, predict_files
 from rmlr_lightning.predictions.unused_boxes import unused_boxes
 from rmlr_lightning.types import Entities
 from tests.untrained import untrained_checkpoint
@@ -130,6 +132,65 @@ def test_images_and_frames_get_one_line_each_and_a_card(checkpoint, tmp_path, ca
     page = (tmp_path / "out" / "index.html").read_text()
     assert page.count("<article>") == 2 and "1 more images" in page
     assert capsys.readouterr().out.startswith("3 images, ")
+
+
+@pytest.fixture
+def three(tmp_path):
+    """A folder of three images, of which the second cannot be read."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for name in "ac":
+        Image.new("RGB", (64, 48)).save(folder / f"{name}.png")
+    (folder / "b.png").write_text("no image")
+    return folder
+
+
+@pytest.mark.fault
+def test_an_image_that_cannot_be_read_is_skipped_and_counted(checkpoint, three, tmp_path, capsys):
+    row = {"image_id": "c", "category_id": 1, "category": "person", "score": 0.9}
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text(json.dumps([row | {"bbox": [x, 5, 20, 30]} for x in (5, 6)]))
+    command = [three, "--checkpoint", checkpoint, "--boxes", boxes, "--out", tmp_path / "out"]
+    error = refused([*command, "--batch", 2], capsys)
+    skipped, note, total = error.splitlines()
+    assert skipped.startswith(f"skipped: {three}/b.png: not a readable image")
+    # external detections belong to their images still
+    assert note.startswith(f"note: {three}/c.png: 1 of 2 people")
+    assert total == "error: 1 of 3 files skipped, see above; the others have results"
+    lines = (tmp_path / "out" / "predictions.jsonl").read_text().splitlines()
+    assert [json.loads(line)["image"] for line in lines] == ["a.png", "c.png"]
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    images = {"a.json", "a.png", "c.json", "c.png"}
+    assert names == {"predictions.jsonl", "index.html"} | images
+
+
+@pytest.mark.fault
+def test_where_no_image_can_be_read_nothing_is_written(checkpoint, three, tmp_path, capsys):
+    command = ["--checkpoint", checkpoint, "--out", tmp_path / "out"]
+    error = refused([three / "b.png", *command], capsys)
+    assert error.startswith(f"error: {three}/b.png: not a readable image") and "\n" not in error
+    (three / "d.png").touch()
+    error = refused([three / "b.png", three / "d.png", *command], capsys)
+    assert error.endswith("error: none of the files can be read")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.fault
+def test_ctrl_c_leaves_whole_results_only(checkpoint, three, tmp_path, capsys, monkeypatch):
+    def write_result(folder, frame, *arguments):
+        if frame.path.name == "c.png":
+            signal.raise_signal(signal.SIGINT)
+        return outputs.write_result(folder, frame, *arguments)
+
+    monkeypatch.setattr(predict_files, "write_result", write_result)
+    out = tmp_path / "out"
+    with pytest.raises(SystemExit) as caught:
+        predict.main([str(three), "--checkpoint", checkpoint, "--out", str(out)])
+    assert caught.value.code == 130
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("stopped by SIGINT; 1 images have results")
+    assert sorted(path.name for path in out.iterdir()) == ["a.json", "a.png"]
+    assert json.loads((out / "a.json").read_text())["image"] == "a.png"
 
 
 @pytest.mark.fault

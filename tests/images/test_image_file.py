@@ -10,7 +10,7 @@ from PIL import Image
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.images.image_check import Annotated, check_images
-from rmlr_lightning.images.image_file import ImageFolders, as_rgb, of_array, open_image
+from rmlr_lightning.images.image_file import ImageFolders, as_rgb, of_array, open_image, upright_rgb
 from tests.scenes import noise_image
 
 RED, WHITE, BLACK = (255, 0, 0), (255, 255, 255), (0, 0, 0)
@@ -57,6 +57,8 @@ def test_every_orientation_in_every_format(suffix, orientation, tmp_path):
     assert image.size == ((20, 30) if orientation > 4 else (30, 20))
     corners = np.asarray(image)[[0, 0, -1, -1], [0, -1, 0, -1], 0].tolist()
     assert corners.index(255) == 2 * is_low + is_right and sum(corners) == 255
+    # an image from a result may be predicted again: it must not be rotated twice
+    assert np.array_equal(upright_rgb(image), image)
 
     # annotated before the rotation: boxes are of the stored image
     as_stored = open_image(path, (20, 30))

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.predictions.inputs import Frame
@@ -11,7 +12,7 @@ from rmlr_lightning.predictions.outputs import check_results, no_empty_folder, w
 
 
 def test_a_frame_is_written_into_the_folder_of_its_video(make_result, tmp_path):
-    frame = Frame(Path("clip.mp4"), 120, 4.8)
+    frame = Frame(Path("clip.mp4"), Image.new("RGB", (8, 6)), 120, 4.8)
     record = write_result(tmp_path, frame, make_result(("hold", "cup", 0.9)), None, "")
     written = json.loads((tmp_path / "clip" / "frame_000120.json").read_text())
     assert written == record

@@ -126,6 +126,8 @@ def upright_rgb(image: Image.Image, size: tuple[int, int] | None = None) -> Imag
     # Pillow rotates a TIFF when it reads the pixels, and forgets the mark then
     remaining = orientation_of(image)
     shown = as_rgb(image)
+    # a copy: whoever reads it must not rotate it by the mark once more
+    shown.info.clear()
     if remaining in UPRIGHT:
         shown = shown.transpose(UPRIGHT[remaining])
     is_as_stored = size == (shown.width, shown.height) != (shown.height, shown.width)

@@ -1,7 +1,7 @@
 """What rmlr-predict reads: images, folders of images, and frames of videos."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ import cv2
 from PIL import Image
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.images.image_file import images_in
+from rmlr_lightning.images.image_file import images_in, open_image
 
 VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
 
@@ -18,9 +18,9 @@ class Frame(NamedTuple):
     """An image file, or a frame of a video."""
 
     path: Path  # of the file
+    image: Image.Image  # RGB; its `filename` is what messages call it
     number: int | None = None  # of the frame, from 0
     seconds: float | None = None  # from the beginning of the video
-    image: Image.Image | None = None  # of a frame; files are opened when they are predicted
 
 
 def is_video(path: Path) -> bool:
@@ -58,64 +58,104 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
 
 
 def count_frames(paths: Sequence[Path], every: int) -> int | None:
-    """How many frames `frames` will give; None where a video does not state its length.
+    """How many frames `frames` will give if all can be read.
 
-    Raises:
-        UserError: a video that cannot be read.
+    None where a video does not state its length. A video that cannot be read counts as one.
     """
     total = 0
     for path in paths:
-        if not is_video(path):
+        video = _opened(path) if is_video(path) else None
+        if video is None:
             total += 1
             continue
-        video = _opened(path)
-        # of a stream, or a broken index, it is 0 or less
-        length = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+        length = _length(video)
         video.release()
-        if length < 1:
+        if length is None:
             return None
         total += -(-length // every)
     return total
 
 
-def frames(paths: Sequence[Path], every: int) -> Iterator[Frame]:
+def frames(
+    paths: Sequence[Path],
+    every: int,
+    skip: Callable[[UserError], None],
+    note: Callable[[str], None],
+) -> Iterator[Frame]:
     """The images, and of each video every so many frames, from the first one on.
 
-    Raises:
-        UserError: a video that cannot be read.
+    Args:
+        skip: is given the error of each file that cannot be read. It may raise it.
+        note: is given a line on each video that lacks frames.
     """
     for path in paths:
         if is_video(path):
-            yield from _frames_of(path, every)
-        else:
-            yield Frame(path)
+            yield from _frames_of(path, every, skip, note)
+            continue
+        try:
+            image = open_image(path)
+        except UserError as error:
+            skip(error)
+            continue
+        yield Frame(path, _named(image, str(path)))
 
 
-def _frames_of(path: Path, every: int) -> Iterator[Frame]:
+def _frames_of(
+    path: Path,
+    every: int,
+    skip: Callable[[UserError], None],
+    note: Callable[[str], None],
+) -> Iterator[Frame]:
     video = _opened(path)
+    if video is None:
+        skip(UserError(f"{path}: not a readable video"))
+        return
+    number = 0
     try:
-        rate = video.get(cv2.CAP_PROP_FPS)
-        number = 0
+        length = _length(video)
         # `grab` decodes a frame without converting its colours
         while video.grab():
             if number % every == 0:
                 is_read, pixels = video.retrieve()
-                if not is_read:
-                    break
-                image = Image.fromarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
-                yield Frame(path, number, number / rate if rate > 0 else None, image)
+                if is_read:
+                    image = Image.fromarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
+                    _named(image, f"{path}, frame {number}")
+                    yield Frame(path, image, number, _moment(video, number))
+                else:
+                    note(f"{path}: frame {number} cannot be decoded, and is left out")
             number += 1
     finally:
         video.release()
     if not number:
-        raise UserError(f"{path}: a video without a readable frame")
+        skip(UserError(f"{path}: a video without a readable frame"))
+    elif length is not None and number < length:
+        # no error: some formats only estimate their length
+        note(f"{path}: only {number} of about {length} frames can be read; is the file complete?")
 
 
-def _opened(path: Path) -> cv2.VideoCapture:
+def _opened(path: Path) -> cv2.VideoCapture | None:
+    """None: it is no video that can be read."""
     # OpenCV and its ffmpeg would print their own errors
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     video = cv2.VideoCapture(str(path))
-    if not video.isOpened():
-        raise UserError(f"{path}: not a readable video")
-    return video
+    return video if video.isOpened() else None
+
+
+def _length(video: cv2.VideoCapture) -> int | None:
+    """The number of frames that a video states."""
+    # of a stream, or a broken index, it is 0 or less
+    length = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+    return length if length > 0 else None
+
+
+def _moment(video: cv2.VideoCapture, number: int) -> float | None:
+    """The second of the current frame, which need not follow from its number and the rate."""
+    seconds = video.get(cv2.CAP_PROP_POS_MSEC) / 1000
+    return seconds if seconds > 0 or not number else None
+
+
+def _named(image: Image.Image, name: str) -> Image.Image:
+    # where Pillow keeps the name of a file that it opened
+    image.filename = name
+    return image

@@ -28,7 +28,7 @@ def check_results(folder: Path, files: Sequence[Path], overwrite: bool) -> None:
     results = [folder / LINES, folder / PAGE]
     for path in files:
         if not is_video(path):
-            results += result_paths(folder, Frame(path))
+            results += result_paths(folder, path)
         elif _folder_of(folder, path).exists() and not overwrite:
             raise UserError(
                 f"--out {folder}: {_folder_of(folder, path)} exists; name another folder, or add "
@@ -56,14 +56,18 @@ def no_empty_folder(folder: Path) -> Iterator[None]:
         raise
 
 
-def result_paths(folder: Path, frame: Frame) -> tuple[Path, Path]:
-    """Triplets and drawing. Frames of a video are in a folder of its name."""
-    if frame.number is None:
+def result_paths(folder: Path, path: Path, number: int | None = None) -> tuple[Path, Path]:
+    """Triplets and drawing. Frames of a video are in a folder of its name.
+
+    Args:
+        path, number: of a `Frame`.
+    """
+    if number is None:
         # a name that is too long for both is shortened
-        stem = short_name(frame.path.stem)
+        stem = short_name(path.stem)
         return folder / f"{stem}.json", folder / f"{stem}.png"
-    place = _folder_of(folder, frame.path)
-    return place / f"frame_{frame.number:06d}.json", place / f"frame_{frame.number:06d}.png"
+    place = _folder_of(folder, path)
+    return place / f"frame_{number:06d}.json", place / f"frame_{number:06d}.png"
 
 
 def _folder_of(folder: Path, video: Path) -> Path:
@@ -88,7 +92,7 @@ def write_result(
         UserError: a file cannot be written.
     """
     record = record_of(frame, result)
-    text, drawing = result_paths(folder, frame)
+    text, drawing = result_paths(folder, frame.path, frame.number)
     encoded = io.BytesIO()
     # the usual level takes more than three times as long as the model
     result.plot(min_probability, caption).save(encoded, format="png", compress_level=1)

@@ -3,12 +3,11 @@
 import argparse
 import json
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping
+from itertools import tee
 from pathlib import Path
 from typing import IO, Any
 
-from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 
@@ -33,6 +32,7 @@ from rmlr_lightning.predictions.outputs import (
 )
 from rmlr_lightning.predictions.unused_boxes import unused_boxes
 from rmlr_lightning.runs.device import device_of
+from rmlr_lightning.runs.stop_signals import Stopped
 
 # Smallest values of whole numbers
 LOWEST = {"max_triplets": 0, "every": 1, "batch": 1, "gallery": 0}
@@ -41,8 +41,11 @@ LOWEST = {"max_triplets": 0, "every": 1, "batch": 1, "gallery": 0}
 def predict(args: argparse.Namespace) -> None:
     """Predict all images and write the results.
 
+    Images and videos that cannot be read are named and skipped.
+
     Raises:
-        UserError: a wrong option, or a file that cannot be read or written.
+        UserError: a wrong option, a file that cannot be written, or, when all else is written, that
+            files were skipped.
     """
     _check_options(args)
     # Before the model is loaded, and before the first result: a run is not to stop in the middle.
@@ -58,6 +61,7 @@ def predict(args: argparse.Namespace) -> None:
 
     # The progress bar goes to standard error, where there is a terminal.
     console = Console(stderr=True)
+    skipped = Skipped(console, len(files))
     cards: list[Card] = []
     images = likely = 0
     start = time.perf_counter()
@@ -69,17 +73,24 @@ def predict(args: argparse.Namespace) -> None:
         lines.open("w") as file,
     ):
         bar_of_images = bar.add_task("predicting", total=total)
-        for frame, result in _results(detector, files, external, args):
-            record = write_result(args.out, frame, result, args.min_probability, args.caption)
-            _write_line(file, record)
-            if external is not None:
-                _note_unused(console, frame, result, external, detector)
-            if images < args.gallery:
-                drawing = result_paths(args.out, frame)[1].relative_to(args.out)
-                cards.append(card_of(result, _title(frame), drawing))
-            images += 1
-            likely += len(result.likely)
-            bar.advance(bar_of_images)
+        read = frames(files, args.every, skipped.add, skipped.note)
+        try:
+            for frame, result in _results(detector, read, external, args):
+                record = write_result(args.out, frame, result, args.min_probability, args.caption)
+                _write_line(file, record)
+                if external is not None:
+                    _note_unused(skipped, frame, result, external, detector)
+                if images < args.gallery:
+                    drawing = result_paths(args.out, frame.path, frame.number)[1]
+                    cards.append(card_of(result, _title(frame), drawing.relative_to(args.out)))
+                images += 1
+                likely += len(result.likely)
+                bar.update(bar_of_images, completed=images + skipped.count)
+        except Stopped as stopped:
+            stopped.way_out = f"{images} images have results, without {LINES} and {PAGE}"
+            raise
+        if not images:
+            raise UserError("none of the files can be read")
     seconds = time.perf_counter() - start
 
     print(
@@ -93,6 +104,38 @@ def predict(args: argparse.Namespace) -> None:
         write_atomic(args.out / PAGE, html.encode(), WAY_OUT)
         print(f"gallery: {printable(str(args.out / PAGE))}")
     print(f"triplets: {printable(str(args.out / LINES))}, and one .json and .png per image")
+    if skipped.count:
+        raise UserError(
+            f"{skipped.count} of {len(files)} files skipped, see above; the others have results"
+        )
+
+
+class Skipped:
+    """Files that cannot be read: one line each, and their number.
+
+    Args:
+        console: for the lines; it may show a progress bar.
+        files: how many are given. If it is one, its error is raised.
+    """
+
+    def __init__(self, console: Console, files: int) -> None:
+        self.console = console
+        self.files = files
+        self.count = 0
+
+    def add(self, error: UserError) -> None:
+        """Skip the file that the error names."""
+        if self.files == 1:
+            raise error
+        self.count += 1
+        self._print("skipped", str(error))
+
+    def note(self, line: str) -> None:
+        """Print a line on a file that is not skipped."""
+        self._print("note", line)
+
+    def _print(self, what: str, line: str) -> None:
+        self.console.print(f"{what}: {printable(line)}", markup=False, soft_wrap=True)
 
 
 def _check_options(args: argparse.Namespace) -> None:
@@ -107,23 +150,20 @@ def _check_options(args: argparse.Namespace) -> None:
 
 def _results(
     detector: HOIDetector,
-    files: list[Path],
+    read: Iterator[Frame],
     external: Mapping[Path, ExternalDetections] | None,
     args: argparse.Namespace,
 ) -> Iterator[tuple[Frame, Result]]:
     """Each image with its result, in order."""
-    waiting: deque[Frame] = deque()
-
-    # The stream reads ahead by a batch: the frames wait here for their results.
-    def images() -> Iterator[Path | Image.Image]:
-        for frame in frames(files, args.every):
-            waiting.append(frame)
-            yield frame.path if frame.image is None else frame.image
-
-    boxes = None if external is None else (external[path] for path in files)
-    stream = detector.stream(images(), boxes, max_triplets=args.max_triplets, batch_size=args.batch)
-    for result in stream:
-        yield waiting.popleft(), result
+    # The stream reads ahead by a batch: `tee` keeps these frames for their results.
+    of_results, of_images = tee(read)
+    boxes = None
+    if external is not None:
+        of_images, of_boxes = tee(of_images)
+        boxes = (external[frame.path] for frame in of_boxes)
+    images = (frame.image for frame in of_images)
+    stream = detector.stream(images, boxes, max_triplets=args.max_triplets, batch_size=args.batch)
+    return zip(of_results, stream, strict=True)
 
 
 def _write_line(file: IO[str], record: dict[str, Any]) -> None:
@@ -134,7 +174,7 @@ def _write_line(file: IO[str], record: dict[str, Any]) -> None:
 
 
 def _note_unused(
-    console: Console,
+    skipped: Skipped,
     frame: Frame,
     result: Result,
     external: Mapping[Path, ExternalDetections],
@@ -143,8 +183,7 @@ def _note_unused(
     entities = external[frame.path].entities(result.image.width, result.image.height)
     note = unused_boxes(entities, detector.model)
     if note is not None:
-        name = printable(str(frame.path))
-        console.print(f"note: {name}: {note}", markup=False, soft_wrap=True)
+        skipped.note(f"{frame.path}: {note}")
 
 
 def _title(frame: Frame) -> str:
