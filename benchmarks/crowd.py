@@ -43,7 +43,6 @@ def measure(people: int, images: int, max_pairs: int, training: bool) -> dict[st
     torch.set_num_threads(1)
     task = make_task("rmlr")
     task.train(training)
-    task.log_dict = lambda *_, **__: None
     model = task.model
     model.max_pairs = max_pairs
     # no threshold, no cap, no NMS: all of the crowd

@@ -165,7 +165,6 @@ def extreme(name: str) -> Batch:
 )
 def test_loss_and_gradient_are_finite_for(name):
     task = tiny_task()
-    task.log_dict = lambda *_, **__: None
     loss = task.training_step(extreme(name), 0)
     loss.backward()
     gradients = [weight.grad for weight in task.parameters() if weight.grad is not None]
@@ -205,7 +204,6 @@ def test_bfloat16_trains():
 def test_a_hundred_people_are_9900_pairs():
     task = tiny_task()
     task.model.selection = task.model.selection._replace(max_instances=100)
-    task.log_dict = lambda *_, **__: None
     batch = random_batch(1, entities=100)
     scene = batch.inputs.scene
     everyone = scene.entities._replace(
@@ -225,7 +223,8 @@ def resumed(task, **changes):
     checkpoint = {"state_dict": task.state_dict()}
     task.on_save_checkpoint(checkpoint)
     again = tiny_task({"interaction": FocalLoss()}, not_finite="skip")
-    again.trainer = SimpleNamespace(state=SimpleNamespace(fn=TrainerFn.FITTING))
+    state = SimpleNamespace(fn=TrainerFn.FITTING)
+    again.trainer = SimpleNamespace(state=state, is_global_zero=True)
     again.on_load_checkpoint(checkpoint | changes)
     return again
 

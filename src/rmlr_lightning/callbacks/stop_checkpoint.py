@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
-from torch import Tensor
 
 from rmlr_lightning.callbacks.movable_checkpoint import keep_previous
 
@@ -25,9 +24,6 @@ class StopCheckpoint(Callback):
     A second signal stops at once. What stopping means is decided by who handled the signals before.
     Of several processes one may have got the signal: all of them stop after the same step.
 
-    Lightning's checkpoints lack the sums of logged values, from which the means of an epoch are
-    made; this one has them.
-
     Args:
         path: of the checkpoint. The one that it replaces is kept (`movable_checkpoint`).
     """
@@ -37,13 +33,6 @@ class StopCheckpoint(Callback):
         self.signum = 0  # that has come, if any
         self._owner = os.getpid()
         self._handlers: dict[int, Any] = {}
-        self._sums: dict[str, list[Tensor]] = {}  # to be written, or to be added to those of a run
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"sums": self._sums}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._sums = state_dict["sums"]
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         # Lightning's own handlers, which it sets later, make processes wait for each other.
@@ -68,7 +57,6 @@ class StopCheckpoint(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._add_sums(trainer)
         if (batch_idx + 1) % trainer.accumulate_grad_batches:
             return  # gradients of half a step are in no checkpoint
         # a run that resumes from an epoch's last batch would miss the end of that epoch
@@ -79,9 +67,6 @@ class StopCheckpoint(Callback):
         if self._is_asked(trainer):
             self._save(trainer)
             self._stop()
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._sums = {}
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._is_asked(trainer):
@@ -106,25 +91,9 @@ class StopCheckpoint(Callback):
         return self.signum != 0
 
     def _save(self, trainer: Trainer) -> None:
-        for key, value in trainer.fit_loop.epoch_loop._results.items():
-            if value.is_tensor and value.meta.is_mean_reduction and value.meta.on_epoch:
-                parts = torch.stack([value.value, value.cumulated_batch_size.to(value.value)])
-                if trainer.world_size > 1:
-                    torch.distributed.all_reduce(parts)
-                self._sums[key] = [part.cpu() for part in parts]
         if trainer.is_global_zero and self.path.is_file():
             keep_previous(self.path)
         trainer.save_checkpoint(self.path)
-
-    def _add_sums(self, trainer: Trainer) -> None:
-        """Add the sums of an interrupted epoch to what its first step has logged."""
-        results = trainer.fit_loop.epoch_loop._results
-        for key in self._sums.keys() & results.keys():
-            total, count = self._sums.pop(key)
-            if trainer.is_global_zero:  # they are of all processes
-                result = results[key]
-                result.value = result.value + total.to(result.value)
-                result.cumulated_batch_size = result.cumulated_batch_size + int(count)
 
     def _stop(self) -> None:
         signum, self.signum = self.signum, 0

@@ -16,6 +16,7 @@ from rmlr_lightning.ops.capacity import Capacities
 from rmlr_lightning.ops.matching import match_pairs, select_positives
 from rmlr_lightning.ops.parts import images_of, split
 from rmlr_lightning.ops.prior import log_prior
+from rmlr_lightning.tasks.epoch_losses import EpochLosses
 from rmlr_lightning.tasks.finite import Findings, finite_images, is_finite, rows_that_fail
 from rmlr_lightning.tasks.step import Part, StepLosses, is_whole, loss_terms
 from rmlr_lightning.tasks.supervision import EARLY_STEPS, Matches
@@ -39,6 +40,7 @@ class HOITraining(FiniteTraining):
         self.accumulated = 1  # batches of a full step
         self.is_last = True  # whether the step runs at the present batch
         self.step: StepLosses | None = None  # the last one
+        self.epoch_losses = EpochLosses()
         self.matches = Matches()
         self.capacities: Capacities | None = None  # sizes of compiled batches
         self._compiled_terms, self._compiled_label = Compiled(self.terms), Compiled(self._label)
@@ -112,10 +114,12 @@ class HOITraining(FiniteTraining):
         if self.trainer.global_step >= EARLY_STEPS:
             self.matches.judge()
         self.accumulated = self.trainer.accumulate_grad_batches
-        ends_epoch = self.trainer.is_last_batch or index + 1 >= self.trainer.num_training_batches
-        self.is_last = (index + 1) % self.accumulated == 0 or ends_epoch
+        self.is_last = (index + 1) % self.accumulated == 0 or self._ends_epoch(index)
         if index % self.accumulated == 0:  # an interrupted run may have left some
             self.parts, self.batches = [], 0
+
+    def _ends_epoch(self, index: int) -> bool:
+        return self.trainer.is_last_batch or index + 1 >= self.trainer.num_training_batches
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """The loss of an optimiser step, of which all but the last part has had its backward pass.
@@ -143,7 +147,9 @@ class HOITraining(FiniteTraining):
         terms = self._part_terms(step, step.parts[-1])
         loss = terms.sum()
         values.append(terms.detach())
-        self._log_terms(values[0] if len(values) == 1 else torch.stack(values).sum(0), step)
+        values = values[0] if len(values) == 1 else torch.stack(values).sum(0)
+        images = sum(len(part.image_ids) for part in step.parts)
+        self.epoch_losses.add(values if step.batches == 1 else values / step.batches, images)
         # Lightning divides by the number of batches of a full step; the last of an epoch has fewer
         factor = self.accumulated / step.batches
         return loss if factor == 1 else loss * factor
@@ -168,14 +174,28 @@ class HOITraining(FiniteTraining):
         self.watch.add_images(part.image_ids)
         return found
 
-    def _log_terms(self, values: Float[Tensor, "terms"], step: StepLosses) -> None:
-        if step.batches > 1:
-            values = values / step.batches
-        names = [f"train/loss_{name}" for name in self.losses]
-        logged = dict(zip(names, values.unbind(), strict=True)) | {"train/loss": values.sum()}
-        count = sum(len(part.image_ids) for part in step.parts)
-        shown = {"prog_bar": True, "on_step": False, "on_epoch": True, "sync_dist": True}
-        self.log_dict(logged, batch_size=count, **shown)
+    def on_train_batch_end(self, outputs: Any, batch: Batch, index: int) -> None:
+        """Log the losses where an epoch ends; Lightning weights what it gets by the images."""
+        trainer = self.trainer
+        ends_training = trainer.should_stop or trainer.global_step == trainer.max_steps
+        if not (ends_training or self._ends_epoch(index)):
+            return
+        found = self.epoch_losses.take()
+        if found is not None:
+            means, images = found
+            names = [f"train/loss_{name}" for name in self.losses]
+            logged = dict(zip(names, means.unbind(), strict=True)) | {"train/loss": means.sum()}
+            shown = {"prog_bar": True, "on_step": False, "on_epoch": True, "sync_dist": True}
+            self.log_dict(logged, batch_size=images, **shown)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["epoch_losses"] = self.epoch_losses.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
+        if self._resumes() and self.trainer.is_global_zero:
+            self.epoch_losses.load_state_dict(checkpoint.get("epoch_losses", {}), self.device)
 
     def on_train_epoch_end(self) -> None:
         super().on_train_epoch_end()

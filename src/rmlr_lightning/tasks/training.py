@@ -67,7 +67,7 @@ class FiniteTraining(LightningModule):
             SharedError: a run that resumes with another number of processes: its steps would have
                 more or fewer images, and those that are left of an epoch would be others.
         """
-        if self._trainer is None or self.trainer.state.fn != TrainerFn.FITTING:
+        if not self._resumes():
             return
         processes = checkpoint.get("processes", world_size())
         if processes != world_size():
@@ -77,6 +77,10 @@ class FiniteTraining(LightningModule):
                 "`resume` out to start a new run"
             )
         self.watch.skipped = checkpoint.get("skipped", 0)
+
+    def _resumes(self) -> bool:
+        """Whether a checkpoint that is loaded is that of an unfinished training."""
+        return self._trainer is not None and self.trainer.state.fn == TrainerFn.FITTING
 
     def _check_finite(self) -> None:
         self.watch.read()
