@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from rmlr_lightning import HOIDetector
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.hub.detector import load_detector
+from rmlr_lightning.hub.saved_model import rounded
 from tests.tiny_detectors import tiny_detector
 
 
@@ -201,8 +202,8 @@ def test_only_the_shipped_detector_can_be_referenced(from_checkpoint, tmp_path):
         detector.save_pretrained(tmp_path / "saved")
 
 
-def test_rounded_matrices_take_half_the_space(from_checkpoint, tmp_path):
-    HOIDetector(from_checkpoint.saved._replace(half=True)).save_pretrained(tmp_path / "half")
+def test_rounded_matrices_take_half_the_space(folder, tmp_path):
+    HOIDetector(rounded(HOIDetector.from_pretrained(folder).saved)).save_pretrained(tmp_path / "half")
     state = load_file(tmp_path / "half" / "model.safetensors")
     assert state["irm.classify.weight"].dtype == torch.float16
     assert state["irm.classify.bias"].dtype == torch.float32

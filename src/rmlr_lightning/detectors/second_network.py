@@ -33,6 +33,13 @@ class WithSecondNetwork(nn.Module):
         self.network.requires_grad_(False)
         self.eval()
 
+    @staticmethod
+    def apart(detector: Detector) -> tuple[Detector, nn.Module | None]:
+        """A detector, and the network beside it if it has one."""
+        if isinstance(detector, WithSecondNetwork):
+            return detector.detector, detector.network
+        return detector, None
+
     @property
     def maps(self) -> tuple[str, ...]:
         """See `GivesMaps`."""

@@ -16,6 +16,7 @@ from rmlr_lightning.export.program import (
 )
 from rmlr_lightning.files import check_outputs, written_atomically
 from rmlr_lightning.hub.detector import HOIDetector, load_detector
+from rmlr_lightning.hub.saved_model import rounded
 from rmlr_lightning.models.hoi import HOIModel
 
 FOLDER = "folder"
@@ -51,7 +52,8 @@ def export(args: argparse.Namespace) -> None:
 
 
 def _write_folder(detector: HOIDetector, args: argparse.Namespace) -> None:
-    detector.saved = detector.saved._replace(half=args.half, shipped_detector=args.shipped_detector)
+    saved = rounded(detector.saved) if args.half else detector.saved
+    detector.saved = saved._replace(shipped_detector=args.shipped_detector)
     detector.save_pretrained(args.out, overwrite=args.overwrite)
     print(args.out)
 

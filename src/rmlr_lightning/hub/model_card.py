@@ -6,6 +6,7 @@ from typing import Any
 
 from huggingface_hub import ModelCard, ModelCardData
 
+from rmlr_lightning.detectors.second_network import WithSecondNetwork
 from rmlr_lightning.errors import printable
 from rmlr_lightning.hub.saved_model import LIBRARY, SavedModel
 
@@ -79,19 +80,22 @@ def _code(value: object) -> str:
 
 
 def _detector(saved: SavedModel) -> str:
-    detector = saved.model.detector
+    detector, second = WithSecondNetwork.apart(saved.model.detector)
     kind = detector.fingerprint().get("network", type(detector).__name__)
+    head = "The head"
+    if second is not None:
+        head += f", the frozen network {_text(second.name)} whose features it reads"
     if saved.shipped_detector:
-        return (
-            f"The head; its frozen detector ({_text(kind)}) is the one that ships with {LIBRARY}."
-        )
-    return f"The head and its frozen detector ({_text(kind)})."
+        return f"{head}; its frozen detector ({_text(kind)}) is the one that ships with {LIBRARY}."
+    return f"{head} and its frozen detector ({_text(kind)})."
 
 
 def _precision(saved: SavedModel) -> str:
     # A rounded model that is read and saved again stays a rounded one.
-    if saved.half or saved.training.get("rounded"):
-        return "The head's matrices are rounded to float16; they are used in float32."
+    if saved.training.get("rounded"):
+        _, second = WithSecondNetwork.apart(saved.model.detector)
+        whose = "The head's" if second is None else "The head's and the frozen network's"
+        return f"{whose} matrices are rounded to float16; they are used in float32."
     return "Weights are those of the checkpoint, in float16 only where that is exact."
 
 

@@ -18,12 +18,15 @@ from torch import Tensor, nn
 from rmlr_lightning.data.transforms import ResizeExact, ResizeShortest
 from rmlr_lightning.detectors.bounded import bounded_construction
 from rmlr_lightning.detectors.checkpoint_file import shortened
+from rmlr_lightning.detectors.second_network import WithSecondNetwork
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import write_atomic
-from rmlr_lightning.hub.saved_detector import describe_detector, make_detector
+from rmlr_lightning.hub.saved_detector import check_detector, describe_detector, make_detector
 from rmlr_lightning.models.assemble import assemble
 from rmlr_lightning.models.checkpoint import plain_vocabulary, read_vocabulary
+from rmlr_lightning.models.clip_vision import clip_structure
 from rmlr_lightning.models.hoi import HOIModel
+from rmlr_lightning.models.pixel_network import timm_structure
 from rmlr_lightning.ops.calibration import Calibration, plain_calibration, read_calibration
 from rmlr_lightning.ops.finite import check_weights
 from rmlr_lightning.ops.selection import Selection
@@ -33,10 +36,16 @@ from rmlr_lightning.vocabulary import Vocabulary
 LIBRARY = "rmlr_lightning"
 FORMAT = 1  # grows when the contents change; other formats are refused
 KEYS = {"model", "resize", "vocabulary", "calibration", "detector", "training"}
-DETECTOR = "detector."  # of the names of its weights
 
 ROOM = "rmlr_lightning.models."
-CLASSES = (assemble, Selection, ResizeExact, ResizeShortest)
+CLASSES = (
+    assemble,
+    clip_structure,
+    timm_structure,
+    Selection,
+    ResizeExact,
+    ResizeShortest,
+)
 # Options of timm that read or download a file
 REFUSED_OPTIONS = {"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"}
 
@@ -52,7 +61,6 @@ class SavedModel(NamedTuple):
     training: dict[str, Any]  # name, seed, data, commit, metrics: for the model card
     calibration: Calibration | None = None  # from scores to probabilities
     shipped_detector: bool = False  # reference the shipped detector instead of writing it
-    half: bool = False  # store the head's matrices in float16
 
 
 def write_model(saved: SavedModel, folder: Path) -> None:
@@ -70,26 +78,50 @@ def write_model(saved: SavedModel, folder: Path) -> None:
         "vocabulary": plain_vocabulary(saved.vocabulary),
         "calibration": plain_calibration(saved.calibration),
         "detector": describe_detector(saved.model.detector, saved.shipped_detector),
-        "training": saved.training | ({"rounded": True} if saved.half else {}),
+        "training": saved.training,
     }
+    left_out = _of_detector(saved.model) if saved.shipped_detector else ()
     state = {
-        name: _stored(value, saved.half and not name.startswith(DETECTOR))
+        name: _stored(value)
         for name, value in saved.model.state_dict().items()
-        if not (saved.shipped_detector and name.startswith(DETECTOR))
+        if not name.startswith(left_out)
     }
     # "format" is what transformers and the hub expect in the header
     write_atomic(folder / "model.safetensors", save(state, metadata={"format": "pt"}))
     write_atomic(folder / "config.json", json.dumps(config, indent=1).encode())
 
 
-def _stored(value: Tensor, half: bool) -> Tensor:
-    """A matrix in float16 if that is exact or asked for; everything else as it is."""
+def rounded(saved: SavedModel) -> SavedModel:
+    """Round the matrices of all but the detector to values of float16, in place.
+
+    Raises:
+        UserError: a value that float16 cannot hold.
+    """
     # Vectors are small, and biases and statistics of normalisation suffer from rounding.
+    detector = _of_detector(saved.model)
+    for name, value in saved.model.state_dict().items():
+        if _is_matrix(value) and not name.startswith(detector):
+            value.copy_(value.half())
+            if not value.isfinite().all():
+                raise UserError(f"{name}: too large for float16; save it without rounding")
+    return saved._replace(training=saved.training | {"rounded": True})
+
+
+def _stored(value: Tensor) -> Tensor:
+    """A matrix in float16 if that is exact; everything else as it is."""
     value = value.detach().cpu().contiguous().clone()
-    if not value.is_floating_point() or value.ndim < 2:
-        return value
-    rounded = value.half()
-    return rounded if half or torch.equal(rounded.to(value.dtype), value) else value
+    half = value.half() if _is_matrix(value) else value
+    return half if torch.equal(half.to(value.dtype), value) else value
+
+
+def _is_matrix(value: Tensor) -> bool:
+    return value.is_floating_point() and value.ndim > 1
+
+
+def _of_detector(model: HOIModel) -> str:
+    """How the names of the detector's weights begin, without those of a network beside it."""
+    has_second = WithSecondNetwork.apart(model.detector)[1] is not None
+    return "detector.detector." if has_second else "detector."
 
 
 def read_model(config: dict[str, Any], weights: Path, name: str) -> SavedModel:
@@ -122,9 +154,9 @@ def read_model(config: dict[str, Any], weights: Path, name: str) -> SavedModel:
             raise TypeError("it is no model of interactions")
 
     # The shipped detector has its weights; another one gets them from the file.
-    shipped = "shipped" in config["detector"]
-    _load(model, state, f"{name}: {weights.name}", without_detector=shipped)
-    _check_detector(model, config["detector"], name)
+    without = _of_detector(model) if "shipped" in config["detector"] else ()
+    _load(model, state, f"{name}: {weights.name}", without)
+    check_detector(model.detector, config["detector"], name)
     return SavedModel(
         model,
         resize,
@@ -180,12 +212,11 @@ def _state(weights: Path, name: str) -> dict[str, Tensor]:
         raise UserError(f"{name}: {weights.name} is not readable ({error})") from error
 
 
-def _load(model: HOIModel, state: dict[str, Tensor], source: str, without_detector: bool) -> None:
+def _load(model: HOIModel, state: dict[str, Tensor], source: str, without: str | tuple[()]) -> None:
+    """Fill a model with all weights but those whose names begin with `without`."""
     check_weights(state, source)
     # By hand, because load_state_dict reports differences in many lines.
-    ours = model.state_dict()
-    if without_detector:
-        ours = {key: value for key, value in ours.items() if not key.startswith(DETECTOR)}
+    ours = {key: value for key, value in model.state_dict().items() if not key.startswith(without)}
     differing = sorted(
         key
         for key in ours.keys() | state.keys()
@@ -199,9 +230,3 @@ def _load(model: HOIModel, state: dict[str, Tensor], source: str, without_detect
     # copy_ converts float16 to the float32 of the model.
     for key, value in ours.items():
         value.copy_(state[key])
-
-
-def _check_detector(model: HOIModel, description: dict[str, Any], name: str) -> None:
-    """The detector that was made must be the one that the head was trained with."""
-    if model.detector.fingerprint()["weights"] != description.get("weights"):
-        raise UserError(f"{name}: the detector's weights are not those it was trained with")

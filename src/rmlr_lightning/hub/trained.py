@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.hub.saved_model import SavedModel
 from rmlr_lightning.models.checkpoint import read_checkpoint
+from rmlr_lightning.models.remine_backbone import Backbone
 from rmlr_lightning.ops.selection_counts import PREFIX
 from rmlr_lightning.runs.load_task import load_task
 
@@ -34,8 +35,8 @@ def trained_model(
     parts = OmegaConf.to_container(cfg.model, resolve=True)
     del parts["detector"]
     parts["compiled"] = False
-    if "pretrained" in parts["remine"]:
-        parts["remine"]["pretrained"] = False  # the file holds the weights
+    if isinstance(task.model.remine, Backbone):
+        parts["remine"] = task.model.remine.parts()  # the file holds the weights
 
     training = {"name": cfg.name}
     # a released checkpoint of UPT or PViC states nothing of its training

@@ -1,10 +1,13 @@
 """The image tower of a CLIP model of transformers, by hub id or local folder."""
 
+import json
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoConfig, CLIPModel, CLIPVisionModelWithProjection
+from transformers import AutoConfig, CLIPModel, CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import ask_hub
@@ -69,8 +72,33 @@ def clip_network(name: str) -> PixelNetwork:
             f"model.remine.name={name!r}: {len(missing)} weights are missing, such as {missing[0]}"
         )
     check_weights(clip.state_dict(), f"model.remine.name={name!r}")
-    body = PatchEmbeddings(clip.vision_model, clip.visual_projection)
-    levels = [Level(clip.visual_projection.out_features, clip.vision_model.config.patch_size)]
     # maps and stores are named by the folder, not by where it lies
-    short = name.rstrip("/").rpartition("/")[2]
-    return PixelNetwork(body, short, levels, MEAN, STD, patches=True)
+    return _pixel_network(clip, name.rstrip("/").rpartition("/")[2])
+
+
+def clip_structure(name: str, config: dict[str, Any]) -> PixelNetwork:
+    """As `clip_network`, with random weights, from plain values: reads no file.
+
+    Args:
+        name: for the name of its map.
+        config: of the image tower, a CLIPVisionConfig of transformers.
+    """
+    return _pixel_network(
+        CLIPVisionModelWithProjection(CLIPVisionConfig.from_dict(config)).eval(), name
+    )
+
+
+def _pixel_network(clip: nn.Module, name: str) -> PixelNetwork:
+    tower, projection = clip.vision_model, clip.visual_projection
+    # complete, so that another version of transformers with other defaults reads the same
+    config = json.loads(tower.config.to_json_string(use_diff=False))
+    # a whole CLIP keeps the width of the joint space elsewhere
+    config["projection_dim"] = projection.out_features
+    structure = {
+        "_target_": f"{__name__}.{clip_structure.__name__}",
+        "name": name,
+        "config": config,
+    }
+    levels = [Level(projection.out_features, tower.config.patch_size)]
+    body = PatchEmbeddings(tower, projection)
+    return PixelNetwork(body, name, levels, MEAN, STD, patches=True, structure=structure)

@@ -22,6 +22,8 @@ from rmlr_lightning.ops.same_size import (
 )
 from rmlr_lightning.types import Images
 
+# in names such as hf-hub:owner/name, whose options timm reads elsewhere
+OUTSIDE = ":"
 # names of weights on the hub, as timm looks for them
 HUB_FILES = ("model.safetensors", "open_clip_model.safetensors", "pytorch_model.bin")
 
@@ -43,6 +45,8 @@ class PixelNetwork(nn.Module):
         mean, std: normalisation of pixels in [0, 1] that the network was trained with.
         patches: a vision transformer of one map. The sides of an image are stretched to multiples
             of the patch, so that the map covers the image exactly.
+        structure: configuration that makes the network again, with random weights: `_target_` and
+            plain values. None: it cannot be had from plain values.
 
     Images of one size are run together, without padding: a network reads it at the edge of an
     image. Only while a convolutional network is trained, padding stays, because batch normalisation
@@ -57,9 +61,11 @@ class PixelNetwork(nn.Module):
         mean: Sequence[float],
         std: Sequence[float],
         patches: bool = False,
+        structure: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.body, self.name, self.levels, self.patches = body, name, tuple(levels), patches
+        self.structure = structure
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
 
@@ -148,7 +154,21 @@ def timm_network(
     network = _create(name, pretrained, options)
     if weights is not None:
         load_weights(network, weights)
+    return _with_maps(network, name, stride, options)
 
+
+def timm_structure(name: str, stride: int = 8, **options: Any) -> PixelNetwork:
+    """As `timm_network`, with random weights, from timm's own list of networks: reads no file.
+
+    Raises:
+        UserError: unknown network or option.
+    """
+    if OUTSIDE in name:
+        raise UserError(f"model.remine.name={name!r}: not of timm's own networks")
+    return _with_maps(_create(name, False, options), name, stride, options)
+
+
+def _with_maps(network: nn.Module, name: str, stride: int, options: dict[str, Any]) -> PixelNetwork:
     # the last map of each stride: a plain vision transformer has one per block
     last = {info["reduction"]: index for index, info in enumerate(network.feature_info)}
     kept = {step: index for step, index in last.items() if step >= stride}
@@ -159,11 +179,25 @@ def timm_network(
     levels = [Level(network.feature_info[index]["num_chs"], step) for step, index in kept.items()]
     cfg = network.pretrained_cfg
     body = TimmMaps(network, list(kept.values()), norm=patches)
-    return PixelNetwork(body, name, levels, cfg["mean"], cfg["std"], patches)
+    structure = {
+        "_target_": f"{__name__}.{timm_structure.__name__}",
+        "name": name,
+        "stride": stride,
+        **options,
+    }
+    return PixelNetwork(
+        body,
+        name,
+        levels,
+        cfg["mean"],
+        cfg["std"],
+        patches,
+        structure=None if OUTSIDE in name else structure,
+    )
 
 
 def _create(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:
-    if ":" not in name and not timm.is_model(name.partition(".")[0]):
+    if OUTSIDE not in name and not timm.is_model(name.partition(".")[0]):
         raise UserError(f"model.remine.name={name!r}: timm has no network of this name")
     # a vision transformer interpolates its position embeddings only if asked to
     for more in ({"dynamic_img_size": True}, {}):

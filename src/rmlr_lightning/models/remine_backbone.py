@@ -48,7 +48,7 @@ class Backbone(nn.Module):
     ) -> None:
         super().__init__()
         made = network()
-        self.dim = dim
+        self.dim, self.frozen, self.structure = dim, frozen, made.structure
         self.needs_pixels = not frozen
         self.maps = tuple(made.maps) if frozen else ()
         self.trunk = None if frozen else made
@@ -57,6 +57,25 @@ class Backbone(nn.Module):
         self.lateral = nn.ModuleList(nn.Conv2d(level.dim, dim, 1) for level in made.levels)
         self.memory = nn.Conv2d(memory_dim, dim, 1)
         self.smooth = ResidualConv(dim)
+
+    def parts(self) -> dict[str, Any]:
+        """Configuration that makes this extractor again, with random weights, from plain values.
+
+        Raises:
+            UserError: its network cannot be made of plain values.
+        """
+        if self.structure is None:
+            raise UserError(
+                "model.remine.name: a network by hub-id or folder of timm cannot be saved in a "
+                "folder; choose one by timm's own name, with model.remine.weights=FILE"
+            )
+        return {
+            "_target_": f"{__name__}.{type(self).__name__}",
+            "_partial_": True,
+            "dim": self.dim,
+            "frozen": self.frozen,
+            "network": self.structure | {"_partial_": True, "_convert_": "all"},
+        }
 
     def mask(self, scene: Scene, images: Images | None) -> Bool[Tensor, "B h w"]:
         if self.trunk is None:
