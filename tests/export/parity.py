@@ -12,27 +12,33 @@ from pathlib import Path
 import onnxruntime
 import torch
 
+from rmlr_lightning.detectors.base import Detector
 from rmlr_lightning.export.head import Capacity, ExportableHead, head_inputs
 from rmlr_lightning.export.program import export_head, write_onnx, write_torch
+from rmlr_lightning.models.pixel_network import timm_network
 from rmlr_lightning.models.remine import DetectorMap
+from rmlr_lightning.models.remine_backbone import Backbone
 from rmlr_lightning.types import Inputs, Scene
 from tests.models.test_hoi import REMINE, model_of
 from tests.scenes import random_images, random_scene
 
 CAPACITY = Capacity(entities=12, pairs=70)
-CELLS = (5, 11)  # of a further map, other than those of the traced graph
+CANVAS = (160, 352)  # of the further maps, other than of the traced graph
 REMINE["c5"] = partial(DetectorMap, map="c5")
+NETWORK = partial(timm_network, "resnet10t", stride=16, stem_width=8, channels=[8, 8, 16, 16])
+REMINE["second"] = partial(Backbone, dim=16, frozen=True, network=NETWORK)
 
 
-def scene_of(batch: int, map_dims: dict[str, int]) -> Scene:
+def scene_of(batch: int, detector: Detector) -> Scene:
     """Another number of images than the graph was traced with; the last has no entity."""
     scene = random_scene(batch, 14, seed=batch)
     mask = scene.entities.mask.clone()
     mask[-1] = False
     generator = torch.Generator().manual_seed(batch)
-    maps = {
-        name: torch.randn(batch, dim, *CELLS, generator=generator) for name, dim in map_dims.items()
-    }
+    maps = {}
+    for name, dim in detector.map_dims.items():
+        cells = [side // detector.map_strides[name] for side in CANVAS]
+        maps[name] = torch.randn(batch, dim, *cells, generator=generator)
     return scene._replace(entities=scene.entities._replace(mask=mask), maps=maps)
 
 
@@ -48,7 +54,7 @@ def main(folder: str, remine: str, ire: str, irm: str) -> None:
     for batch in (1, 3, 5):
         images = random_images(batch)
         with torch.inference_mode():
-            prediction = model(Inputs(images, scene_of(batch, model.detector.map_dims)))
+            prediction = model(Inputs(images, scene_of(batch, model.detector)))
         values = head_inputs(model, prediction.scene, prediction.pairs, CAPACITY, images)
         with torch.no_grad():
             expected = ExportableHead(model)(*values.values())

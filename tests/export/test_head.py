@@ -76,7 +76,12 @@ def test_the_description_names_every_tensor_with_its_shape_and_the_vocabulary():
 @pytest.mark.skipif(not RUNTIME, reason="onnx, onnxscript or onnxruntime is not installed")
 @pytest.mark.parametrize(
     "parts",
-    [("neck", "transformer", "transformer"), ("c5", "upt", "upt"), ("c5", "pvic", "linear")],
+    [
+        ("neck", "transformer", "transformer"),
+        ("c5", "upt", "upt"),
+        ("c5", "pvic", "linear"),
+        ("second", "mlp", "text"),
+    ],
 )
 def test_onnxruntime_and_torch_export_give_the_logits_of_the_model(parts, tmp_path):
     """For one, three and five images, though the graph was traced with two."""

@@ -203,7 +203,9 @@ def test_only_the_shipped_detector_can_be_referenced(from_checkpoint, tmp_path):
 
 
 def test_rounded_matrices_take_half_the_space(folder, tmp_path):
-    HOIDetector(rounded(HOIDetector.from_pretrained(folder).saved)).save_pretrained(tmp_path / "half")
+    HOIDetector(rounded(HOIDetector.from_pretrained(folder).saved)).save_pretrained(
+        tmp_path / "half"
+    )
     state = load_file(tmp_path / "half" / "model.safetensors")
     assert state["irm.classify.weight"].dtype == torch.float16
     assert state["irm.classify.bias"].dtype == torch.float32

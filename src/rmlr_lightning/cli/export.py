@@ -42,7 +42,11 @@ def parser() -> argparse.ArgumentParser:
     add("--overwrite", action="store_true", help="replace files that exist")
     add("--entities", type=int, metavar="N", help="capacity per image (default: as selected)")
     add("--pairs", type=int, metavar="N", help="capacity per image (default: all pairs)")
-    add("--half", action="store_true", help="folder: round the head's matrices to float16")
+    add(
+        "--half",
+        action="store_true",
+        help="folder: round all matrices but the detector's to float16",
+    )
     add(
         "--shipped-detector",
         action="store_true",

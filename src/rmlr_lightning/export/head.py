@@ -4,6 +4,7 @@ The head is re-mining, IRE, IRM and the scores. The detector has exporters of it
 selection and pairing have no fixed shape: both stay outside (`ops.selection`, `ops.pairing`).
 """
 
+import re
 from typing import NamedTuple
 
 import torch
@@ -75,8 +76,16 @@ class ExportableHead(nn.Module):
         return logits, verb_scores(logits, prior)
 
 
+def map_input(name: str) -> str:
+    """The input of a map. Its name is an identifier, which that of a network's map is not."""
+    return MAP + re.sub(r"\W", "_", name)
+
+
 def maps_of(remine: nn.Module) -> list[str]:
-    """Names of the detector's maps that an extractor reads beside the memory, in order."""
+    """Names of the maps that an extractor reads beside the memory, in order.
+
+    Of the detector's backbone, or of a frozen network beside it (`detectors.second_network`).
+    """
     return sorted(getattr(remine, "maps", ()))
 
 
@@ -116,7 +125,7 @@ def head_inputs(
     }
     if model.remine.needs_pixels:
         inputs |= {"pixels": images.pixels, "pixels_mask": images.mask}
-    return inputs | {f"{MAP}{name}": scene.maps[name].float() for name in maps_of(model.remine)}
+    return inputs | {map_input(name): scene.maps[name].float() for name in maps_of(model.remine)}
 
 
 def padded(values: Tensor, count: int) -> Tensor:

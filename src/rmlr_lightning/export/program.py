@@ -12,7 +12,14 @@ from torch import Tensor
 from torch.export import Dim, ExportedProgram
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.export.head import MAP, OUTPUTS, Capacity, ExportableHead, head_inputs, maps_of
+from rmlr_lightning.export.head import (
+    MAP,
+    OUTPUTS,
+    Capacity,
+    ExportableHead,
+    head_inputs,
+    maps_of,
+)
 from rmlr_lightning.files import write_atomic
 from rmlr_lightning.models.checkpoint import plain_vocabulary
 from rmlr_lightning.models.hoi import HOIModel
@@ -20,7 +27,7 @@ from rmlr_lightning.types import Entities, Images, Pairs, Scene
 from rmlr_lightning.vocabulary import Vocabulary
 
 SUFFIXES = {"torch": ".pt2", "onnx": ".onnx"}
-ROWS, COLUMNS = 9, 13  # of the maps that the graph is traced with, where they are variable
+ROWS, COLUMNS = 9, 13  # of the coarsest map that the graph is traced with, if it is variable
 
 
 def export_head(
@@ -39,7 +46,12 @@ def export_head(
     head = ExportableHead(model)
     inputs = example_inputs(model, capacity, canvas)
     axes = variable_axes(list(inputs))
-    sizes = {name: Dim(name) for names in axes.values() for name in names.values()}
+    # torch cannot trace the sampling of a map at the size of another for one or two cells
+    sizes = {
+        name: Dim(name, min=3 if MAP in name else None)
+        for names in axes.values()
+        for name in names.values()
+    }
     shapes = tuple({axis: sizes[name] for axis, name in axes[key].items()} for key in inputs)
     try:
         with warnings.catch_warnings():
@@ -82,7 +94,8 @@ def example_inputs(
         torch.randn(batch, count, model.detector.token_dim),
         real,
     )
-    cells = (ROWS, COLUMNS)
+    names = maps_of(model.remine)
+    cells, *map_cells = _example_cells(model, names)
     if model.remine.needs_pixels:
         cells = tuple(-(-side // model.detector.stride) for side in canvas)
     memory = torch.randn(batch, model.detector.memory_dim, *cells)
@@ -94,11 +107,23 @@ def example_inputs(
     pixels_mask = torch.ones(batch, *canvas, dtype=torch.bool)
     images = Images(torch.rand(batch, 3, *canvas), pixels_mask, sizes)
     maps = {
-        name: torch.randn(batch, model.detector.map_dims[name], *cells)
-        for name in maps_of(model.remine)
+        name: torch.randn(batch, model.detector.map_dims[name], *size)
+        for name, size in zip(names, map_cells, strict=True)
     }
     scene = Scene(entities, memory, mask, sizes, maps)
     return head_inputs(model, scene, pairs, capacity, images)
+
+
+def _example_cells(model: HOIModel, names: Sequence[str]) -> list[tuple[int, int]]:
+    """Rows and columns of the memory, then of the maps of these names.
+
+    No two are equal, because torch makes equal sizes one variable. Those of a finer map are larger:
+    extractors work at the resolution of the finest.
+    """
+    strides = [model.detector.stride, *(model.detector.map_strides[name] for name in names)]
+    order = sorted(range(len(strides)), key=lambda index: -strides[index])
+    ranks = [order.index(index) for index in range(len(strides))]
+    return [(ROWS + 2 * rank, COLUMNS + 2 * rank) for rank in ranks]
 
 
 def write_torch(program: ExportedProgram, path: Path) -> None:
