@@ -3,8 +3,9 @@
     python -m tests.faults.killed_runs FOLDER --kills 20           # about 10 minutes of one core
 
 FOLDER is new, or holds `synthetic`, a small synthetic benchmark (see `world` in tests/conftest.py).
-It gets the runs. Every run is a fork of this process, which has imported everything already. Prints
-one line for each kill and exits with status 1 if a run ended otherwise than it should.
+It gets the runs. Every run is a fork of this process, which has imported everything already. Kills
+take turns in the phases of a run (`moments`). Prints one line for each kill and exits with status 1
+if a run ended otherwise than it should, or a signal did not end it.
 """
 
 import argparse
@@ -13,8 +14,6 @@ import os
 import random
 import signal
 import sys
-import threading
-import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,10 @@ from typing import Any
 import torch
 
 from rmlr_lightning.cli import train
+from rmlr_lightning.synthetic import WorldConfig, write_world
+from tests.faults.moments import PHASES, Moment, Watch, draw
 
+COUNTS = "calls.json"  # of a run, by phase
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 # With everything that a checkpoint must bring back: moving average, accumulation, dropout, two
 # views of each image, checkpoints within an epoch.
@@ -64,33 +66,41 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the moments and signals")
     options = parser.parse_args()
 
+    # Shells ignore Ctrl-C in the jobs that they start in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    world = options.folder / "synthetic"
+    if not world.exists():  # else the first run would make it, and have other calls than the rest
+        write_world(WorldConfig(train=60, val=24, test=48, seed=3), world)
     whole = options.folder / "whole"
-    start = time.monotonic()
-    status = run(options.folder, whole, 0)
-    duration = time.monotonic() - start
-    print(f"whole run: status {status}, {duration:.1f} s; seed {options.seed}", flush=True)
-    bad = status != 0
+    status = run(options.folder, whole, 0, Watch())
+    print(f"whole run: status {status}; seed {options.seed}", flush=True)
+    if status != 0:
+        return 1
+    counts = json.loads((whole / COUNTS).read_text())
 
     drawn = random.Random(options.seed)
+    phases = list(PHASES)
+    drawn.shuffle(phases)
+    bad = False
     for number in range(options.kills):
         signum = drawn.choice(SIGNALS)
-        # every other time in the second half: before it, features are cached
-        moment = drawn.uniform(duration / 2 * (number % 2), duration)
+        moment = draw(drawn, phases[number % len(phases)], counts)
+        entries = len(counts[moment.phase])
         line = killed(options.folder, number, signum, moment, whole)
         bad |= "WRONG" in line
-        print(line, flush=True)
+        print(f"{signum.name} {moment.phase} ({moment.entry + 1} of {entries}), {line}", flush=True)
     return int(bad)
 
 
-def killed(folder: Path, number: int, signum: signal.Signals, moment: float, whole: Path) -> str:
-    """Kill a run after so many seconds, resume it, and describe how it differs from the whole."""
+def killed(folder: Path, number: int, signum: signal.Signals, moment: Moment, whole: Path) -> str:
+    """Kill a run at a moment, resume it, and describe how it differs from the whole one."""
     out = folder / f"killed_{number}"
     workers = number % 3
-    status = run(folder, out, workers, signum, moment)
+    status = run(folder, out, workers, Watch(signum, moment))
     reached = sorted(path.name for path in out.glob("checkpoints/*")) or "no checkpoint"
-    expected = {0, -signum} if signum == signal.SIGKILL else {0, 128 + signum}
-    first = f"{signum.name} after {moment:.1f} s ({workers} workers): status {status}, {reached}"
-    if status not in expected:
+    first = f"call {moment.call}, {workers} workers: status {status}, {reached}"
+    if status != (-signum if signum == signal.SIGKILL else 128 + signum):
         return f"{first}: WRONG status"
 
     status = run(folder, out, workers, resume="auto")
@@ -101,12 +111,7 @@ def killed(folder: Path, number: int, signum: signal.Signals, moment: float, who
 
 
 def run(
-    folder: Path,
-    out: Path,
-    workers: int,
-    signum: signal.Signals | None = None,
-    moment: float = 0.0,
-    resume: str = "null",
+    folder: Path, out: Path, workers: int, watch: Watch | None = None, resume: str = "null"
 ) -> int:
     """The exit status of rmlr-train in a process of its own; negative if a signal ended it."""
     places = [f"paths.data={folder}", f"hydra.run.dir={out}", f"features.path={out}/features"]
@@ -114,24 +119,22 @@ def run(
     if child == 0:
         sys.argv = ["rmlr-train", *places, *OPTIONS, f"data.num_workers={workers}"]
         sys.argv.append(f"resume={resume}")
-        os._exit(_status_of_train(out))
-    timer = None
-    if signum is not None:
-        timer = threading.Timer(moment, os.kill, (child, signum))
-        timer.start()
+        os._exit(_status_of_train(out, watch))
     _, status = os.waitpid(child, 0)
-    if timer is not None:
-        timer.cancel()
     return os.waitstatus_to_exitcode(status)
 
 
-def _status_of_train(out: Path) -> int:
+def _status_of_train(out: Path, watch: Watch | None) -> int:
     out.mkdir(parents=True, exist_ok=True)
     printed = os.open(out / "printed.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(printed, 1)
     os.dup2(printed, 2)
+    if watch is not None:
+        watch.start()
     try:
         train.main()
+        if watch is not None:
+            (out / COUNTS).write_text(json.dumps(watch.counts))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     except BaseException:
