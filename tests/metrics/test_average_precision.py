@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from rmlr_lightning.metrics.average_precision import all_points, eleven_points, may_precede_true
+from rmlr_lightning.metrics.average_precision import (
+    all_points,
+    eleven_points,
+    may_precede_true,
+    ranking,
+)
 
 
 def curve(found: int, of: int) -> tuple[np.ndarray, np.ndarray]:
@@ -42,3 +47,23 @@ def test_only_rows_that_score_as_high_as_a_true_positive_matter():
     for highest in (0.9, np.inf):  # class 1 has no true positive, whatever its scores
         scores = np.array([0.5, 0.4, 0.3, highest, 0.1])
         assert may_precede_true(classes, scores, true, 2).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [
+        [0.5, 0.25, 0.5, 1.0],
+        [0.0, -0.0, 1e-9, 2e-9],  # equal, and as good as equal beside 1
+        [0.0, -1.0, -0.5, -2.0],
+        [-np.inf, np.inf, 0.0, -1e-30],
+        [-3.0, -1.0, -2.0, -1.0],
+        [0.1, 0.1 + 1e-12, 0.1, 0.2],  # float32 cannot tell the first two apart
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_ranking_is_by_class_then_score_then_row(scores, dtype):
+    """Scores may be logits: negative, too."""
+    scores = np.array(scores * 2, dtype=dtype)
+    for classes in ([1, 1, 0, 1, 0, 1, 1, 1], [599, 0, 0, 0, 2**30, 2**30, 0, 599]):
+        rows = sorted(range(8), key=lambda row: (classes[row], -scores[row], row))
+        assert ranking(np.array(classes), scores).tolist() == rows

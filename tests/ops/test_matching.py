@@ -89,8 +89,12 @@ def test_the_threshold_is_the_smaller_iou_of_both_boxes(min_overlap):
     assert matched[..., 2].any().item() is (min_overlap <= 0.5)
 
 
+@pytest.mark.parametrize("counts", [True, False])  # on a CPU; on a GPU and compiled
 @pytest.mark.parametrize("max_per_image", [1, 3, 32])
-def test_positives_are_the_first_interacting_pairs_of_each_image(max_per_image):
+def test_positives_are_the_first_interacting_pairs_of_each_image(
+    max_per_image, counts, monkeypatch
+):
+    monkeypatch.setattr("rmlr_lightning.ops.matching.can_count", lambda values: counts)
     vocabulary = hicodet()
     entities = random_entities(3, 8, seed=2)
     pairs = pair(entities, vocabulary.valid_pairs())
