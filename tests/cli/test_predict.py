@@ -1,6 +1,7 @@
 """rmlr-predict replaces no file of the user."""
 
 import json
+import os
 import signal
 from types import SimpleNamespace
 
@@ -97,6 +98,17 @@ def test_unused_boxes_are_noted_on_standard_error(checkpoint, tmp_path, capsys):
     printed = capsys.readouterr()
     assert "7.png: 1 of 2 people and 0 of 0 objects are used; 1 overlap" in printed.err
     assert f"gallery: {tmp_path}/out/index.html\n" in printed.out
+
+
+@pytest.mark.fault
+def test_a_name_that_is_no_utf8_gets_results_and_a_link(checkpoint, tmp_path, capsys):
+    name = os.fsdecode(b"a\xff#.png")
+    Image.new("RGB", (64, 48)).save(tmp_path / name)
+    out = tmp_path / "out"
+    predict.main([str(tmp_path / name), "--checkpoint", checkpoint, "--out", str(out)])
+    assert (out / name).is_file()
+    assert 'href="a%FF%23.png"' in (out / "index.html").read_text()
+    assert json.loads((out / "predictions.jsonl").read_text())["image"] == name
 
 
 @pytest.mark.fault

@@ -1,6 +1,7 @@
 """Image files of every kind become RGB by one rule, or are refused with one line."""
 
 import io
+import os
 import struct
 import zlib
 
@@ -83,6 +84,15 @@ def test_errors_name_the_file(tmp_path, content, message):
     with pytest.raises(UserError, match=message) as caught:
         open_image(path)
     assert str(caught.value).startswith(f"{path}: ") and "\n" not in str(caught.value)
+
+
+@pytest.mark.fault
+def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.jpg")
+    with pytest.raises(UserError, match=r"a\.jpg: not a readable image \(not a regular file\)"):
+        open_image(tmp_path / "a.jpg")
+    report = check_images(tmp_path.__truediv__, [Annotated("a.jpg", (17, 23))])
+    assert report.unreadable == ["a.jpg"]
 
 
 def test_folders_are_searched_in_order(tmp_path):

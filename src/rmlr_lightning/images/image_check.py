@@ -16,6 +16,7 @@ from rmlr_lightning.files import write_atomic
 from rmlr_lightning.images.image_file import (
     QUARTER_TURNS,
     ImageFolders,
+    opened,
     orientation_of,
     refusal_of_mode,
     upright_rgb,
@@ -224,7 +225,7 @@ def _facts(path: Path, annotated: tuple[int, int], decode: bool) -> ImageFacts |
     except (OSError, ValueError):
         return None
     try:
-        with Image.open(path) as file:
+        with opened(path) as file:
             width, height = file.size
             if file.format == "TIFF":  # Pillow gives the rotated size of these
                 width, height = file.tag_v2[TIFF_WIDTH], file.tag_v2[TIFF_HEIGHT]

@@ -1,5 +1,7 @@
 """Finding and opening image files, and the one rule by which pixels become RGB."""
 
+import os
+import stat
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
@@ -92,7 +94,7 @@ def open_image(path: Path, size: tuple[int, int] | None = None) -> Image.Image:
             refuses.
     """
     try:
-        with Image.open(path) as file:
+        with opened(path) as file:
             return upright_rgb(file, size)
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such image; check the data set's image folder") from error
@@ -100,6 +102,18 @@ def open_image(path: Path, size: tuple[int, int] | None = None) -> Image.Image:
     except Exception as error:
         raise_limits(error)
         raise UserError(f"{path}: {unreadable(path, error)}") from error
+
+
+def opened(path: Path) -> Image.Image:
+    """`Image.open` of a file; a named pipe, at which it would wait for ever, is refused.
+
+    Raises:
+        ValueError: not a file. Broken and missing ones raise whatever Pillow raises.
+    """
+    kind = os.stat(path).st_mode
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        raise ValueError("not a regular file")
+    return Image.open(path)
 
 
 def unreadable(path: Path, error: Exception) -> str:

@@ -4,6 +4,7 @@ One file that opens offline: thumbnails are inside, drawings are linked.
 """
 
 import base64
+import os
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -42,8 +43,8 @@ def card_of(result: Result, title: str, drawing: Path) -> Card:
     shown = shown[:MAX_TRIPLETS]
     pairs = list(dict.fromkeys((row.box_h, row.box_o) for row in shown))
     triplets = [_triplet(row, pairs.index((row.box_h, row.box_o))) for row in shown]
-    # a name may have characters with a meaning in addresses, such as #
-    link = "/".join(quote(part) for part in drawing.parts)
+    # a name may have characters with a meaning in addresses, such as #, or bytes that are no UTF-8
+    link = "/".join(quote(os.fsencode(part)) for part in drawing.parts)
     jpeg = base64.b64encode(thumbnail(result.image, WIDTH)).decode()
     return Card(title, link, f"data:image/jpeg;base64,{jpeg}", result.image.size, triplets)
 

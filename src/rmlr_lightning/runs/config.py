@@ -22,7 +22,7 @@ def conf_dir() -> str:
 
 def short_name(name: str) -> str:
     """The name of a run's folder; one that is too long is cut and ends in its hash."""
-    encoded = name.encode()
+    encoded = os.fsencode(name)  # a name may have bytes that are no UTF-8
     if len(encoded) <= MAX_NAME_BYTES:
         return name
     digest = hashlib.sha256(encoded).hexdigest()[:16]
