@@ -32,8 +32,12 @@ eval: setup ## print the metrics of a checkpoint: make eval CKPT=outputs/rmlr/ch
 # A sweep is a file of conf/sweep; REPORT_<sweep> are the options of its report.
 SWEEP ?= ablation
 RUNS ?= multirun/$(SWEEP)
-JOBS ?= 2
+JOBS_optuna := 1
+JOBS ?= $(or $(JOBS_$(SWEEP)),2)
+# A user or team of Weights & Biases
+ENTITY ?= my-team
 REPORT_ablation := --baseline visual
+REPORT_short := --baseline visual
 REPORT_sizes := --baseline visual
 REPORT_unseen := --baseline unseen_linear
 REPORT_tuning := --split val
@@ -41,7 +45,16 @@ REPORT_alignment := --split val
 REPORT_loss_weights := --split val
 REPORT_seeds := --baseline visual
 REPORT_texts := --baseline rmlr
+REPORT_detectors := --baseline rmlr
+REPORT_optuna := --split val
 REPORT ?= $(REPORT_$(SWEEP))
+
+# Tables and an HTML page. With rmlr-lightning[dashboard] also the workspace for Weights & Biases,
+# which `rmlr-report wandb` saves there.
+WRITE_REPORT = $(BIN)/rmlr-report "$(RUNS)" --out "$(RUNS)/report" \
+  --html "$(RUNS)/report/index.html" --overwrite $(REPORT) && \
+  { ! $(BIN)/python -c "import wandb_workspaces" 2>/dev/null || $(BIN)/rmlr-report wandb $(ENTITY) \
+  --sweep "$(RUNS)" --json "$(RUNS)/report/dashboard.json" --overwrite; }
 
 # All jobs start the same sweep, and each run is done by the first job that locks it.
 .PHONY: ablation
@@ -53,14 +66,18 @@ ablation: setup ## full ablation and its report, JOBS=2 in parallel; rerun the c
 	  pids="$$pids $$!"; echo "job $$job: $(RUNS)/job$$job.log"; \
 	done; \
 	failed=0; for pid in $$pids; do wait $$pid || failed=1; done; \
-	$(BIN)/rmlr-report "$(RUNS)" --out "$(RUNS)/report" --overwrite $(REPORT) || failed=2; \
+	{ $(WRITE_REPORT); } || failed=2; \
 	test $$failed = 0 || { tail -n 3 "$(RUNS)"/job*.log >&2; \
 	  echo "error: a job or the report failed, see these logs; rerun the command to resume" >&2; \
 	  exit 2; }
 
+.PHONY: sweep
+sweep: SWEEP = short
+sweep: ablation ## a short ablation and its report: 8 rows x 2 seeds; rerun the command to resume
+
 .PHONY: report
 report: setup ## report of the runs in RUNS=multirun/ablation; REPORT="--baseline upt"
-	$(BIN)/rmlr-report "$(RUNS)" --out "$(RUNS)/report" --overwrite $(REPORT)
+	$(WRITE_REPORT)
 
 ROWS := detector_tokens,upt,pvic,remine,visual,sentence,word,rmlr,shuffled,compositional,large
 NOTES := $(wildcard docs/results/notes.md)

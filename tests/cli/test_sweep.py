@@ -1,14 +1,17 @@
 """Every sweep composes, can be resumed, and has the rows that its report compares."""
 
 import re
+import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.types import RunMode
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from rmlr_lightning.runs.config import conf_dir
+from rmlr_lightning.runs.sweep_progress import number_of_runs
 
 CONF = Path(conf_dir())
 SWEEPS = sorted(path.stem for path in (CONF / "sweep").glob("*.yaml"))
@@ -19,10 +22,16 @@ def experiments(sweep: str) -> list[str]:
     return [name.strip() for name in params.experiment.split(",")]
 
 
+def composed(sweep: str, *overrides: str) -> DictConfig:
+    if sweep == "optuna" and find_spec("optuna") is None:
+        pytest.skip("needs rmlr-lightning[optuna]")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("train", [f"+sweep={sweep}", *overrides], return_hydra_config=True)
+
+
 @pytest.mark.parametrize("sweep", SWEEPS)
 def test_every_sweep_composes_and_resumes(sweep):
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("train", overrides=[f"+sweep={sweep}"], return_hydra_config=True)
+    cfg = composed(sweep)
     assert cfg.hydra.mode == RunMode.MULTIRUN
     assert cfg.resume == "auto"
 
@@ -32,8 +41,17 @@ def test_every_sweep_composes_and_resumes(sweep):
 )
 def test_every_row_of_a_sweep_is_an_experiment_that_bears_its_name(sweep, name):
     """rmlr-report tells rows apart by `name`."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        assert compose("train", overrides=[f"+sweep={sweep}", f"experiment={name}"]).name == name
+    assert composed(sweep, f"experiment={name}").name == name
+
+
+def test_make_sweep_has_eight_rows_with_two_seeds_and_starts_nothing_of_its_own():
+    """`make sweep` is `make ablation` with another preset: no second recipe."""
+    command = ["make", "-n", "-o", "setup", "sweep", "ARGS=seed=7"]
+    recipe = subprocess.run(command, cwd=CONF.parent, capture_output=True, text=True, check=True)
+    assert '+sweep=short "hydra.sweep.dir=multirun/short" seed=7' in recipe.stdout
+    assert "--html" in recipe.stdout and recipe.stdout.count("rmlr-train") == 1
+    params = OmegaConf.load(CONF / "sweep" / "short.yaml").hydra.sweeper.params
+    assert number_of_runs(params, []) == 16
 
 
 def test_make_reports_each_sweep_against_a_row_that_it_has():

@@ -23,6 +23,14 @@ CONF = Path(conf_dir())
 
 
 @pytest.fixture
+def tmp_path(tmp_path):
+    """The folder of a run, in a sweep of its own."""
+    folder = tmp_path / "sweep" / "run"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
 def job(tmp_path, monkeypatch):
     """Makes the configuration of one run of a sweep."""
 
@@ -75,6 +83,42 @@ def test_an_interrupted_run_is_resumed(metrics, job, tmp_path):
     with acquire_run(job()) as acquired:
         assert acquired
     assert (tmp_path / "checkpoints" / "last.ckpt").exists()
+
+
+def other_run(job, tmp_path, *overrides: str):
+    """A run of another folder of the sweep."""
+    folder = tmp_path.with_name("other")
+    folder.mkdir(exist_ok=True)
+    return job(f"paths.output={folder}", *overrides)
+
+
+def test_one_configuration_is_one_run_whatever_its_folders_are_called(job, tmp_path, capsys):
+    with acquire_run(job()) as acquired:
+        assert acquired
+        write_run(job())
+    again = other_run(job, tmp_path, "optim.lr=0.002", "data.num_workers=7")
+    with acquire_run(again) as acquired:
+        assert not acquired
+    assert f"skipped, {tmp_path} has the same configuration" in capsys.readouterr().out
+    # Optuna gets the value of that run
+    assert read_metrics(again) == METRICS
+    with acquire_run(other_run(job, tmp_path, "optim.lr=0.001")) as acquired:
+        assert acquired
+
+
+def test_one_configuration_is_not_run_at_two_places_at_once(job, tmp_path):
+    with acquire_run(job()) as first, acquire_run(other_run(job, tmp_path)) as second:
+        assert first and not second
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("left", ["a hash", "half a run", "damaged metrics"])
+def test_a_run_that_did_not_end_does_not_stand_for_another(left, job, tmp_path):
+    with acquire_run(job()):
+        if left != "a hash":
+            write_run(job(), None if left == "half a run" else "{")
+    with acquire_run(other_run(job, tmp_path)) as acquired:
+        assert acquired
 
 
 @pytest.mark.fault

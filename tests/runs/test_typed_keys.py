@@ -2,7 +2,7 @@
 
 import pytest
 from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
+from hydra.errors import HydraException, MissingConfigException
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs.config import conf_dir
@@ -50,6 +50,14 @@ def test_an_unknown_key_is_one_line_with_the_nearest_one():
     message = str(unknown_name(error_of(*arguments), "train", arguments))
     expected = "optim.lrr: no such key; did you mean optim.lr? (+optim.lrr=... adds a new key)"
     assert message == expected
+
+
+@pytest.mark.fault
+def test_a_choice_that_needs_an_extra_names_it():
+    # as Hydra raises it where the plugin is not installed
+    error = MissingConfigException("", "hydra/sweeper/optuna", options=["basic"])
+    message = str(unknown_name(error, "train", []))
+    assert message == "hydra/sweeper=optuna needs an extra: pip install 'rmlr-lightning[optuna]'"
 
 
 @pytest.mark.fault

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import yaml
 from filelock import FileLock, Timeout
@@ -24,22 +23,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.runs.secrets import without_secrets
+from rmlr_lightning.files import write_atomic
+from rmlr_lightning.runs.config_hash import config_hash, current_config, relevant
 
-# Keys that do not change the result of a run
-IRRELEVANT_KEYS = (
-    "resume",
-    "label",
-    "paths",
-    "logger",
-    "data.num_workers",
-    "data.prepare.workers",
-    "features.path",
-    "features.num_workers",
-    "features.device",
-    "features.batch_size",
-)
-WEIGHTS_FOLDER = "/rmlr_lightning/weights/"
+HASH = ".config_hash"
 # Loading processes of a killed run hold its lock until they notice, which takes up to 5 seconds.
 PATIENCE_S = 15.0
 
@@ -53,7 +40,8 @@ def acquire_run(cfg: DictConfig) -> Iterator[bool]:
     - A run that does not resume takes its folder, or the next free FOLDER-N.
     - A run that resumes (`resume=last`, `auto`, or a file of the folder) takes that folder.
     - A run of a sweep takes its folder. With `resume=auto` it is skipped if it is finished, or if
-      another process has locked it.
+      another process has locked it, or if this is true of a run of the same configuration in
+      another folder of the sweep, which is `cfg.paths.output` then.
 
     Raises:
         UserError: the folder cannot be locked; a sweep would overwrite an earlier run.
@@ -68,7 +56,7 @@ def acquire_run(cfg: DictConfig) -> Iterator[bool]:
         with _locked(folder) as acquired:
             if not acquired:
                 print(f"{folder}: skipped, another process is running it")
-            yield acquired and not _is_done(cfg, folder)
+            yield acquired and not _is_done(cfg, folder) and not _is_repeated(cfg, folder)
     elif is_sweep or _resumes(cfg, folder):
         with _locked(folder, PATIENCE_S) as acquired:
             if not acquired:
@@ -171,6 +159,37 @@ def _is_done(cfg: DictConfig, folder: Path) -> bool:
     return False
 
 
+def _is_repeated(cfg: DictConfig, folder: Path) -> bool:
+    """Whether another folder of the sweep has a run of this configuration; then use that one.
+
+    Two names can be one configuration: a value and the same value as a default, 1e-3 and 0.001.
+    """
+    digest = config_hash(cfg)
+    # one process at a time compares its hash and writes it
+    with FileLock(folder.parent / ".configs.lock", thread_local=False):
+        for path in sorted(folder.parent.glob(f"*/{HASH}")):
+            other = path.parent
+            if other == folder or path.read_bytes() != digest.encode():
+                continue
+            if _is_running(other) or _is_finished_in(cfg, other):
+                print(f"{folder}: skipped, {other} has the same configuration")
+                cfg.paths.output = str(other)
+                return True
+        write_atomic(folder / HASH, digest.encode())
+    return False
+
+
+def _is_running(folder: Path) -> bool:
+    with _locked(folder) as acquired:
+        return not acquired
+
+
+def _is_finished_in(cfg: DictConfig, folder: Path) -> bool:
+    there = cfg.copy()
+    there.paths.output = str(folder)
+    return is_finished(there)
+
+
 @contextmanager
 def preparation_lock(folder: Path) -> Iterator[None]:
     """Inside the context no other process prepares data below the folder."""
@@ -207,42 +226,6 @@ def has_same_config(cfg: DictConfig) -> bool:
     path = Path(cfg.paths.output, "config.yaml")
     try:
         earlier = yaml.safe_load(path.read_text(encoding="utf-8"))
-        current = without_secrets(yaml.safe_load(OmegaConf.to_yaml(cfg, resolve=True)))
-        return _relevant(earlier) == _relevant(current)
+        return relevant(earlier) == current_config(cfg)
     except (OSError, ValueError, yaml.YAMLError, AttributeError, KeyError, TypeError):
         return False
-
-
-def _relevant(config: dict[str, Any]) -> dict[str, Any]:
-    """A copy without irrelevant keys and without the places of files on this machine."""
-    places = {str(config["paths"][name]): f"<{name}>" for name in ("output", "data")}
-    # The output folder may be inside the data folder, or the reverse: replace the inner one first.
-    places = dict(sorted(places.items(), key=lambda item: -len(item[0])))
-    config = _without_places(config, places)
-
-    # Options that only some configurations have may be missing.
-    for key in IRRELEVANT_KEYS:
-        *parents, name = key.split(".")
-        group: Any = config
-        for parent in parents:
-            group = group.get(parent) if isinstance(group, dict) else None
-        if isinstance(group, dict):
-            group.pop(name, None)
-    return config
-
-
-def _without_places(value: Any, places: dict[str, str]) -> Any:
-    """A copy in which folders that start with one of the places start with its name instead."""
-    if isinstance(value, dict):
-        return {key: _without_places(item, places) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_places(item, places) for item in value]
-    if not isinstance(value, str):
-        return value
-
-    for place, name in places.items():
-        if value == place or value.startswith(f"{place}/"):
-            return name + value[len(place) :]
-    if WEIGHTS_FOLDER in value:  # another installation of the package has it elsewhere
-        return WEIGHTS_FOLDER + value.rpartition(WEIGHTS_FOLDER)[2]
-    return value

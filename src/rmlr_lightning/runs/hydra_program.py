@@ -135,7 +135,10 @@ class Jobs:
             return function(cfg)
         if self.number == 0 and self.trains:
             sweep = HydraConfig.get()
-            total = number_of_runs(sweep.sweeper.get("params"), sys.argv[1:])
+            # of Optuna a number is given, no values
+            total = sweep.sweeper.get("n_trials") or number_of_runs(
+                sweep.sweeper.get("params"), sys.argv[1:]
+            )
             self.progress = SweepProgress(Path(sweep.sweep.dir), total)
             print(self.progress.first_line())
         self.number += 1

@@ -15,6 +15,8 @@ from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs.config import conf_dir
 
 TRAINER = "trainer"
+# Choices of Hydra that come with an extra of this package
+EXTRAS = {"hydra/sweeper": {"optuna": "optuna"}, "hydra/launcher": {"submitit_slurm": "slurm"}}
 
 
 def with_trainer_options(arguments: Sequence[str]) -> list[str]:
@@ -73,6 +75,9 @@ def unknown_name(
 
 def _unknown_choice(error: MissingConfigException) -> UserError | None:
     group, _, name = (error.missing_cfg_file or "").rpartition("/")
+    extra = EXTRAS.get(group, {}).get(name)
+    if extra is not None:
+        return UserError(f"{group}={name} needs an extra: pip install 'rmlr-lightning[{extra}]'")
     if not group or not error.options:
         return None
     close = difflib.get_close_matches(name, error.options, 1)
