@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from rmlr_lightning.cli import evaluate, predict, train
+from rmlr_lightning.cli import evaluate, export, predict, train
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.checkpoint import read_checkpoint
 from rmlr_lightning.runs.load_task import load_task
@@ -156,6 +156,20 @@ def test_evaluation_repeats_the_metrics_of_training_exactly(
     ):
         assert metrics[name] == logged[name]
     assert "non-rare" in capsys.readouterr().out
+
+
+def test_a_saved_model_is_evaluated_like_its_checkpoint(
+    trained, world, tmp_path, monkeypatch, capsys
+):
+    saved = tmp_path / "model"
+    export.main([str(trained / "checkpoints/best.ckpt"), "--format", "folder", "--out", str(saved)])
+    expected = evaluated(trained, world, tmp_path, monkeypatch, "features=online")
+    (tmp_path / "evaluated.json").unlink()
+    options = ["+data.num_workers=0", f"checkpoint={saved}"]
+    assert evaluated(trained, world, tmp_path, monkeypatch, *options) == expected
+    with pytest.raises(SystemExit):
+        evaluated(trained, world, tmp_path, monkeypatch, f"checkpoint={saved}", "+model.power=1")
+    assert f"the model of the folder {saved} is fixed" in capsys.readouterr().err
 
 
 def test_a_checkpoint_is_evaluated_on_another_world_with_that_worlds_twins(

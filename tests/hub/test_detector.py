@@ -137,6 +137,7 @@ def test_a_hub_id_without_a_network_is_one_line(monkeypatch):
         ({"resize": {"_target_": "rmlr_lightning.models.remine.torch.load"}}, "which is not a"),
         ({"resize": {"_target_": "rmlr_lightning.files.write_atomic"}}, "which is not a"),
         ({"model": {"remine": {"checkpoint_path": "x.pth"}}}, "has the option checkpoint_path"),
+        ({"detector": {"network": {"attn_implementation": "a/b"}}}, "attn_implementation, which"),
         ({"vocabulary": {"verbs": []}}, "config.json is damaged"),
         ({"calibration": {"slope": -1.0}}, "config.json is damaged"),
         # a resolver of OmegaConf would make a dictionary of it, and Hydra an object of that
@@ -149,6 +150,16 @@ def test_a_hub_id_without_a_network_is_one_line(monkeypatch):
 def test_a_config_of_a_stranger_is_refused_and_runs_nothing(folder, tmp_path, values, message):
     with pytest.raises(UserError, match=message):
         HOIDetector.from_pretrained(changed(folder, tmp_path, **values))
+
+
+@pytest.mark.fault
+def test_a_model_with_a_part_of_the_users_own_is_not_saved(from_checkpoint, tmp_path):
+    """It could not be read again."""
+    saved = from_checkpoint.saved
+    parts = saved.parts | {"ire": {"_target_": "my_package.IRE", "_partial_": True}}
+    with pytest.raises(UserError, match=r"cannot be saved as a folder: .*'my_package\.IRE'"):
+        HOIDetector(saved._replace(parts=parts)).save_pretrained(tmp_path / "saved")
+    assert not list((tmp_path / "saved").iterdir())
 
 
 def test_folders_that_hold_no_model_are_refused(folder, tmp_path):

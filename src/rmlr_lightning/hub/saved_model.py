@@ -46,8 +46,9 @@ CLASSES = (
     ResizeExact,
     ResizeShortest,
 )
-# Options of timm that read or download a file
+# Options of timm that read or download a file, and of transformers that download code
 REFUSED_OPTIONS = {"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"}
+REFUSED_OPTIONS |= {"attn_implementation", "_attn_implementation"}
 
 
 class SavedModel(NamedTuple):
@@ -67,8 +68,13 @@ def write_model(saved: SavedModel, folder: Path) -> None:
     """Write config.json and model.safetensors.
 
     Raises:
-        UserError: the detector cannot be saved, or a file cannot be written.
+        UserError: a part cannot be saved, or a file cannot be written.
     """
+    # a folder that nobody could read
+    _check_targets(
+        {"model": saved.parts, "resize": saved.resize_parts},
+        "the model cannot be saved as a folder",
+    )
     # The library first: the hub and other readers recognise the model by it.
     config = {
         "library_name": LIBRARY,
@@ -141,7 +147,7 @@ def read_model(config: dict[str, Any], weights: Path, name: str) -> SavedModel:
             f"reads {FORMAT}; save the model again"
         )
     # Before anything is made: a class that is imported has run its module already.
-    _check_targets({"model": config["model"], "resize": config["resize"]}, name)
+    _check_targets({key: config[key] for key in ("model", "resize", "detector")}, name)
     state = _state(weights, name)
     numbers = sum(value.numel() for value in state.values())
     with bounded_construction(f"{name}: config.json", numbers):
@@ -175,7 +181,9 @@ def _check_targets(node: Any, name: str) -> None:
         if "${" in key or (isinstance(value, str) and "${" in value):
             raise UserError(f"{name}: config.json has an interpolation, {shortened([key])}")
         if key in REFUSED_OPTIONS:
-            raise UserError(f"{name}: config.json has the option {key}, which reads other files")
+            raise UserError(
+                f"{name}: config.json has the option {key}, which reads other files or runs code"
+            )
         if key == "_target_" and not _is_ours(value):
             raise UserError(
                 f"{name}: config.json names {value!r}, which is not a module of {ROOM[:-1]}; "

@@ -1,6 +1,7 @@
 """The metrics of a checkpoint, and its detections in public formats."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -28,12 +29,21 @@ from rmlr_lightning.scoring.export import (
     write_npz,
     write_vcoco_pickle,
 )
+from rmlr_lightning.tasks.hoi import HOITask
 from rmlr_lightning.types import Detections, Target
 from rmlr_lightning.vocabulary import Vocabulary, vcoco
 
 
-def evaluate(cfg: DictConfig) -> dict[str, float]:
+def evaluate(
+    cfg: DictConfig,
+    config_of: Callable[..., DictConfig] = checkpoint_config,
+    task_of: Callable[..., tuple[HOITask, DictConfig]] = load_task,
+) -> dict[str, float]:
     """Evaluate a checkpoint on one split, print the table, and export detections.
+
+    Args:
+        config_of, task_of: open what `cfg.checkpoint` names, with changes; for other kinds of
+            files than checkpoints.
 
     Returns:
         All metrics of the split.
@@ -41,8 +51,6 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
     Raises:
         UserError: a wrong option, or data that do not fit the checkpoint.
     """
-    if OmegaConf.is_missing(cfg, "checkpoint"):
-        raise UserError("no checkpoint given: rmlr-eval checkpoint=FILE (make eval CKPT=FILE)")
     if cfg.split not in ("val", "test"):
         raise UserError(f"split={cfg.split}: choose val or test")
     if cfg.precision:
@@ -50,10 +58,10 @@ def evaluate(cfg: DictConfig) -> dict[str, float]:
 
     # The data come before the task: some metrics read annotation files.
     changes = {"paths": _changed_paths(cfg), "data": cfg.data, "model": cfg.model}
-    trained = checkpoint_config(cfg.checkpoint, **changes)
+    trained = config_of(cfg.checkpoint, **changes)
     datamodule = instantiate(trained.data)
     datamodule.prepare_data()
-    task, _ = load_task(cfg.checkpoint, **changes)
+    task, _ = task_of(cfg.checkpoint, **changes)
     _check_outputs(cfg, task.vocabulary)
     seed_everything(trained.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")
