@@ -81,7 +81,7 @@ def stopped(folder: Path, batch: int, *signums: int) -> dict:
     return torch.load(folder / "last.ckpt", weights_only=True)
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP])
 def test_a_stopped_run_resumes_within_its_epoch_to_the_bit(signum, tmp_path):
     whole, _ = run(tmp_path / "whole")
     checkpoint = stopped(tmp_path / "run", 2, signum)

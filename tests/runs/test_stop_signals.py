@@ -12,7 +12,9 @@ from rmlr_lightning.runs.user_errors import one_line_errors
 pytestmark = pytest.mark.fault
 
 
-@pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_signal_is_one_line_and_its_status(signum, status, capsys):
     with pytest.raises(SystemExit) as caught, one_line_errors():
         os.kill(os.getpid(), signum)

@@ -12,13 +12,13 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from rmlr_lightning.callbacks.movable_checkpoint import keep_previous
 
-NAMES = ("SIGTERM", "SIGUSR1")  # Windows lacks the second
+NAMES = ("SIGTERM", "SIGUSR1", "SIGHUP")  # Windows has only the first
 SIGNALS = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
 EVERY = 10  # steps after which several processes ask each other
 
 
 class StopCheckpoint(Callback):
-    """At SIGTERM or SIGUSR1 training ends its optimiser step, writes a checkpoint, and stops.
+    """At SIGTERM, SIGUSR1 or SIGHUP training ends its step, writes a checkpoint, and stops.
 
     A signal during validation waits for its end, after which the epoch's own checkpoint is written.
     A second signal stops at once. What stopping means is decided by who handled the signals before.
@@ -102,10 +102,10 @@ class StopCheckpoint(Callback):
 
 
 def heed_parent_only(worker: int) -> None:
-    """For a loading process: SIGTERM and SIGUSR1 count only if its parent sends them.
+    """For a loading process: these signals count only if its parent sends them.
 
-    SLURM and `timeout` signal all processes of a run, whose first one then writes a checkpoint: it
-    needs its loading processes until then, and ends them itself.
+    SLURM, `timeout` and a terminal that is closed signal all processes of a run, whose first one
+    then writes a checkpoint: it needs its loading processes until then, and ends them itself.
     """
     if not hasattr(signal, "sigwaitinfo"):  # not on macOS
         return

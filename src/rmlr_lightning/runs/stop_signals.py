@@ -1,4 +1,4 @@
-"""SIGINT (Ctrl-C), SIGTERM and SIGUSR1 as an exception that no library takes for its own."""
+"""SIGINT (Ctrl-C), SIGTERM and others as an exception that no library takes for its own."""
 
 import os
 import signal
@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-# The last is what SLURM sends early; Windows has none.
-NAMES = ("SIGINT", "SIGTERM", "SIGUSR1")
+# SIGUSR1 is what SLURM sends early, SIGHUP the end of a terminal or of its connection; Windows has
+# neither.
+NAMES = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP")
 SIGNALS = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
 SHELL = 128  # shells report a process that a signal ended as this plus the signal's number
 

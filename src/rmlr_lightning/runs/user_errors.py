@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rmlr_lightning.errors import UserError, printable
 from rmlr_lightning.runs.processes import (
@@ -34,6 +34,7 @@ OF_THE_MACHINE = {
     errno.ENFILE: "too many open files on this machine; use fewer loading processes",
     errno.ENOMEM: "memory ran out; use fewer loading processes, or a smaller data.batch_size",
     errno.EIO: "the disk cannot be read or written",
+    errno.EPIPE: "the program that read the output, such as `head`, has ended",
 }
 
 
@@ -48,8 +49,8 @@ def one_line_errors(tracebacks: bool | None = None) -> Iterator[None]:
 
     Errors of Hydra, OmegaConf and Lightning about the configuration count as mistakes too, and so
     do a full disk and other limits of the machine. Other errors keep their traceback.
-    HYDRA_FULL_ERROR=1 shows every traceback. Ctrl-C, SIGTERM and SIGUSR1 print one line and exit
-    with status 130, 143 and 138.
+    HYDRA_FULL_ERROR=1 shows every traceback. Ctrl-C, SIGTERM, SIGUSR1 and SIGHUP print one line and
+    exit with status 130, 143, 138 and 129.
 
     Args:
         tracebacks: show them all; None is what the user wants.
@@ -63,7 +64,15 @@ def one_line_errors(tracebacks: bool | None = None) -> Iterator[None]:
     try:
         with stop_on_signals():
             yield
-    except (Stopped, Exception) as error:  # a mistake may be the cause of an error of any class
+        if sys.stdout is not None:  # closed by who started this program
+            sys.stdout.flush()
+    # a mistake may be the cause of an error of any class
+    except (Stopped, SystemExit, Exception) as error:
+        _drop_unwritten()
+        if isinstance(error, SystemExit):
+            if error.code != 1 or not isinstance(error.__context__, BrokenPipeError):
+                raise
+            error = error.__context__  # rich exits where nobody reads its output any more
         stopped = stop_behind(error)
         if stopped is not None:
             if is_child():  # the first process has the word, and the status
@@ -76,6 +85,16 @@ def one_line_errors(tracebacks: bool | None = None) -> Iterator[None]:
         if prints_error(error):
             print(f"error: {printable(message)}", file=sys.stderr)
         sys.exit(exit_status(error))
+
+
+def _drop_unwritten() -> None:
+    """If lines cannot be printed, forget them: the interpreter would try again, and complain."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        with suppress(OSError):  # not a file of the system, where a program calls this
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def user_message(error: BaseException) -> str | None:
