@@ -162,8 +162,15 @@ def test_a_model_with_a_part_of_the_users_own_is_not_saved(from_checkpoint, tmp_
     assert not list((tmp_path / "saved").iterdir())
 
 
+@pytest.mark.fault
+def test_the_folder_of_a_run_names_its_checkpoint(checkpoint, caplog):
+    with pytest.raises(UserError, match=r"no config\.json there; .* is .*/best\.ckpt$"):
+        HOIDetector.from_pretrained(checkpoint.parents[1])
+    assert not caplog.records  # of huggingface_hub, beside the one line
+
+
 def test_folders_that_hold_no_model_are_refused(folder, tmp_path):
-    with pytest.raises(UserError, match=r"no config\.json there"):
+    with pytest.raises(UserError, match=r"no config\.json there$"):
         HOIDetector.from_pretrained(tmp_path)
     copy = changed(folder, tmp_path)
     (copy / "model.safetensors").unlink()

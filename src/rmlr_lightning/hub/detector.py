@@ -81,6 +81,7 @@ class HOIDetector(nn.Module, ModelHubMixin, library_name="rmlr_lightning"):
             name = str(SHIPPED_FOLDER)
         if Path(name).is_file():
             raise UserError(f"{name}: a file; HOIDetector.from_checkpoint reads checkpoints")
+        _check_folder(Path(name))
         # huggingface_hub has an error class per cause, and messages of many lines.
         try:
             if not options.get("local_files_only") and not options.get("cache_dir"):
@@ -96,7 +97,7 @@ class HOIDetector(nn.Module, ModelHubMixin, library_name="rmlr_lightning"):
     def _from_pretrained(
         cls, *, model_id: str, config: dict[str, Any] | None = None, **options: Any
     ) -> "HOIDetector":
-        if config is None:
+        if config is None:  # of a repository
             raise UserError(f"{model_id}: no {constants.CONFIG_NAME} there")
         # Only these two files are read, whatever else a repository holds.
         weights = Path(model_id, constants.SAFETENSORS_SINGLE_FILE)
@@ -224,6 +225,15 @@ def load_detector(name: str | Path, dilation: bool | None = None) -> HOIDetector
     if path.is_file() or path.suffix == ".ckpt":
         return HOIDetector.from_checkpoint(path, dilation=dilation)
     return HOIDetector.from_pretrained(name)
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder without config.json, of which huggingface_hub would log a line of its own."""
+    if not folder.is_dir() or (folder / constants.CONFIG_NAME).is_file():
+        return
+    checkpoint = folder / "checkpoints" / "best.ckpt"
+    way_out = f"; the checkpoint of this run is {checkpoint}" if checkpoint.is_file() else ""
+    raise UserError(f"{folder}: no {constants.CONFIG_NAME} there{way_out}")
 
 
 def _first_line(error: Exception) -> str:
