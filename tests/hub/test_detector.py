@@ -15,6 +15,8 @@ from rmlr_lightning.hub.detector import load_detector
 from rmlr_lightning.hub.saved_model import rounded
 from tests.tiny_detectors import tiny_detector
 
+RESIZE = {"_target_": "rmlr_lightning.data.transforms.ResizeExact", "height": 160, "width": 224}
+
 
 def changed(folder, tmp_path, **values):
     """A copy of the folder with other values in its config.json."""
@@ -139,6 +141,9 @@ def test_a_hub_id_without_a_network_is_one_line(monkeypatch):
         ({"model": {"remine": {"checkpoint_path": "x.pth"}}}, "has the option checkpoint_path"),
         ({"detector": {"network": {"attn_implementation": "a/b"}}}, "attn_implementation, which"),
         ({"vocabulary": {"verbs": []}}, "config.json is damaged"),
+        ({"training": {}}, "the training in config.json is damaged"),
+        ({"resize": RESIZE | {"height": None}}, "config.json is damaged"),
+        ({"resize": RESIZE | {"height": -160}}, "size of images is negative"),
         ({"calibration": {"slope": -1.0}}, "config.json is damaged"),
         # a resolver of OmegaConf would make a dictionary of it, and Hydra an object of that
         ({"resize": {"x": "${oc.create:{_target_:os.getcwd}}"}}, "has an interpolation, x"),

@@ -103,7 +103,13 @@ class HOIDetector(nn.Module, ModelHubMixin, library_name="rmlr_lightning"):
         weights = Path(model_id, constants.SAFETENSORS_SINGLE_FILE)
         if not Path(model_id).is_dir():
             weights = Path(hf_hub_download(model_id, weights.name, **options))
-        return cls(read_model(config, weights, model_id))
+        saved = read_model(config, weights, model_id)
+        # only the card needs what the file holds of training
+        try:
+            model_card(saved)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{model_id}: the training in config.json is damaged") from error
+        return cls(saved)
 
     def save_pretrained(
         self, save_directory: str | Path, *, overwrite: bool = False, **options: Any

@@ -37,6 +37,7 @@ LIBRARY = "rmlr_lightning"
 FORMAT = 1  # grows when the contents change; other formats are refused
 KEYS = {"model", "resize", "vocabulary", "calibration", "detector", "training"}
 
+THRESHOLDS = ("score_threshold", "nms_iou", "min_instances", "max_instances")
 ROOM = "rmlr_lightning.models."
 CLASSES = (
     assemble,
@@ -158,6 +159,7 @@ def read_model(config: dict[str, Any], weights: Path, name: str) -> SavedModel:
         resize = instantiate(config["resize"])
         if not isinstance(model, HOIModel) or not isinstance(resize, (ResizeExact, ResizeShortest)):
             raise TypeError("it is no model of interactions")
+        _check_numbers(model.selection, resize)
 
     # The shipped detector has its weights; another one gets them from the file.
     without = _of_detector(model) if "shipped" in config["detector"] else ()
@@ -172,6 +174,13 @@ def read_model(config: dict[str, Any], weights: Path, name: str) -> SavedModel:
         config["training"],
         calibration,
     )
+
+
+def _check_numbers(selection: Selection, resize: ResizeExact | ResizeShortest) -> None:
+    """Their constructors take anything, which the first image would meet."""
+    numbers = [float(getattr(selection, name)) for name in THRESHOLDS]
+    if min(*map(int, resize.largest), *numbers) < 0:
+        raise ValueError("a threshold or a size of images is negative")
 
 
 def _check_targets(node: Any, name: str) -> None:
