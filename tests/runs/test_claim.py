@@ -18,6 +18,7 @@ from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs import claim
 from rmlr_lightning.runs.claim import acquire_run, is_finished, preparation_lock, read_metrics
 from rmlr_lightning.runs.config import conf_dir
+from rmlr_lightning.runs.repeat import write_for_repetition
 
 CONF = Path(conf_dir())
 
@@ -184,13 +185,24 @@ def test_two_runs_at_the_same_time_have_two_folders(job, tmp_path):
 
 def test_what_a_failed_start_left_is_no_run(job, tmp_path):
     cfg = job("resume=null", mode=RunMode.RUN)
+    write_for_repetition(tmp_path, {}, [])
     OmegaConf.save(cfg, tmp_path / "config.yaml", resolve=True)
     with acquire_run(cfg):
         assert cfg.paths.output == str(tmp_path)
 
 
+@pytest.mark.fault
+@pytest.mark.parametrize("name", ["config.yaml", "curves.png", ".hydra/hydra.yaml"])
+def test_files_of_a_folder_that_is_no_run_are_not_replaced(name, job, tmp_path):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    with pytest.raises(UserError, match=f"holds {name}, which is not of a run"):
+        acquire_run(job("resume=null", mode=RunMode.RUN)).__enter__()
+
+
 def test_a_trial_of_one_batch_is_no_run(job, tmp_path):
     cfg = job("debug=fast", "resume=null", mode=RunMode.RUN)
+    write_for_repetition(tmp_path, {}, [])
     OmegaConf.save(cfg, tmp_path / "config.yaml", resolve=True)
     (tmp_path / "metrics.json").write_text(json.dumps(METRICS))
     with acquire_run(cfg):

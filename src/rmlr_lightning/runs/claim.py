@@ -25,8 +25,12 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import write_atomic
 from rmlr_lightning.runs.config_hash import config_hash, current_config, relevant
+from rmlr_lightning.runs.repeat import FOLDER
 
 HASH = ".config_hash"
+# What a run replaces in its folder; .hydra/hydra.yaml is of another program that uses Hydra.
+REPLACED = ("config.yaml", "environment.json", "curves.png", "test_record.npz")
+FOREIGN = f"{FOLDER}/hydra.yaml"
 # Loading processes of a killed run hold its lock until they notice, which takes up to 5 seconds.
 PATIENCE_S = 15.0
 
@@ -44,7 +48,8 @@ def acquire_run(cfg: DictConfig) -> Iterator[bool]:
       another folder of the sweep, which is `cfg.paths.output` then.
 
     Raises:
-        UserError: the folder cannot be locked; a sweep would overwrite an earlier run.
+        UserError: the folder cannot be locked, or holds files that are not of a run; a sweep would
+            overwrite an earlier run.
     """
     folder = Path(cfg.paths.output)
     is_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
@@ -80,11 +85,24 @@ def _free_folder(cfg: DictConfig, first: Path) -> Iterator[None]:
         with _locked(folder) as acquired:
             if not acquired or holds_run(folder):
                 continue
+            _check_own(folder)
             if folder != first:
                 print(f"{first}: holds another run; this one is written to {folder}")
                 _use(cfg, folder)
             yield
             return
+
+
+def _check_own(folder: Path) -> None:
+    """A folder such as a user's project may hold files of the names that a run writes."""
+    if (folder / FOLDER).exists() and not (folder / FOREIGN).exists():
+        return
+    foreign = [name for name in (*REPLACED, FOREIGN) if (folder / name).exists()]
+    if foreign:
+        raise UserError(
+            f"{folder}: holds {foreign[0]}, which is not of a run and would be replaced; choose "
+            "another folder with hydra.run.dir=..."
+        )
 
 
 def _use(cfg: DictConfig, folder: Path) -> None:
