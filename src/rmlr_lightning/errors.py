@@ -3,7 +3,7 @@
 import errno
 
 # Of the machine, whatever is read: `runs.user_errors` tells the way out
-LIMITS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
+LIMITS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE)
 
 
 class UserError(Exception):

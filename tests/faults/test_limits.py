@@ -54,9 +54,27 @@ def test_memory_that_runs_out_is_one_line_with_the_options(error, line):
     assert "\n" not in message
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)),  # of os.fork
+        RuntimeError("can't start new thread"),
+    ],
+)
+def test_a_limit_of_processes_is_one_line_with_the_option(error):
+    """As in a container with `--pids-limit`."""
+    assert user_message(error).startswith("no further process can be started")
+    assert "data.num_workers=0" in user_message(error)
+
+
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize(
-    ("number", "line"), [(errno.EMFILE, "too many open files"), (errno.ENOMEM, "memory ran out")]
+    ("number", "line"),
+    [
+        (errno.EMFILE, "too many open files"),
+        (errno.ENOMEM, "memory ran out"),
+        (errno.ESTALE, "the network disk has lost the file"),
+    ],
 )
 def test_the_limit_is_named_and_the_file_is_not_blamed(reader, number, line, tmp_path, monkeypatch):
     read, module, function = READERS[reader]

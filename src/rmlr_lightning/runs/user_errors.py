@@ -21,6 +21,7 @@ from rmlr_lightning.runs.stop_signals import Stopped, stop_behind, stop_on_signa
 # Hydra, OmegaConf and Lightning are imported where an error is examined: the processes that draw
 # the synthetic benchmark import this file, and must not load torch.
 
+NO_PROCESS = "no further process can be started; allow more (ulimit -u) or use data.num_workers=0"
 # What the machine refuses, and what the user can do about it
 OF_THE_MACHINE = {
     errno.ENOSPC: "the disk is full; make room",
@@ -34,6 +35,8 @@ OF_THE_MACHINE = {
     errno.ENFILE: "too many open files on this machine; use fewer loading processes",
     errno.ENOMEM: "memory ran out; use fewer loading processes, or a smaller data.batch_size",
     errno.EIO: "the disk cannot be read or written",
+    errno.ESTALE: "the network disk has lost the file; try again",
+    errno.EAGAIN: NO_PROCESS,
     errno.EPIPE: "the program that read the output, such as `head`, has ended",
 }
 
@@ -111,6 +114,8 @@ def user_message(error: BaseException) -> str | None:
     memory = next(filter(None, map(_memory_message, causes)), None)
     if memory is not None:
         return memory
+    if any(str(cause).startswith("can't start new thread") for cause in causes):
+        return NO_PROCESS
     if lost_connection(error):
         return OTHER_ENDED
     return _worker_message(error) or _configuration_message(error)
