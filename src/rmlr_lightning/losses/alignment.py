@@ -18,6 +18,9 @@ from rmlr_lightning.ops.masked import at_least_float32, gather_rows
 from rmlr_lightning.types import Labels, Positives, Prediction, TextEmbeddings
 from rmlr_lightning.vocabulary import Vocabulary
 
+# A sum of weights below it is that of no row, whose total is 0.
+MIN_COUNT = 1e-12
+
 # fields of `Prediction` that a loss can read; both together are dual distillation
 SITES = {"ire": "ire_tokens", "irm": "irm_tokens"}
 
@@ -96,7 +99,7 @@ class Alignment(nn.Module, ABC):
     def options(self) -> tuple:
         """What `row_losses` depends on. Losses of equal options and type are computed together."""
         own = id(self) if self.balance or self.decay else None
-        return self.weight, own, self.project.weight.shape
+        return self.weight, own, self.project.in_features, self.project.out_features
 
     def set_progress(self, progress: float) -> None:
         """The share of the training that is done, from 0 to 1."""
@@ -139,7 +142,7 @@ def aligned(
         return []
 
     order = [index for members in groups.values() for index in members]
-    values: dict[int, Tensor] = {}
+    values: list[Tensor] = []  # in this order
     # cosines need more than bfloat16's eight bits
     with torch.autocast(positives.index.device.type, enabled=False):
         tokens = [at_least_float32(rows[losses[index].site_tokens]) for index in order]
@@ -149,8 +152,8 @@ def aligned(
         parts = F.normalize(projected, dim=-1).split([len(members) for members in groups.values()])
         for members, part in zip(groups.values(), parts, strict=True):
             found = _values(losses[members[0]], part, labels, [counts[i] for i in members])
-            values |= zip(members, found.unbind(), strict=True)
-    return [values[index] for index in range(len(losses))]
+            values += found.unbind()
+    return [values[order.index(index)] for index in range(len(losses))]
 
 
 def _values(
@@ -161,14 +164,13 @@ def _values(
 ) -> Float[Tensor, "S"]:
     """The values of losses with the options of `loss`."""
     positives = labels.positives
-    if counts[0] is not None:
-        count = torch.stack(list(counts))
-    else:
-        if loss.balance and loss.training:
-            loss.observe(positives.phrases.sum(0).to(loss.phrase_counts.dtype))
-        count = loss.count(labels)  # they have the same rows
-    totals = loss.row_losses(positives, projected) @ loss.row_weights(positives)
-    means = totals / torch.where(count > 0, count, 1.0)
+    is_step = counts[0] is None
+    if is_step and loss.balance and loss.training:
+        loss.observe(positives.phrases.sum(0).to(loss.phrase_counts.dtype))
+    weights = loss.row_weights(positives)
+    count = weights.sum() if is_step else torch.stack(list(counts))  # they have the same rows
+    totals = loss.row_losses(positives, projected) @ weights
+    means = totals / count.clamp_min(MIN_COUNT)
     return loss.weight * (loss.decay_factor * means if loss.decay else means)
 
 

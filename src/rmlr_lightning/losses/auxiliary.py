@@ -46,4 +46,7 @@ class AuxiliaryVerbs(nn.Module):
     ) -> Float[Tensor, ""]:
         """The weighted focal loss of the site's own logits. `count`: see `FocalLoss.forward`."""
         logits = self.classify(getattr(prediction, self.site_tokens))
-        return self.focal(prediction._replace(logits=logits), labels, count)
+        # torch 2.8 cannot trace `_replace`
+        tokens = prediction.ire_tokens, prediction.irm_tokens
+        own = Prediction(prediction.scene, prediction.pairs, *tokens, logits)
+        return self.focal(own, labels, count)

@@ -8,16 +8,18 @@ from torch.nn import functional as F
 from rmlr_lightning.ops.masked import at_least_float32, can_count
 from rmlr_lightning.types import Labels, Prediction
 
+LOWEST = -100  # of valid verbs it is -28: scores are clamped
+
 
 def focal(
     log_p: Float[Tensor, "*n"], labels: Bool[Tensor, "*n"], alpha: float, gamma: float
 ) -> Float[Tensor, "*n"]:
     """Elementwise binary focal loss from log-probabilities (arXiv 1708.02002, equation 5)."""
     p = log_p.exp().clamp(1e-8, 1 - 1e-7)
-    cross_entropy = torch.where(labels, -log_p, -torch.log1p(-p))
+    log_likelihood = torch.where(labels, log_p, torch.log1p(-p))
     distance = torch.where(labels, 1 - p, p)
-    weight = torch.where(labels, alpha, 1 - alpha)
-    return weight * distance**gamma * cross_entropy
+    weight = labels * (1 - 2 * alpha) + (alpha - 1)  # -alpha where True, else alpha - 1
+    return weight * distance**gamma * log_likelihood
 
 
 class FocalLoss(nn.Module):
@@ -33,7 +35,7 @@ class FocalLoss(nn.Module):
 
     def count(self, labels: Labels) -> Float[Tensor, ""]:
         """The number of positives of a batch."""
-        return (labels.verbs & labels.valid).sum(dtype=labels.log_prior.dtype)
+        return labels.verbs.sum(dtype=labels.log_prior.dtype)
 
     def forward(
         self, prediction: Prediction, labels: Labels, count: Float[Tensor, ""] | None = None
@@ -58,7 +60,7 @@ class FocalLoss(nn.Module):
                 values.flatten().index_select(0, index)
                 for values in (logits, verbs, valid, log_prior)
             )
-        log_p = F.logsigmoid(at_least_float32(logits)) + torch.where(valid, log_prior, 0.0)
-        losses = focal(log_p, verbs, self.alpha, self.gamma)
-        total = torch.where(valid, losses, 0.0).sum()
+        # finite where a verb is not valid, too
+        log_p = F.logsigmoid(at_least_float32(logits)) + log_prior.clamp_min(LOWEST)
+        total = (focal(log_p, verbs, self.alpha, self.gamma) * valid).sum()
         return self.weight * total / count.clamp_min(1)

@@ -50,7 +50,7 @@ class SentenceAlignment(Alignment):
     ) -> None:
         super().__init__(dim, vocabulary, bank, **options)
         forms = {"infonce": self.infonce, "soft": self.soft, "cosine": self.cosine, "l1": self.l1}
-        self.form = choice("form", form, forms)
+        self.form, self.form_name = choice("form", form, forms), form
         self.negatives = choice("negatives", negatives, {name: name for name in NEGATIVES})
         self.temperature, self.softness = temperature, softness
         self.log_temperature = nn.Parameter(
@@ -60,7 +60,7 @@ class SentenceAlignment(Alignment):
 
     def options(self) -> tuple:
         learned = id(self) if self.log_temperature.requires_grad else None
-        form = self.form.__name__, self.negatives, self.temperature, self.softness
+        form = self.form_name, self.negatives, self.temperature, self.softness
         return *super().options(), *form, learned
 
     def row_losses(
@@ -80,7 +80,7 @@ class SentenceAlignment(Alignment):
         # log(e^s+ + sum of e^s-) - s+
         losses = F.softplus(negatives[..., None] - logits)  # S R T
         true_count = positives.phrases.sum(1).clamp_min(1)
-        return torch.where(positives.phrases, losses, 0.0).sum(-1) / true_count
+        return (losses * positives.phrases).sum(-1) / true_count
 
     def soft(
         self, positives: Positives, projected: Float[Tensor, "*sites R E"]

@@ -49,7 +49,7 @@ class WordAlignment(Alignment):
     ) -> None:
         super().__init__(dim, vocabulary, bank, **options)
         forms = {"cosine": self.cosine, "l1": self.l1, "infonce": self.infonce}
-        self.form = choice("form", form, forms)
+        self.form, self.form_name = choice("form", form, forms), form
         self.compares_rows = form == "infonce"
         self.temperature, self.detach = temperature, detach
 
@@ -65,7 +65,7 @@ class WordAlignment(Alignment):
         self.register_buffer("word_positions", position, persistent=False)  # in the phrase
 
     def options(self) -> tuple:
-        form = self.form.__name__, self.temperature, self.detach, len(self.words)
+        form = self.form_name, self.temperature, self.detach, len(self.words)
         return *super().options(), *form
 
     def row_losses(
@@ -89,7 +89,7 @@ class WordAlignment(Alignment):
         query = projected.detach() if self.detach else projected
         is_key = positives.phrases[:, self.word_phrases]  # R words
         logits = torch.where(is_key, query @ self.words.T / self.temperature, VERY_LOW)
-        return torch.where(is_key, logits.softmax(-1), 0.0)
+        return logits.softmax(-1) * is_key
 
     def cosine(
         self,

@@ -51,7 +51,10 @@ def remined(
     mask = (
         resized_mask(scene.memory_mask, features.shape[2:]) if own is None else own(scene, images)
     )
-    return scene._replace(map_masks=scene.map_masks | {REMINED: mask}), features
+    # torch 2.8 cannot trace `_replace`
+    masks = scene.map_masks | {REMINED: mask}
+    parts = scene.entities, scene.memory, scene.memory_mask, scene.sizes, scene.maps
+    return Scene(*parts, masks), features
 
 
 def mask_of(scene: Scene, features: Float[Tensor, "B C h w"]) -> Bool[Tensor, "B 1 h w"]:
@@ -212,7 +215,7 @@ def masked_group_norm(
     variance = centred.square().sum((2, 3, 4), keepdim=True) * share
     normed = centred * (variance + norm.eps).rsqrt()
     weight, bias = (part.view(norm.num_groups, -1, 1, 1) for part in (norm.weight, norm.bias))
-    return torch.addcmul(bias * real, normed, weight).flatten(1, 2)
+    return (normed * weight + bias * real).flatten(1, 2)
 
 
 def map_of(scene: Scene, name: str) -> tuple[Float[Tensor, "B C h w"], Bool[Tensor, "B h w"]]:
@@ -255,7 +258,11 @@ Level = tuple[Tensor, Tensor]  # a map "B C h w" and its real cells "B h w"
 
 def finest(levels: Sequence[Level]) -> Level:
     """The first level of the highest resolution."""
-    return max(levels, key=lambda level: level[0].shape[2])
+    best, *others = levels
+    for level in others:  # torch 2.8 cannot trace `max` with a key
+        if level[0].shape[2] > best[0].shape[2]:
+            best = level
+    return best
 
 
 def summed(levels: Sequence[Level]) -> Level:

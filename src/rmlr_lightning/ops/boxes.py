@@ -14,10 +14,16 @@ def paired_iou(a: Float[Tensor, "*#n 4"], b: Float[Tensor, "*#n 4"]) -> Float[Te
 
     0 where both boxes are empty.
     """
+    return iou_of_areas(a, b, area(a), area(b))
+
+
+def iou_of_areas(
+    a: Float[Tensor, "*#n 4"], b: Float[Tensor, "*#n 4"], area_a: Tensor, area_b: Tensor
+) -> Float[Tensor, "..."]:
+    """`paired_iou` of boxes whose areas are known."""
     corner = minimum(a[..., 2:], b[..., 2:]) - maximum(a[..., :2], b[..., :2])
     intersection = corner.clamp_min(0).prod(-1)
-    union = area(a) + area(b) - intersection
-    return intersection / union.clamp_min(1e-12)
+    return intersection / (area_a + area_b - intersection).clamp_min(1e-12)
 
 
 def batched_iou(a: Float[Tensor, "B N 4"], b: Float[Tensor, "B M 4"]) -> Float[Tensor, "B N M"]:

@@ -22,18 +22,14 @@ def map_extents(
 
     The mask may have another resolution than the map; the result need not be whole.
     """
-    rows, columns = _real_shares(mask)
-    return torch.stack([rows * features.shape[2], columns * features.shape[3]], 1)
-
-
-def _real_shares(mask: Bool[Tensor, "B m n"]) -> tuple[Float[Tensor, "B"], Float[Tensor, "B"]]:
-    """Shares of the rows and of the columns of each canvas that are not padding."""
-    return mask.any(2).float().mean(1), mask.any(1).float().mean(1)
+    rows, columns = (mask.any(axis).sum(1) for axis in (2, 1))
+    scales = features.shape[2] / mask.shape[1], features.shape[3] / mask.shape[2]
+    return torch.stack([rows * scales[0], columns * scales[1]], 1)
 
 
 def to_canvas(mask: Bool[Tensor, "B m n"]) -> Float[Tensor, "B 4"]:
     """Factors from boxes (xyxy or cxcywh) relative to the image to boxes relative to its canvas."""
-    rows, columns = _real_shares(mask)
+    rows, columns = (mask.any(axis).float().mean(1) for axis in (2, 1))
     return torch.stack([columns, rows, columns, rows], 1)
 
 
@@ -100,9 +96,10 @@ def _sample(
     """The cells of all boxes, by two matrix products."""
     batch, count = boxes.shape[:2]
     channels, height, width = features.shape[1:]
-    x, y = _sample_points(boxes, extents, size, samples)
-    rows = _bilinear_weights(y, height, samples).to(features.dtype)
-    columns = _bilinear_weights(x, width, samples).to(features.dtype)
+    points = _sample_points(boxes, extents, size, samples)
+    # both axes at once: a GPU takes as long for one of them
+    weights = _bilinear_weights(points, _longer(features), samples).to(features.dtype)
+    columns, rows = weights[:, 0, ..., :width], weights[:, 1, ..., :height]
 
     # The longer axis goes first, so that the intermediate result is small. An exported program
     # serves maps of any size with one order.
@@ -117,30 +114,37 @@ def _sample(
     return cells.flatten(2)
 
 
+def _longer(features: Float[Tensor, "B C h w"]) -> int:
+    """The number of rows or columns, whichever is larger."""
+    height, width = features.shape[2:]
+    if isinstance(height, int) and isinstance(width, int):
+        return max(height, width)
+    return torch.sym_max(height, width)  # of an exported program, which serves maps of any size
+
+
 def _sample_points(
     boxes: Float[Tensor, "B N 4"], extents: Float[Tensor, "B 2"], size: int, samples: int
-) -> tuple[Float[Tensor, "B N SS"], Float[Tensor, "B N SS"]]:
-    """Columns x and rows y of the samples, in cells; a cell's centre is a whole number.
+) -> Float[Tensor, "B 2 N SS"]:
+    """Columns (0) and rows (1) of the samples, in cells; a cell's centre is a whole number.
 
     `extents` cells of an image are not padding; boxes are relative to them.
     """
-    ends = boxes.unflatten(2, (2, 2))[..., None]  # B N 2 (x y) 1
+    first, last = boxes.transpose(1, 2)[..., None].chunk(2, 1)  # B 2 (x y) N 1
     # the middle of each of the equal parts of a side
     half = 0.5 / (size * samples)
     steps = torch.linspace(half, 1 - half, size * samples, device=boxes.device, dtype=boxes.dtype)
-    columns_rows = extents.flip(1)[:, None, :, None]
-    points = torch.lerp(ends[:, :, 0], ends[:, :, 1], steps) * columns_rows - 0.5
-    points = torch.minimum(points.clamp_min(0), (columns_rows - 1).clamp_min(0))
-    return points[:, :, 0], points[:, :, 1]
+    columns_rows = extents.flip(1)[..., None, None]
+    points = torch.lerp(first, last, steps) * columns_rows - 0.5
+    return torch.minimum(points, columns_rows - 1).clamp_min(0)
 
 
 def _bilinear_weights(
-    points: Float[Tensor, "B N SS"], cells: int, samples: int
-) -> Float[Tensor, "B N S E"]:
-    """Weights of the map's `cells` along one axis, averaged over the samples of each part."""
+    points: Float[Tensor, "*n SS"], cells: int, samples: int
+) -> Float[Tensor, "*n S E"]:
+    """Weights of the map's `cells` along an axis, averaged over the samples of each part."""
     index = torch.arange(cells, device=points.device, dtype=points.dtype)
     weights = (1 - (points[..., None] - index).abs()).clamp_min(0)
-    return weights.unflatten(2, (-1, samples)).mean(3)
+    return weights.unflatten(-2, (-1, samples)).mean(-2)
 
 
 def resample(
@@ -148,8 +152,9 @@ def resample(
 ) -> Float[Tensor, "B C gh gw"]:
     """The real part of each map, averaged by area to one grid. The result has no padding."""
     height, width = features.shape[2:]
-    rows = _area_weights(extents[:, 0], grid[0], height).to(features.dtype)
-    columns = _area_weights(extents[:, 1], grid[1], width).to(features.dtype)
+    lengths = torch.stack([extents[:, 0] / grid[0], extents[:, 1] / grid[1]], 1)
+    weights = _area_weights(lengths, max(grid), _longer(features)).to(features.dtype)
+    rows, columns = weights[:, 0, : grid[0], :height], weights[:, 1, : grid[1], :width]
     return rows[:, None] @ features @ columns[:, None].transpose(-1, -2)
 
 
@@ -178,17 +183,19 @@ def _stretch_weights(
     """Weights of `cells` along one axis in each of `size` cells, of which `to` are real."""
     steps = torch.arange(size, device=extent.device, dtype=extent.dtype) + 0.5
     points = steps * (extent / to.clamp_min(1))[:, None] - 0.5
-    points = torch.minimum(points.clamp_min(0), (extent - 1).clamp_min(0)[:, None])
+    points = torch.minimum(points, (extent - 1)[:, None]).clamp_min(0)
     index = torch.arange(cells, device=extent.device, dtype=extent.dtype)
     return (1 - (points[..., None] - index).abs()).clamp_min(0)
 
 
-def _area_weights(extent: Float[Tensor, "B"], parts: int, cells: int) -> Float[Tensor, "B S E"]:
-    """Shares of the map's `cells` in each of `parts` equal parts of the first `extent` cells."""
-    length = (extent / parts)[:, None, None]
-    edges = length * torch.arange(parts + 1, device=extent.device, dtype=extent.dtype)[:, None]
-    index = torch.arange(cells, device=extent.device, dtype=extent.dtype)
+def _area_weights(
+    lengths: Float[Tensor, "B 2"], parts: int, cells: int
+) -> Float[Tensor, "B 2 S E"]:
+    """Shares of the map's `cells` in each of `parts` parts of equal length, along both axes."""
+    length = lengths[..., None, None]
+    edges = length * torch.arange(parts + 1, device=length.device, dtype=length.dtype)[:, None]
+    index = torch.arange(cells, device=length.device, dtype=length.dtype)
 
     # how much of each cell lies before each edge
     before = (edges - index).clamp(0, 1)
-    return (before[:, 1:] - before[:, :-1]) / length.clamp_min(1e-6)
+    return before.diff(dim=2) / length.clamp_min(1e-6)

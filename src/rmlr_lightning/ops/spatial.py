@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rmlr_lightning.ops.boxes import paired_iou, to_pixels
+from rmlr_lightning.ops.boxes import iou_of_areas, paired_iou, to_pixels
 from rmlr_lightning.ops.masked import at_least_float32
 
 SPATIAL_DIM = 36
@@ -34,7 +34,8 @@ def spatial_encoding(
     sides = boxes[..., 2:] - boxes[..., :2]  # B P 2 (width height)
     width, height = sides.unbind(-1)  # B P 2
     areas = width * height
-    distance = (centres[:, :, 1] - centres[:, :, 0]) / (sides[:, :, 0] + eps)  # B P (x y)
+    nonzero = sides + eps
+    distance = (centres[:, :, 1] - centres[:, :, 0]) / nonzero[:, :, 0]  # B P (x y)
 
     features = torch.cat(
         [
@@ -42,8 +43,8 @@ def spatial_encoding(
             sides.flatten(2),
             areas,
             areas[..., 1:] / (areas[..., :1] + eps),
-            width * image_aspect / (height + eps),
-            paired_iou(boxes_h, boxes_o)[..., None],
+            width * image_aspect / nonzero[..., 1],
+            iou_of_areas(boxes_h, boxes_o, *areas.unbind(-1))[..., None],
             # to the right, left, below, above
             torch.stack([distance, -distance], -1).clamp_min(0).flatten(2),
         ],

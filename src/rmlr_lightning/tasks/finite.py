@@ -87,7 +87,7 @@ class FiniteSteps:
     def add_terms(self, names: list[str], values: Tensor) -> None:
         """The values of the loss terms, (terms,), of one of the parts of a step."""
         self._names = names
-        self._terms.append(values.detach().isfinite())
+        self._terms.append(values.detach())
 
     def add_images(self, image_ids: list[int]) -> None:
         """The images of a part."""
@@ -147,9 +147,10 @@ class FiniteSteps:
 
     def _flags(self, norm: Tensor) -> Tensor:
         """Flags of the terms, and last that of the gradient; of all processes."""
-        terms = self._terms[0] if len(self._terms) == 1 else torch.stack(self._terms).all(0)
+        # a sum with a number that is not finite is not finite
+        terms = self._terms[0] if len(self._terms) == 1 else torch.stack(self._terms).sum(0)
+        ours = torch.cat([terms, norm[None].to(terms.device)]).isfinite()
         # A process whose own numbers are good must leave the step out, too.
-        ours = torch.cat([terms, norm.isfinite()[None].to(terms.device)])
         if world_size() > 1:
             counts = (~ours).float()
             torch.distributed.all_reduce(counts)
