@@ -114,7 +114,7 @@ class Positives(NamedTuple):
 class Labels(NamedTuple):
     """Supervision of the candidate pairs, made once per step and shared by all losses."""
 
-    verbs: Bool[Tensor, "B P V"]  # true verbs, all of them valid
+    verbs: Bool[Tensor, "B P V"]  # true verbs
     valid: Bool[Tensor, "B P V"]  # verbs that count: valid object-verb pairs, shown in training
     log_prior: Float[Tensor, "B P V"]  # logarithm of the detection scores; -inf where not valid
     positives: Positives

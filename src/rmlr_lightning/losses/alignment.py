@@ -107,6 +107,10 @@ class Alignment(nn.Module, ABC):
             done = min(1.0, progress / self.decay)
             self.decay_factor.fill_(0.5 * (1 + math.cos(math.pi * done)))
 
+    def scaled(self, values: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+        """Losses times the weight of the term at this moment of the training."""
+        return self.weight * (self.decay_factor * values if self.decay else values)
+
     def row_weights(self, positives: Positives) -> Float[Tensor, "R"]:
         """Weight of each row, 0 on padding."""
         if not self.balance:
@@ -142,36 +146,35 @@ def aligned(
         return []
 
     order = [index for members in groups.values() for index in members]
-    values: list[Tensor] = []  # in this order
+    ordered = [losses[index] for index in order]
     # cosines need more than bfloat16's eight bits
     with torch.autocast(positives.index.device.type, enabled=False):
-        tokens = [at_least_float32(rows[losses[index].site_tokens]) for index in order]
-        weight = torch.stack([losses[index].project.weight for index in order])
-        bias = torch.stack([losses[index].project.bias for index in order])
-        projected = torch.baddbmm(bias[:, None], torch.stack(tokens), weight.mT)
+        tokens = torch.stack([at_least_float32(rows[loss.site_tokens]) for loss in ordered])
+        weight = torch.stack([loss.project.weight for loss in ordered])
+        bias = torch.stack([loss.project.bias for loss in ordered])
+        projected = torch.baddbmm(bias[:, None], tokens, weight.mT)
         parts = F.normalize(projected, dim=-1).split([len(members) for members in groups.values()])
-        for members, part in zip(groups.values(), parts, strict=True):
-            found = _values(losses[members[0]], part, labels, [counts[i] for i in members])
-            values += found.unbind()
+        row_losses = [
+            losses[members[0]].scaled(losses[members[0]].row_losses(positives, part))
+            for members, part in zip(groups.values(), parts, strict=True)
+        ]
+
+        is_step = counts[0] is None
+        for loss in ordered:
+            if is_step and loss.balance and loss.training:
+                loss.observe(positives.phrases.sum(0).to(loss.phrase_counts.dtype))
+        weights = _row_weights(ordered, positives)
+        total = (torch.cat(row_losses) * weights).sum(1)
+        count = weights.sum(-1) if is_step else torch.stack([counts[index] for index in order])
+        values = (total / count.clamp_min(MIN_COUNT)).unbind()
     return [values[order.index(index)] for index in range(len(losses))]
 
 
-def _values(
-    loss: Alignment,
-    projected: Float[Tensor, "S R E"],
-    labels: Labels,
-    counts: Sequence[Float[Tensor, ""] | None],
-) -> Float[Tensor, "S"]:
-    """The values of losses with the options of `loss`."""
-    positives = labels.positives
-    is_step = counts[0] is None
-    if is_step and loss.balance and loss.training:
-        loss.observe(positives.phrases.sum(0).to(loss.phrase_counts.dtype))
-    weights = loss.row_weights(positives)
-    count = weights.sum() if is_step else torch.stack(list(counts))  # they have the same rows
-    totals = loss.row_losses(positives, projected) @ weights
-    means = totals / count.clamp_min(MIN_COUNT)
-    return loss.weight * (loss.decay_factor * means if loss.decay else means)
+def _row_weights(losses: Sequence[Alignment], positives: Positives) -> Float[Tensor, "*losses R"]:
+    """Weights of the rows for each loss; once, where all losses have the same."""
+    if not any(loss.balance for loss in losses):
+        return losses[0].row_weights(positives)
+    return torch.stack([loss.row_weights(positives) for loss in losses])
 
 
 def centred(

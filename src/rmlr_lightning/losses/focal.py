@@ -35,7 +35,7 @@ class FocalLoss(nn.Module):
 
     def count(self, labels: Labels) -> Float[Tensor, ""]:
         """The number of positives of a batch."""
-        return labels.verbs.sum(dtype=labels.log_prior.dtype)
+        return (labels.verbs & labels.valid).sum(dtype=labels.log_prior.dtype)
 
     def forward(
         self, prediction: Prediction, labels: Labels, count: Float[Tensor, ""] | None = None

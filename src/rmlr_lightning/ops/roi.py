@@ -22,14 +22,18 @@ def map_extents(
 
     The mask may have another resolution than the map; the result need not be whole.
     """
-    rows, columns = (mask.any(axis).sum(1) for axis in (2, 1))
-    scales = features.shape[2] / mask.shape[1], features.shape[3] / mask.shape[2]
-    return torch.stack([rows * scales[0], columns * scales[1]], 1)
+    rows, columns = _real_shares(mask)
+    return torch.stack([rows * features.shape[2], columns * features.shape[3]], 1)
+
+
+def _real_shares(mask: Bool[Tensor, "B m n"]) -> tuple[Float[Tensor, "B"], Float[Tensor, "B"]]:
+    """Shares of the rows and of the columns of each canvas that are not padding."""
+    return mask.any(2).float().mean(1), mask.any(1).float().mean(1)
 
 
 def to_canvas(mask: Bool[Tensor, "B m n"]) -> Float[Tensor, "B 4"]:
     """Factors from boxes (xyxy or cxcywh) relative to the image to boxes relative to its canvas."""
-    rows, columns = (mask.any(axis).float().mean(1) for axis in (2, 1))
+    rows, columns = _real_shares(mask)
     return torch.stack([columns, rows, columns, rows], 1)
 
 
