@@ -17,4 +17,4 @@ def test_a_slurm_job_tells_its_number_of_machines(monkeypatch):
     with initialize_config_dir(conf_dir(), version_base="1.3"):
         cfg = compose("train", ["trainer=slurm"])
     assert cfg.trainer.num_nodes == 3 and cfg.trainer.devices == "auto"
-    assert not cfg.trainer.strategy.find_unused_parameters
+    assert cfg.trainer.strategy.gradient_as_bucket_view

@@ -33,6 +33,16 @@ def freeze_stem(network: PreTrainedModel) -> None:
         parameter.requires_grad_(bool(_TRAINED_STAGES.search(name)))
 
 
+def freeze_unused(network: PreTrainedModel) -> None:
+    """Freeze weights that only a pretraining reads: the mask token of RF-DETR's DINOv2.
+
+    Several processes wait for the gradient of every trained weight.
+    """
+    for name, parameter in network.named_parameters():
+        if name.endswith(".mask_token"):
+            parameter.requires_grad_(False)
+
+
 def set_dropout(network: PreTrainedModel, probability: float) -> None:
     """Dropout where the authors' DETR has it: attention weights, feed-forward layers, residuals.
 

@@ -13,7 +13,7 @@ from torchvision.ops import box_convert
 from rmlr_lightning.detectors.checkpoint_file import shortened
 from rmlr_lightning.detectors.class_head import replace_classes
 from rmlr_lightning.detectors.feature_maps import encoder_outputs
-from rmlr_lightning.detectors.fine_tuning import freeze_stem, set_dropout
+from rmlr_lightning.detectors.fine_tuning import freeze_stem, freeze_unused, set_dropout
 from rmlr_lightning.detectors.transformers import TransformersDetector
 from rmlr_lightning.detectors.weights import is_own_file, save_network
 from rmlr_lightning.errors import SharedError, UserError
@@ -74,6 +74,7 @@ class DetectionTask(FiniteTraining):
             raise UserError(f"task.module.classes={classes}: choose data or detector")
         if classes == "data":
             detector = _with_classes(detector, objects)
+        freeze_unused(detector.network)
         if fine_tune:
             freeze_stem(detector.network)
         if dropout is not None:
