@@ -4,6 +4,7 @@ An HOI is a verb with an object class, such as "ride bicycle".
 """
 
 import json
+import re
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -30,6 +31,44 @@ COCO_INDEX_OF_CATEGORY: dict[int, int] = {
     category: index for index, category in enumerate(COCO_CATEGORY_IDS)
 }
 PERSON = COCO_INDEX["person"]
+
+# Names of COCO's objects in other releases: PaddleDetection's, VOC's and HICO-DET's spellings.
+ALIASES = {
+    "motorbike": "motorcycle",
+    "aeroplane": "airplane",
+    "tvmonitor": "tv",
+    "television": "tv",
+    "tv monitor": "tv",
+    "sofa": "couch",
+    "pottedplant": "potted plant",
+    "diningtable": "dining table",
+    "doughnut": "donut",
+    "hair dryer": "hair drier",
+    "hairdrier": "hair drier",
+    "cellphone": "cell phone",
+    "mobile phone": "cell phone",
+    "hotdog": "hot dog",
+    "fridge": "refrigerator",
+    "ski": "skis",
+}
+
+# "N/A" are gaps of COCO's ids, "LABEL_7" is what transformers writes where nobody gave a name.
+UNUSED = re.compile(r"|n/?a|label_\d+|none|no[ _-]object|background|__background__", re.IGNORECASE)
+
+
+def object_name(name: str) -> str | None:
+    """The name of a class as data sets have it; None for a class that is not in use.
+
+    COCO's objects get COCO's spelling ("Baseball_Bat" is "baseball bat", "tvmonitor" is "tv");
+    all other names stay as they are.
+    """
+    name = name.strip()
+    if UNUSED.fullmatch(name):
+        return None
+    # case and underscores matter only for names that are not COCO's
+    plain = name.lower().replace("_", " ")
+    plain = ALIASES.get(plain, plain)
+    return plain if plain in COCO_INDEX else name
 
 
 class Vocabulary(NamedTuple):

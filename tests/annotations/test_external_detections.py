@@ -115,6 +115,16 @@ def test_detections_may_end_outside_and_are_clipped(tmp_path):
 
 
 @pytest.mark.fault
+@pytest.mark.parametrize(
+    ("name", "label"), [("Dining_Table", 60), ("motorbike", 3), ("tvmonitor", 62), ("lathe", None)]
+)
+def test_other_spellings_of_cocos_classes_are_not_left_out(name, label, tmp_path):
+    rows = [ROW | {"category": "person"}, ROW | {"category": name}]
+    found = read_external_detections(written(tmp_path, rows), IMAGES, hicodet())
+    assert found[IMAGES[0]].labels == ([0] if label is None else [0, label])
+
+
+@pytest.mark.fault
 def test_names_decide_before_numbers(tmp_path):
     """A detector of COCO's classes with numbers of its own, and the names beside them."""
     row = ROW | {"category_id": 1, "category": "dog"}

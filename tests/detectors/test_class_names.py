@@ -1,8 +1,8 @@
 import pytest
 
-from rmlr_lightning.detectors.class_names import COCO_91, classes_of_labels, object_name
+from rmlr_lightning.detectors.class_names import COCO_91, classes_of_labels
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.vocabulary import COCO_CATEGORY_IDS, COCO_OBJECTS, hicodet
+from rmlr_lightning.vocabulary import COCO_CATEGORY_IDS, COCO_OBJECTS, hicodet, object_name
 
 
 def test_cocos_ids_have_eleven_gaps():

@@ -17,6 +17,7 @@ from rmlr_lightning.vocabulary import (
     COCO_INDEX_OF_CATEGORY,
     COCO_OBJECTS,
     Vocabulary,
+    object_name,
 )
 
 _EXPECTED = "a list of {image_id, category_id, bbox, score} (COCO results format)"
@@ -146,7 +147,7 @@ def _columns(
         # numbers would be read as classes of another list
         known = {name: index for index, name in enumerate(vocabulary.objects)}
         names = fields_of(file, rows, "category", "row")
-        labels = [known.get(name, -1) if isinstance(name, str) else -1 for name in names]
+        labels = [_class_of(name, known) for name in names]
         if rows and max(labels) < 0:
             raise file.error(
                 f"none of its categories, such as {shown(names[0])}, is one of the classes: "
@@ -170,6 +171,13 @@ def _columns(
 
     scores = numbers_of(file, column["score"], numbers, "score", 0, 1, "row")
     return boxes.tolist(), scores.tolist(), labels
+
+
+def _class_of(name: object, known: dict[str, int]) -> int:
+    """-1 for a class that is not known; COCO's objects are found in other spellings, too."""
+    if not isinstance(name, str):
+        return -1
+    return known.get(name, known.get(object_name(name), -1))
 
 
 def _coco_labels(file: AnnotationFile, rows: list) -> list[int]:

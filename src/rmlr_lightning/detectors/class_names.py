@@ -1,54 +1,15 @@
 """Class orders of detectors, always as names: a class is never found by its number alone."""
 
-import re
 from collections.abc import Mapping, Sequence
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.vocabulary import COCO_INDEX, COCO_INDEX_OF_CATEGORY, COCO_OBJECTS
+from rmlr_lightning.vocabulary import COCO_INDEX_OF_CATEGORY, COCO_OBJECTS, object_name
 
 # COCO's category ids 0..90 as in DETR's head. Id 0 and ten ids between are not in use.
 COCO_91: tuple[str | None, ...] = tuple(
     COCO_OBJECTS[COCO_INDEX_OF_CATEGORY[category]] if category in COCO_INDEX_OF_CATEGORY else None
     for category in range(91)
 )
-
-# Names of COCO's objects in other releases: PaddleDetection's, VOC's and HICO-DET's spellings.
-ALIASES = {
-    "motorbike": "motorcycle",
-    "aeroplane": "airplane",
-    "tvmonitor": "tv",
-    "television": "tv",
-    "tv monitor": "tv",
-    "sofa": "couch",
-    "pottedplant": "potted plant",
-    "diningtable": "dining table",
-    "doughnut": "donut",
-    "hair dryer": "hair drier",
-    "hairdrier": "hair drier",
-    "cellphone": "cell phone",
-    "mobile phone": "cell phone",
-    "hotdog": "hot dog",
-    "fridge": "refrigerator",
-    "ski": "skis",
-}
-
-# "N/A" are gaps of COCO's ids, "LABEL_7" is what transformers writes where nobody gave a name.
-UNUSED = re.compile(r"|n/?a|label_\d+|none|no[ _-]object|background|__background__", re.IGNORECASE)
-
-
-def object_name(name: str) -> str | None:
-    """The name of a class as data sets have it; None for a class that is not in use.
-
-    COCO's objects get COCO's spelling ("Baseball_Bat" is "baseball bat", "tvmonitor" is "tv");
-    all other names stay as they are.
-    """
-    name = name.strip()
-    if UNUSED.fullmatch(name):
-        return None
-    # case and underscores matter only for names that are not COCO's
-    plain = name.lower().replace("_", " ")
-    plain = ALIASES.get(plain, plain)
-    return plain if plain in COCO_INDEX else name
 
 
 def classes_of_labels(id2label: Mapping[int, str], source: str) -> list[str | None]:
