@@ -104,7 +104,7 @@ def checkpoints(rows: Sequence[str], max_seeds: int | None = None) -> dict[str, 
 
 def load_run(checkpoint: Path) -> Trained:
     """The model of a checkpoint, and what evaluation does not load: its trained alignments."""
-    task, config = load_task(checkpoint, paths=_paths())
+    task, config = load_task(checkpoint, paths=paths())
     alignments: dict[str, Alignment] = {}
     if config.get("text") is None:
         return Trained(task, alignments, config)
@@ -135,7 +135,7 @@ def split_of(run: Trained, split: str = "test", pixels: bool = False) -> Dataset
         run.config, {"data": {"train": {"augment": None}}, "features": {"views": 1}}
     )
     datamodule = instantiate(config.data)
-    with _silent():
+    with silent():
         datamodule.prepare_data()
         if not pixels:
             open_features(config.features, datamodule, run.task.model, [split])
@@ -162,7 +162,7 @@ def measured_once(
     digest = hashlib.sha256(json.dumps(options).encode())
     for part in parts:
         digest.update(hashlib.sha256(part).digest())
-    file = Path(_paths()["data"], "analysis", f"{name}-{digest.hexdigest()[:16]}.json")
+    file = Path(paths()["data"], "analysis", f"{name}-{digest.hexdigest()[:16]}.json")
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(file, json.dumps(measure(checkpoint)).encode())
@@ -184,7 +184,7 @@ def figure_path(name: str) -> Path:
 
 
 @contextlib.contextmanager
-def _silent() -> Iterator[None]:
+def silent() -> Iterator[None]:
     """Without the printed lines of preparation and training."""
     if "IPython" in sys.modules:  # in a notebook rich does not write to stdout
         from IPython.utils.capture import capture_output
@@ -212,7 +212,7 @@ def _tiny_run(row: str, seed: int) -> Path:
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with initialize_config_dir(conf_dir(), version_base="1.3"):
         config = compose("train", overrides)
-    with _silent(), warnings.catch_warnings():
+    with silent(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         train(config)
     return _best(output)
@@ -226,6 +226,6 @@ def _root() -> Path:
     return Path(conf_dir()).parent
 
 
-def _paths() -> dict[str, str]:
+def paths() -> dict[str, str]:
     data = str(scratch()) if SMALL else os.environ.get("RMLR_DATA", str(_root() / "data"))
     return {"data": data, "output": str(scratch())}

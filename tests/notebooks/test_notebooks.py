@@ -35,7 +35,7 @@ def defines_only(source: str) -> bool:
 
 
 def test_there_are_notebooks():
-    assert len(NOTEBOOKS) == 3
+    assert len(NOTEBOOKS) == 5
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)

@@ -63,12 +63,9 @@ def diagnose(
         annotation[wrong] >= 0, TYPES.index("duplicate"), _types(row_overlaps)
     )
 
-    is_found = np.zeros(len(truth.hois), dtype=bool)
-    is_found[annotation[matched.true]] = True
-    missed = np.flatnonzero(~is_found)
-    _, missed_overlaps = _overlaps(detections, _take(truth, missed), objects, matched.num_images)
-    missed_type = _types(missed_overlaps)
-
+    missed, missed_type = missed_annotations(
+        truth, detections, annotation[matched.true], objects, matched.num_images
+    )
     base = mean_of(matched.ap())
     out = {}
     for index, name in enumerate(TYPES):
@@ -76,6 +73,26 @@ def diagnose(
         corrected = _corrected(matched, ~drop, truth.hois[add], truth.images[add])
         out[name] = ErrorCost(int(drop.sum()), len(add), mean_of(corrected.ap()) - base)
     return out
+
+
+def missed_annotations(
+    truth: PairTable, detections: PairTable, found: np.ndarray, objects: np.ndarray, images: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The annotations that no detection is matched to, and the type of each.
+
+    Args:
+        found: rows of `truth` that a detection is matched to.
+        objects: (C,) COCO object of each HOI class.
+        images: how many there are.
+
+    Returns:
+        Rows of `truth`, and indices of `TYPES`.
+    """
+    is_found = np.zeros(len(truth.hois), dtype=bool)
+    is_found[found] = True
+    missed = np.flatnonzero(~is_found)
+    _, overlaps = _overlaps(detections, _take(truth, missed), objects, images)
+    return missed, _types(overlaps)
 
 
 def _corrected(
