@@ -31,6 +31,7 @@ PARSERS = {
     "rmlr-export": "export",
     "rmlr-score": "score",
     "rmlr-report": "report",
+    "rmlr-demo": "demo",
 }
 PROGRAMS = {*CONFIGS, *PARSERS, "make", "python", "pip", "jupyter"}
 

@@ -1,0 +1,120 @@
+"""The page of rmlr-demo: an image, a threshold per verb, drawn boxes and a table."""
+
+import os
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import Any
+
+from PIL import Image
+
+from rmlr_lightning.errors import UserError
+from rmlr_lightning.hub.detector import HOIDetector, load_detector
+from rmlr_lightning.hub.named_detections import LIKELY_SCORE
+from rmlr_lightning.hub.result import Result, certainty
+from rmlr_lightning.runs.device import device_of
+
+TITLE = "Human-object interactions"
+NARROW = {"min_width": 320}  # on a phone the parts of the page are below each other
+Rows = Sequence[Sequence[Any]]
+
+
+def first_thresholds(detector: HOIDetector) -> Rows:
+    """(verb, threshold) of every verb: those that were chosen on the validation split."""
+    verbs = detector.vocabulary.verbs
+    calibration = detector.saved.calibration
+    values = [LIKELY_SCORE] * len(verbs) if calibration is None else calibration.thresholds
+    return [[verb, round(value, 3)] for verb, value in zip(verbs, values, strict=True)]
+
+
+def answer(
+    detector: HOIDetector, image: Image.Image | None, thresholds: Rows
+) -> tuple[Image.Image | None, Rows]:
+    """What the page shows for an image: a drawing, and rows (human, verb, object, number).
+
+    Args:
+        image: None before one is chosen.
+        thresholds: (verb, number in [0, 1]) of the probability, or of the score where the model
+            has no calibration. Verbs that are not listed are not shown.
+
+    Raises:
+        UserError: a threshold is not such a number, or the image is of a kind that is refused.
+    """
+    limits = {verb: _number(verb, value) for verb, value in thresholds}
+    if image is None:
+        return None, []
+    result = detector.predict(image)
+    shown = [
+        triplet._replace(likely=True)
+        for triplet in result
+        if triplet.verb in limits and certainty(triplet) >= limits[triplet.verb]
+    ]
+    # `plot` draws the likely ones: here those that the user wants to see
+    drawn = Result(result.image, result.name, shown, result.entities, result.vocabulary)
+    human = result.vocabulary.subject_name or "subject"
+    return drawn.plot(), [[human, t.verb, t.object, round(certainty(t), 3)] for t in shown]
+
+
+def _number(verb: Any, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise UserError(f"threshold of {verb}: {value!r} is not a number from 0 to 1")
+    return number
+
+
+def page(detector: HOIDetector) -> Any:
+    """The page as `gradio.Blocks`.
+
+    Raises:
+        UserError: gradio is not installed.
+    """
+    gr = _gradio()
+
+    def shown(image: Image.Image | None, thresholds: Rows) -> Any:
+        try:
+            return answer(detector, image, thresholds)
+        except UserError as error:
+            raise gr.Error(str(error)) from error
+
+    number = "score" if detector.saved.calibration is None else "probability"
+    columns = ["human", "verb", "object", number]
+    first = first_thresholds(detector)
+    with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
+        gr.Markdown(f"# {TITLE}\nEach verb is shown from its own {number} on.")
+        with gr.Row():
+            image = gr.Image(type="pil", label="image", sources=["upload", "clipboard"], **NARROW)
+            drawing = gr.Image(label="interactions", interactive=False, **NARROW)
+        with gr.Row():
+            table = gr.Dataframe(headers=columns, interactive=False, **NARROW)
+            options = {"headers": ["verb", "shown from"], "static_columns": [0], "type": "array"}
+            limits = gr.Dataframe(first, interactive=True, max_height=400, **options, **NARROW)
+        for part in (image, limits):
+            part.change(shown, [image, limits], [drawing, table])
+    return blocks
+
+
+def serve(args: Namespace) -> None:
+    """What rmlr-demo does: serve the page to this machine until Ctrl-C.
+
+    Raises:
+        UserError: gradio is not installed, the model cannot be read, or the port is in use.
+    """
+    gr = _gradio()  # before the model is loaded
+    detector = load_detector(args.checkpoint).to(device_of(args.device, "--device"))
+    # fonts of the system: the default theme asks another host for them
+    theme = gr.themes.Default(font="sans-serif", font_mono="monospace")
+    try:
+        page(detector).launch(server_name="127.0.0.1", server_port=args.port, theme=theme)
+    except OSError as error:
+        raise UserError(f"--port {args.port}: cannot be used ({error}); name another") from error
+
+
+def _gradio() -> Any:
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # no question for newer versions
+    try:
+        import gradio
+    except ImportError:
+        raise UserError("gradio is not installed: pip install 'rmlr-lightning[demo]'") from None
+    return gradio

@@ -1,0 +1,57 @@
+"""The function behind the page of rmlr-demo; the page itself needs gradio."""
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+from PIL import Image
+
+from rmlr_lightning.cli import demo as program
+from rmlr_lightning.errors import UserError
+from rmlr_lightning.ops.calibration import Calibration
+from rmlr_lightning.predictions.demo import answer, first_thresholds
+
+
+@pytest.fixture
+def detector(make_result):
+    """A detector of three triplets, whatever the image."""
+    result = make_result(("ride", "bicycle", 0.9), ("hold", "bicycle", 0.2), ("hold", "cup", 0.04))
+    calibration = Calibration(1.0, 0.0, (0.50004, 0.3))
+    return SimpleNamespace(
+        predict=lambda image: result,
+        vocabulary=result.vocabulary,
+        saved=SimpleNamespace(calibration=calibration),
+    )
+
+
+def test_the_thresholds_are_first_those_of_the_validation_split(detector):
+    assert first_thresholds(detector) == [["ride", 0.5], ["hold", 0.3]]
+    detector.saved.calibration = None
+    assert [value for _, value in first_thresholds(detector)] == [0.1, 0.1]
+
+
+def test_each_verb_is_shown_from_its_threshold_on(detector):
+    image = Image.new("RGB", (100, 100))
+    drawing, rows = answer(detector, image, first_thresholds(detector))
+    assert rows == [["person", "ride", "bicycle", 0.9]]
+    more, rows = answer(detector, image, [["ride", 0.95], ["hold", "0.1"]])
+    assert rows == [["person", "hold", "bicycle", 0.2]]
+    assert drawing.tobytes() != more.tobytes()
+    assert answer(detector, None, first_thresholds(detector)) == (None, [])
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("typed", ["", "much", None, 1.5, -0.1, float("nan")])
+def test_what_is_no_threshold_is_named(typed, detector):
+    with pytest.raises(UserError, match=r"threshold of hold: .* is not a number from 0 to 1"):
+        answer(detector, None, [["hold", typed]])
+
+
+@pytest.mark.fault
+def test_without_gradio_the_extra_is_named_in_one_line(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    with pytest.raises(SystemExit) as caught:
+        program.main([])
+    assert caught.value.code == 2
+    expected = "error: gradio is not installed: pip install 'rmlr-lightning[demo]'\n"
+    assert capsys.readouterr().err == expected
