@@ -89,12 +89,14 @@ def build(
     for job in jobs:
         remove_leftovers(job.store.path)
     missing = [job for job in jobs if job.store.missing()]
+    is_first = process_rank() == 0  # of those that torchrun starts
     if missing:
-        size = missing_bytes(missing, detector, options)
-        print(f"about {readable_bytes(size)} to write below {options.path}")
+        if is_first:
+            size = missing_bytes(missing, detector, options)
+            print(f"about {readable_bytes(size)} to write below {options.path}")
         write_stores(missing, detector, options)
-    for job in jobs:
-        print(_description(job, options))
+    if is_first:
+        print("".join(f"{_description(job, options)}\n" for job in jobs), end="")
 
 
 def verify(
