@@ -25,7 +25,7 @@ from rmlr_lightning.synthetic import WorldConfig, write_world
 from tests.faults.moments import PHASES, Moment, Watch, draw
 
 COUNTS = "calls.json"  # of a run, by phase
-SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP, signal.SIGINT)
 # With everything that a checkpoint must bring back: moving average, accumulation, dropout, two
 # views of each image, checkpoints within an epoch.
 OPTIONS = (
@@ -66,8 +66,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the moments and signals")
     options = parser.parse_args()
 
-    # Shells ignore Ctrl-C in the jobs that they start in the background.
+    # Shells ignore Ctrl-C in the jobs that they start in the background, nohup ignores SIGHUP.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
     world = options.folder / "synthetic"
     if not world.exists():  # else the first run would make it, and have other calls than the rest
