@@ -49,7 +49,7 @@ def test_make_sweep_has_eight_rows_with_two_seeds_and_starts_nothing_of_its_own(
     command = ["make", "-n", "-o", "setup", "sweep", "ARGS=seed=7"]
     recipe = subprocess.run(command, cwd=CONF.parent, capture_output=True, text=True, check=True)
     assert '+sweep=short "hydra.sweep.dir=multirun/short" seed=7' in recipe.stdout
-    assert "--html" in recipe.stdout and recipe.stdout.count("rmlr-train") == 1
+    assert recipe.stdout.count("rmlr-train") == 1 and "rmlr-report wandb" in recipe.stdout
     params = OmegaConf.load(CONF / "sweep" / "short.yaml").hydra.sweeper.params
     assert number_of_runs(params, []) == 16
 
