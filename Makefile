@@ -49,8 +49,8 @@ REPORT_detectors := --baseline rmlr
 REPORT_optuna := --split val
 REPORT ?= $(REPORT_$(SWEEP))
 
-# Tables and an HTML page, report.html. With rmlr-lightning[dashboard] also the workspace for Weights & Biases,
-# which `rmlr-report wandb` saves there.
+# Tables and an HTML page, report.html. With rmlr-lightning[dashboard] also the workspace for
+# Weights & Biases, which `rmlr-report wandb` saves there.
 WRITE_REPORT = $(BIN)/rmlr-report "$(RUNS)" --out "$(RUNS)/report" --overwrite $(REPORT) && \
   { ! $(BIN)/python -c "import wandb_workspaces" 2>/dev/null || $(BIN)/rmlr-report wandb $(ENTITY) \
   --sweep "$(RUNS)" --json "$(RUNS)/report/dashboard.json" --overwrite; }

@@ -13,8 +13,10 @@ from pytorch_lightning.loggers import Logger
 from torch.utils.data import DataLoader
 
 from rmlr_lightning.callbacks.speed import log_scalars
+from rmlr_lightning.errors import UserError
+from rmlr_lightning.runs import loggers as loggers_of_a_run
 from rmlr_lightning.runs.config import conf_dir
-from rmlr_lightning.runs.loggers import one_log_per_run
+from rmlr_lightning.runs.loggers import check_loggers, one_log_per_run
 
 
 class Remembered(Logger):
@@ -113,3 +115,15 @@ def test_csv_and_tensorboard_have_the_values_of_every_logger(tmp_path):
     assert {"train/loss_step", "val/map_full", "test/map_full", "gradient/word_ire"} <= names
     assert csv_values(tmp_path / "log" / "version_0") == pytest.approx(expected)
     assert tensorboard_values(tmp_path / "tensorboard" / "version_0") == pytest.approx(expected)
+
+
+@pytest.mark.fault
+def test_without_a_writer_the_extra_is_named(monkeypatch):
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        cfg = compose("train", ["paths.output=.", "logger=tensorboard"])
+    monkeypatch.setattr(loggers_of_a_run, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"pip install 'rmlr-lightning\[tensorboard\]'$"):
+        check_loggers(cfg.logger)
+    check_loggers(None)
+    del cfg.logger.tensorboard
+    check_loggers(cfg.logger)

@@ -2,15 +2,31 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 
+from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs.environment import read_environment
 from rmlr_lightning.runs.secrets import hidden_command_line, without_secrets
 
 WANDB = f"{WandbLogger.__module__.rpartition('.')[0]}.{WandbLogger.__name__}"
+TENSORBOARD = "pytorch_lightning.loggers.TensorBoardLogger"
+
+
+def check_loggers(group: DictConfig | None) -> None:
+    """Before data are read: are the packages of the loggers installed?
+
+    Raises:
+        UserError: TensorBoard is asked for, and nothing can write its log.
+    """
+    targets = [part.get("_target_") for part in (group or {}).values() if part is not None]
+    if TENSORBOARD in targets and not any(map(find_spec, ("tensorboard", "tensorboardX"))):
+        raise UserError(
+            "logger=tensorboard needs an extra: pip install 'rmlr-lightning[tensorboard]'"
+        )
 
 
 def continue_logs(group: DictConfig | None, folder: Path) -> DictConfig | None:

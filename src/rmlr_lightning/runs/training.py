@@ -28,7 +28,7 @@ from rmlr_lightning.runs.config import PACKAGE
 from rmlr_lightning.runs.environment import write_environment
 from rmlr_lightning.runs.features import open_features
 from rmlr_lightning.runs.load_task import new_task
-from rmlr_lightning.runs.loggers import continue_logs, one_log_per_run
+from rmlr_lightning.runs.loggers import check_loggers, continue_logs, one_log_per_run
 from rmlr_lightning.runs.precision import check_precision
 from rmlr_lightning.runs.processes import end_with_parent
 from rmlr_lightning.runs.repeat import FOLDER, write_for_repetition
@@ -55,6 +55,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
     # because `instantiate` resolves config groups that it reaches through `${...}` in place.
     run_config = without_secrets(OmegaConf.to_container(cfg, resolve=False))
     _check_numbers(cfg)
+    check_loggers(cfg.get("logger"))
     if rank_zero_only.rank != 0:
         end_with_parent()
     output = Path(cfg.paths.output)
