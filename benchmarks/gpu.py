@@ -1,6 +1,7 @@
 """RmLR on a GPU: images/s, launches, waits, busy share and memory; compiled and not.
 
     python benchmarks/gpu.py                            # about three minutes
+    python benchmarks/gpu.py --beside                   # loader and extraction, too: four
     python benchmarks/gpu.py --rows rmlr upt --batch 128 --steps 50
     python benchmarks/gpu.py --compiled rmlr visual --minutes 10
     python benchmarks/gpu.py --device cpu --quick       # as a test
@@ -17,15 +18,19 @@ HICO-DET's vocabulary. The numbers of people and objects (2 to 15 each) differ f
 - *epoch s*: 37,633 images, as HICO-DET has, at this rate.
 
 Prints a table on standard error and a line of JSON on standard output. Rows that would start after
-`--minutes` are left out. Without a GPU it prints a message and exits with status 0.
+`--minutes` are left out. Without a GPU it prints a message and exits with status 0. Phrases are
+encoded once by the extra `text`; without it, bring `text/` of RMLR_DATA from another machine.
 """
 
+import json
 import random
+import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 import torch
 from launches import Operations, counted, to_meta
@@ -190,6 +195,17 @@ def launches(row: str, batch: Batch) -> dict[str, int]:
     return found | {"step": sum(found.values())}
 
 
+def json_of(script: str, options: Sequence[str]) -> dict | None:
+    """What another benchmark prints; its table appears on standard error."""
+    path = Path(__file__).with_name(f"{script}.py")
+    done = subprocess.run([sys.executable, str(path), *options], stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+BESIDE = {  # half a minute each
+    "loader": ("--images", "1024", "--workers", "0", "4", "8", "16"),
+    "extraction": ("--images", "128", "--workers", "8", "16"),
+}
 COLUMNS = {  # heading: key, format
     "images/s": ("images_per_s", "{:.0f}"),
     "epoch s": ("epoch_s", "{:.1f}"),
@@ -232,7 +248,8 @@ def main() -> None:
     options.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
     options.add_argument("--batch", type=int, default=64)
     options.add_argument("--steps", type=int, default=20, help="batches")
-    options.add_argument("--minutes", type=float, default=3.0)
+    options.add_argument("--minutes", type=float, default=2.5, help="no row starts after them")
+    options.add_argument("--beside", action="store_true", help="loader.py and extraction.py, too")
     args = options.parse_args()
     start = time.perf_counter()
     if args.device == "cuda" and not torch.cuda.is_available():
@@ -250,20 +267,26 @@ def main() -> None:
     # compiled rows in the first precision alone: compiling takes most of the time
     plan = [(row, p, False) for row in args.rows for p in args.precisions]
     plan[1:1] = [(row, args.precisions[0], True) for row in args.compiled]
-    rows, counts = [], {}
+    numbers: dict = {"batch": args.batch, "operations_per_s": rates, "rows": []}
+    numbers["device"] = torch.cuda.get_device_name() if args.device == "cuda" else "cpu"
+    data_of, data = None, []  # rows of one selection have the same data, which take seconds
     for row, precision, compiled in plan:
         if time.perf_counter() - start > 60 * args.minutes:
             print(f"left out, time is over: {row} {precision}", file=sys.stderr)
             continue
-        data = batches(args.steps, args.batch, make_task(row), row in ("upt", "pvic"))
-        if row in ("rmlr", "visual"):
-            counts[row] = launches(row, data[0])
-        data = tree_map(lambda x: x.to(args.device) if isinstance(x, Tensor) else x, data)
-        rows.append(measured(row, precision, compiled, data, args.device, rates[precision]))
-    show(rows, rates, args.device)
-    name = torch.cuda.get_device_name() if args.device == "cuda" else "cpu"
-    numbers = {"device": name, "batch": args.batch, "operations_per_s": rates, "rows": rows}
-    report(numbers | {"counted_launches": counts}, args.json_out)
+        task, maps = make_task(row), row in ("upt", "pvic")
+        if data_of != (task.model.selection, maps):
+            data_of, data = (task.model.selection, maps), []
+            data = batches(args.steps, args.batch, task, maps)
+            data = tree_map(lambda x: x.to(args.device) if isinstance(x, Tensor) else x, data)
+        found = measured(row, precision, compiled, data, args.device, rates[precision])
+        numbers["rows"].append(found)
+    show(numbers["rows"], rates, args.device)
+    (batch,) = batches(1, 1, make_task("rmlr"), maps=False)
+    numbers["counted_launches"] = {row: launches(row, batch) for row in ("rmlr", "visual")}
+    for script, options in BESIDE.items() if args.beside else ():
+        numbers[script] = json_of(script, ["--quick"] if args.quick else options)
+    report(numbers, args.json_out)
 
 
 if __name__ == "__main__":
