@@ -1,7 +1,7 @@
 """Images/s of `rmlr-extract`: DETR R50 over photographs of 480 x 640 and 640 x 480, at 800 x 1066.
 
     python benchmarks/extraction.py                   # on a GPU: a minute
-    python benchmarks/extraction.py --images 8        # on a CPU: a minute
+    python benchmarks/extraction.py --images 4 --batch 2    # on a CPU: a minute
     python benchmarks/extraction.py --quick           # as a test
 
 Random weights and random JPEG files. Files are decoded and resized in threads, images of one size
