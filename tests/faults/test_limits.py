@@ -2,6 +2,7 @@
 
 import errno
 import os
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -65,6 +66,19 @@ def test_a_limit_of_processes_is_one_line_with_the_option(error):
     """As in a container with `--pids-limit`."""
     assert user_message(error).startswith("no further process can be started")
     assert "data.num_workers=0" in user_message(error)
+
+
+def test_a_machine_without_temporary_files_is_one_line(tmp_path, monkeypatch):
+    """As in a container with `--read-only`; Matplotlib and torch ask for such a folder."""
+    missing = [str(tmp_path / "missing")]
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: missing)
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with pytest.raises(OSError) as caught:
+        try:
+            tempfile.mkdtemp()
+        except OSError as error:
+            raise OSError("Matplotlib requires access to a writable cache directory") from error
+    assert user_message(caught.value).startswith("no folder for temporary files can be written")
 
 
 @pytest.mark.parametrize("reader", READERS)

@@ -114,8 +114,11 @@ def user_message(error: BaseException) -> str | None:
     memory = next(filter(None, map(_memory_message, causes)), None)
     if memory is not None:
         return memory
-    if any(str(cause).startswith("can't start new thread") for cause in causes):
+    texts = [str(cause) for cause in causes]
+    if any(text.startswith("can't start new thread") for text in texts):
         return NO_PROCESS
+    if any("No usable temporary directory" in text for text in texts):
+        return "no folder for temporary files can be written; set TMPDIR to one that is yours"
     if lost_connection(error):
         return OTHER_ENDED
     return _worker_message(error) or _configuration_message(error)
