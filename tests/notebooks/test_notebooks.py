@@ -69,6 +69,7 @@ def test_it_runs_at_the_small_size(path, tmp_path, monkeypatch):
     client = NotebookClient(
         notebook,
         timeout=600,
+        startup_timeout=300,  # of the kernel: the default is little on a busy machine
         kernel_name="python3",
         resources={"metadata": {"path": str(tmp_path)}},
     )
