@@ -98,8 +98,9 @@ def test_memory_is_measured_in_other_processes(numbers):
 def test_the_gpu_script_runs_on_a_cpu(numbers):
     found = numbers("gpu.py", "--device", "cpu", "--quick")
     assert [row["training"]["images_per_s"] > 0 for row in found["rows"]] == [True]
-    # without a wait for the device, and with few launches: benchmarks/launches.py
-    assert found["counted_launches"]["rmlr"]["step"] <= 700
+    # without a wait for the device, and with few launches (benchmarks/launches.py); at most 700 in
+    # large batches, which fold two layers by 4 further ones
+    assert found["counted_launches"]["rmlr"]["step"] <= 696
 
 
 @pytest.mark.slow
