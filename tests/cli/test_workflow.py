@@ -324,7 +324,7 @@ def test_a_checkpoint_of_an_older_version_is_refused_with_one_line(
             [str(tmp_path / "image.png"), "--checkpoint", str(path), "--out", str(out)],
         ),
         (evaluate, [f"checkpoint={path}", f"hydra.run.dir={out}", f"paths.data={tmp_path}"]),
-        (train, [f"resume={path}", f"hydra.run.dir={out}", *QUICK, f"paths.data={world.parent}"]),
+        (train, [f"resume={path}", f"hydra.run.dir={out}2", *QUICK, f"paths.data={world.parent}"]),
     ):
         monkeypatch.setattr(sys, "argv", ["script", *arguments])
         with pytest.raises(SystemExit) as caught:
