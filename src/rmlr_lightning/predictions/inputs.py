@@ -136,7 +136,9 @@ def _frames_of(
 def _opened(path: Path) -> cv2.VideoCapture | None:
     """None: it is no video that can be read."""
     # OpenCV and its ffmpeg would print their own errors
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    # OpenCV 4 has a function of another place
+    set_level = cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel
+    set_level(0)
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     video = cv2.VideoCapture(str(path))
     return video if video.isOpened() else None
