@@ -10,9 +10,9 @@ from rmlr_lightning.metrics.average_precision import ranking
 def test_groups_are_found_in_any_key_space():
     keys = np.array([7, 3, 7, 900])
     groups = matching.group(keys)
-    for size in (901, 10**12):
-        found = matching.locate(groups, np.array([3, 4, 7, 900, 0, 899]), size)
-        assert found.tolist() == [0, -1, 1, 2, -1, -1]
+    for size in (902, 10**12):  # 901: above the last group
+        found = matching.locate(groups, np.array([3, 4, 7, 900, 0, 899, 901]), size)
+        assert found.tolist() == [0, -1, 1, 2, -1, -1, -1]
     assert groups.members[groups.starts[1] : groups.starts[2]].tolist() == [0, 2]
 
 
