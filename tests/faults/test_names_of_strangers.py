@@ -17,6 +17,7 @@ from rmlr_lightning.report.run_folders import run_folders
 from rmlr_lightning.report.runs import find_runs
 from rmlr_lightning.runs.results_table import print_classes, results_table
 from rmlr_lightning.vocabulary import hicodet
+from tests.tiny_detectors import tiny_detector
 
 pytestmark = pytest.mark.fault
 
@@ -58,7 +59,7 @@ def test_a_page_has_no_html_and_no_links_from_names_of_runs(tmp_path):
     assert r"\<script>alert(1)\</script> [x]\(javascript:1) \| \`a\` \x1b[2J" in line
 
 
-def test_a_model_card_has_no_html_links_tables_or_front_matter_from_names():
+def test_a_model_card_has_no_html_links_tables_or_front_matter_from_names(monkeypatch):
     name = "<b>a</b> | [x](javascript:1) `rm`\n---\nlicense: mit"
     training = {
         "name": name,
@@ -67,7 +68,8 @@ def test_a_model_card_has_no_html_links_tables_or_front_matter_from_names():
         "data": {"train": [name], "test": [name]},
         "metrics": {f"test/{name}": 0.5},
     }
-    detector = SimpleNamespace(fingerprint=lambda: {"network": name})
+    detector = tiny_detector("detr")
+    monkeypatch.setattr(detector, "fingerprint", lambda: {"network": name})
     model = SimpleNamespace(detector=detector)
     card = model_card(SavedModel(model, None, hicodet(), {}, {}, training))
     shown = r"\<b\>a\</b\> \| \[x\](javascript:1) \`rm\`\\n---\\nlicense: mit"

@@ -145,6 +145,13 @@ def palette():
     return image
 
 
+def compressed_ycbcr():
+    # without compression Pillow before 13 cannot read what it has written
+    image = Image.new("YCbCr", (1, 1), (60, 128, 128))
+    image.info["compression"] = "tiff_lzw"
+    return image
+
+
 MODES = {
     "16-bit PNG": ("png", lambda: Image.fromarray(LEVELS.astype(np.uint16)), grey(0, 60, 255)),
     "16-bit TIFF": ("tiff", lambda: Image.fromarray(LEVELS.astype(np.uint16)), grey(0, 60, 255)),
@@ -163,7 +170,7 @@ MODES = {
     "no alpha": ("png", lambda: Image.new("RGBA", (1, 1), (255, 0, 0, 0)), [WHITE]),
     "grey alpha": ("png", lambda: Image.new("LA", (1, 1), (60, 255)), grey(60)),
     "CMYK": ("tiff", lambda: Image.new("CMYK", (1, 1), (0, 255, 255, 0)), [RED]),
-    "YCbCr": ("tiff", lambda: Image.new("YCbCr", (1, 1), (60, 128, 128)), grey(60)),
+    "YCbCr": ("tiff", compressed_ycbcr, grey(60)),
 }
 
 

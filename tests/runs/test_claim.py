@@ -93,6 +93,7 @@ def other_run(job, tmp_path, *overrides: str):
     return job(f"paths.output={folder}", *overrides)
 
 
+@pytest.mark.fault
 def test_one_configuration_is_one_run_whatever_its_folders_are_called(job, tmp_path, capsys):
     with acquire_run(job()) as acquired:
         assert acquired
@@ -107,6 +108,7 @@ def test_one_configuration_is_one_run_whatever_its_folders_are_called(job, tmp_p
         assert acquired
 
 
+@pytest.mark.fault
 def test_one_configuration_is_not_run_at_two_places_at_once(job, tmp_path):
     with acquire_run(job()) as first, acquire_run(other_run(job, tmp_path)) as second:
         assert first and not second

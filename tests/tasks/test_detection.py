@@ -107,6 +107,7 @@ def batch(targets) -> Batch:
     return Batch(Inputs(images), None, [1, 2], targets)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("model_type", FAMILY)
 def test_a_step_reaches_every_trained_weight_with_and_without_true_boxes(model_type):
     """Processes that train together wait for the gradient of each of them."""

@@ -35,6 +35,7 @@ def test_a_training_that_ends_within_an_epoch_logs_the_steps_so_far():
     assert logged(BATCHES, max_steps=2) == logged(BATCHES[:2])
 
 
+@pytest.mark.fault
 def test_a_resumed_epoch_has_the_mean_over_all_of_its_images():
     first, resumed, whole = EpochLosses(), EpochLosses(), EpochLosses()
     values = torch.rand(4, 5)
