@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -96,12 +97,14 @@ def roles(tmp_path):
 
 
 def output(capsys, *arguments):
-    assert main([str(argument) for argument in arguments]) == 0
+    main([str(argument) for argument in arguments])
     return capsys.readouterr()
 
 
 def complaint(capsys, *arguments):
-    assert main([str(argument) for argument in arguments]) == 2
+    with pytest.raises(SystemExit) as caught:
+        main([str(argument) for argument in arguments])
+    assert caught.value.code == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     lines = [line for line in printed.err.splitlines() if not line.startswith(("note", "warning"))]
@@ -272,6 +275,20 @@ def test_the_script_itself_sets_the_exit_status(tmp_path):
     ]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2 and "Traceback" not in done.stderr and done.stdout == ""
+
+
+@pytest.mark.fault
+def test_an_output_that_nobody_reads_is_one_line(tmp_path, pairs):
+    """As in `rmlr-score ... | head`: its reader has ended."""
+    truth, _ = pairs
+    found = ["--detections", str(tmp_path / "found.npz")]
+    command = [sys.executable, "-m", "rmlr_lightning.cli.score", "hicodet", *truth, *found]
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing) as output:
+        done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: the program that read the output")
 
 
 def test_data_of_ones_own_is_scored_by_its_own_classes(tmp_path, capsys):

@@ -84,9 +84,11 @@ def test_a_writer_that_fails_leaves_the_earlier_file(tmp_path):
 def test_rmlr_score_refuses_before_it_reads_anything(command, option, tmp_path, capsys):
     path = mine(tmp_path / "out")
     arguments = [command, "--ground-truth", "no.mat", "--detections", "no.npz", option, str(path)]
-    assert score.main(arguments) == 2
+    with pytest.raises(SystemExit, match="2"):
+        score.main(arguments)
     assert "exists; name another file, or add --overwrite" in capsys.readouterr().err
-    score.main([*arguments, "--overwrite"])
+    with pytest.raises(SystemExit, match="2"):
+        score.main([*arguments, "--overwrite"])
     assert "exists" not in capsys.readouterr().err and path.read_text() == MINE
 
 

@@ -1,14 +1,12 @@
 """rmlr-score: official HICO-DET and V-COCO results of a detection file, from any code base."""
 
 import argparse
-import os
-import sys
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs.command_line import CommandLine, file_arguments
+from rmlr_lightning.runs.user_errors import one_line_errors
 
 # The scores are imported in `main`: `--help` and mistakes in options need neither torch nor NumPy.
 
@@ -106,22 +104,14 @@ def _whole_number(text: str, minimum: int = 0) -> int:
     return int(text)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point. Returns 0, or 2 after one line about a mistake of the user."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry point."""
     args = parser().parse_args(file_arguments(argv))
-    try:
+    with one_line_errors():
         from rmlr_lightning.scoring import commands
 
         getattr(commands, args.command)(args)
-        sys.stdout.flush()
-    except UserError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # a program such as `head` has closed our output
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
