@@ -125,6 +125,18 @@ def test_other_spellings_of_cocos_classes_are_not_left_out(name, label, tmp_path
 
 
 @pytest.mark.fault
+def test_rows_of_other_classes_are_left_out_with_a_note(tmp_path, capsys):
+    rows = [ROW | {"category": name} for name in ("dog", "lathe", "lathe", "anvil")]
+    path = written(tmp_path, rows)
+    found = read_external_detections(path, IMAGES, hicodet())
+    assert found[IMAGES[0]].labels == [16]
+    assert capsys.readouterr().err == (
+        f"note: {path}: 3 of 4 rows are left out: their categories, such as 'lathe', are no class "
+        "of the data set\n"
+    )
+
+
+@pytest.mark.fault
 def test_names_decide_before_numbers(tmp_path):
     """A detector of COCO's classes with numbers of its own, and the names beside them."""
     row = ROW | {"category_id": 1, "category": "dog"}

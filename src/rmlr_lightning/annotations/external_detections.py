@@ -1,6 +1,7 @@
 """Detections of another detector, in COCO's results format."""
 
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -152,6 +153,13 @@ def _columns(
             raise file.error(
                 f"none of its categories, such as {shown(names[0])}, is one of the classes: "
                 f"{', '.join(vocabulary.objects[:3])}, ..."
+            )
+        left_out = [name for name, label in zip(names, labels, strict=True) if label < 0]
+        if left_out:
+            print(
+                f"note: {file.path}: {len(left_out)} of {len(rows)} rows are left out: their "
+                f"categories, such as {shown(left_out[0])}, are no class of the data set",
+                file=sys.stderr,
             )
 
     numbers = range(len(rows))
