@@ -1,8 +1,10 @@
 """CSV and TensorBoard get the values that any other logger gets, such as Weights & Biases."""
 
 import csv
+import itertools
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -87,8 +89,13 @@ def tensorboard_values(folder: Path) -> dict[tuple[str, int], float]:
     return found
 
 
-def test_csv_and_tensorboard_have_the_values_of_every_logger(tmp_path):
-    pytest.importorskip("tensorboardX", reason="needs rmlr-lightning[tensorboard]")
+def test_csv_and_tensorboard_have_the_values_of_every_logger(tmp_path, monkeypatch):
+    writer = pytest.importorskip(
+        "tensorboardX.event_file_writer", reason="needs rmlr-lightning[tensorboard]"
+    )
+    # files are named by the second: those of training and of testing in one would be the same
+    clock = SimpleNamespace(time=itertools.count(1_700_000_000).__next__)
+    monkeypatch.setattr(writer, "time", clock)
     with initialize_config_dir(conf_dir(), version_base="1.3"):
         cfg = compose("train", [f"paths.output={tmp_path}", "logger=tensorboard"])
     loggers = [*instantiate(cfg.logger).values(), Remembered()]
