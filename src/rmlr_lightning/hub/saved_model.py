@@ -1,7 +1,7 @@
 """A model as config.json and model.safetensors: weights and plain values, no code.
 
 config.json names the classes that the model is made of. Only classes of this package are made, and
-only modules of `models/` and the few others of `CLASSES`.
+only modules of `models/` and the few others of `CLASSES` and `STRUCTURES`.
 """
 
 import json
@@ -24,9 +24,7 @@ from rmlr_lightning.files import write_atomic
 from rmlr_lightning.hub.saved_detector import check_detector, describe_detector, make_detector
 from rmlr_lightning.models.assemble import assemble
 from rmlr_lightning.models.checkpoint import plain_vocabulary, read_vocabulary
-from rmlr_lightning.models.clip_vision import clip_structure
 from rmlr_lightning.models.hoi import HOIModel
-from rmlr_lightning.models.pixel_network import timm_structure
 from rmlr_lightning.ops.calibration import Calibration, plain_calibration, read_calibration
 from rmlr_lightning.ops.finite import check_weights
 from rmlr_lightning.ops.selection import Selection
@@ -39,14 +37,9 @@ KEYS = {"model", "resize", "vocabulary", "calibration", "detector", "training"}
 
 THRESHOLDS = ("score_threshold", "nms_iou", "min_instances", "max_instances")
 ROOM = "rmlr_lightning.models."
-CLASSES = (
-    assemble,
-    clip_structure,
-    timm_structure,
-    Selection,
-    ResizeExact,
-    ResizeShortest,
-)
+CLASSES = (assemble, Selection, ResizeExact, ResizeShortest)
+# by name, because timm is slow to import and few models need it
+STRUCTURES = (f"{ROOM}clip_vision.clip_structure", f"{ROOM}pixel_network.timm_structure")
 # Options of timm that read or download a file, and of transformers that download code
 REFUSED_OPTIONS = {"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"}
 REFUSED_OPTIONS |= {"attn_implementation", "_attn_implementation"}
@@ -213,6 +206,8 @@ def _values(node: Any) -> Iterator[tuple[str, Any]]:
 def _is_ours(target: Any) -> bool:
     if not isinstance(target, str) or not target.startswith("rmlr_lightning."):
         return False
+    if target in STRUCTURES:
+        return True
     # A name that leads nowhere is as strange as one that leads out.
     made = object_named(target)
     # by what it is, because a path can lead out of the package: models.remine.torch.load
