@@ -5,10 +5,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import nn
 
 from rmlr_lightning.errors import UserError
@@ -16,7 +14,7 @@ from rmlr_lightning.hub import SHIPPED
 from rmlr_lightning.hub.detector import HOIDetector
 from rmlr_lightning.hub.saved_model import SavedModel
 from rmlr_lightning.models.hoi import HOIModel
-from rmlr_lightning.runs.config import conf_dir, register_resolvers
+from rmlr_lightning.runs.config import composed, register_resolvers
 from rmlr_lightning.runs.load_task import changed
 from rmlr_lightning.vocabulary import hicodet, vcoco
 
@@ -103,12 +101,7 @@ class SavedTask:
         overrides = [f"metrics={'vcoco' if has_roles else 'hicodet'}"]
         # a cache takes longer to make than one evaluation takes without
         overrides += ["features=online", "loss=focal", *([] if name is None else [f"data={name}"])]
-        if GlobalHydra.instance().is_initialized():  # in a console script
-            config = compose("train", overrides)
-        else:
-            with initialize_config_dir(conf_dir(), version_base="1.3"):
-                config = compose("train", overrides)
-        OmegaConf.set_struct(config, False)
+        config = composed(overrides)
 
         drawn: Mapping[str, Any] = self.saved.training.get("data", {}).get("synthetic", {})
         if name is not None and drawn:

@@ -4,9 +4,11 @@ import hashlib
 import os
 from pathlib import Path
 
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 import rmlr_lightning
 
@@ -18,6 +20,17 @@ def conf_dir() -> str:
     """The folder of the configuration: inside the package in a wheel, beside src/ in a checkout."""
     installed = PACKAGE / "conf"
     return str(installed if installed.is_dir() else PACKAGE.parents[1] / "conf")
+
+
+def composed(overrides: list[str]) -> DictConfig:
+    """The configuration that `rmlr-train` has with these overrides; keys may be added to it."""
+    if GlobalHydra.instance().is_initialized():  # in a console script
+        config = compose("train", overrides)
+    else:
+        with initialize_config_dir(conf_dir(), version_base="1.3"):
+            config = compose("train", overrides)
+    OmegaConf.set_struct(config, False)
+    return config
 
 
 def short_name(name: str) -> str:

@@ -6,16 +6,14 @@ option: kind and number of verbs follow from its weights, the rest is as publish
 
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.checkpoint import read_file
 from rmlr_lightning.models.released import ReleasedHead, released_head
 from rmlr_lightning.ops.finite import check_weights
-from rmlr_lightning.runs.config import conf_dir
+from rmlr_lightning.runs.config import composed
 from rmlr_lightning.vocabulary import Vocabulary, hicodet, vcoco
 
 ENTRY = "model_state_dict"
@@ -69,12 +67,7 @@ def released_config(head: ReleasedHead, path: str | Path) -> DictConfig:
     overrides = [f"model={head.kind}", f"data={data_set}", f"metrics={data_set}"]
     # The last map of the backbone takes 3 MB per image: it is not cached for one evaluation.
     overrides += ["model/detector=file", "features=online", "loss=focal", f"name={head.kind}"]
-    if GlobalHydra.instance().is_initialized():  # in a console script
-        config = compose("train", overrides)
-    else:
-        with initialize_config_dir(conf_dir(), version_base="1.3"):
-            config = compose("train", overrides)
-    OmegaConf.set_struct(config, False)
+    config = composed(overrides)
 
     config.released = Path(path).name
     config.model.detector.path = str(Path(path).absolute())
