@@ -11,7 +11,6 @@ from omegaconf import DictConfig, OmegaConf
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.hub.saved_model import SavedModel
 from rmlr_lightning.models.checkpoint import read_checkpoint
-from rmlr_lightning.models.remine_backbone import Backbone
 from rmlr_lightning.ops.selection_counts import PREFIX
 from rmlr_lightning.runs.load_task import load_task
 
@@ -35,8 +34,9 @@ def trained_model(
     parts = OmegaConf.to_container(cfg.model, resolve=True)
     del parts["detector"]
     parts["compiled"] = False
-    if isinstance(task.model.remine, Backbone):
-        parts["remine"] = task.model.remine.parts()  # the file holds the weights
+    own_parts = getattr(task.model.remine, "parts", None)
+    if own_parts is not None:
+        parts["remine"] = own_parts()
 
     training = {"name": cfg.name}
     # a released checkpoint of UPT or PViC states nothing of its training

@@ -36,6 +36,8 @@ class Extractor(Protocol):
     # optional: `frozen_networks: tuple[PixelNetwork, ...]`, whose maps the detector shall add
     # optional: `mask(scene, images)`, the real cells of the re-mined map. Without it they are the
     # same share of the map as of the memory.
+    # optional: `parts()`, configuration of plain values that makes the extractor again, with random
+    # weights. Without it a saved model has the configuration that it was trained with.
 
     def forward(self, scene: Scene, images: Images | None) -> Float[Tensor, "B C h w"]:
         """The re-mined map. That of an image must not depend on the others of the batch."""
