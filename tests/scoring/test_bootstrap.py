@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rmlr_lightning.metrics.average_precision import all_points
 from rmlr_lightning.metrics.hicodet import PairTable
-from rmlr_lightning.scoring.bootstrap import Weighted, intervals, paired
+from rmlr_lightning.scoring.bootstrap import Weighted, intervals, paired, ratio_interval
 from rmlr_lightning.scoring.matched import MatchedDetections, matched_hicodet
 from tests.metrics import tiny_worlds as worlds
 
@@ -63,6 +63,22 @@ def test_intervals_hold_the_value_and_repeat():
     assert first == again != intervals(one, 200, seed=4)
     assert first["full"].low < first["full"].value < first["full"].high
     assert first["full"].value == pytest.approx(one.ap().mean())
+
+
+def test_intervals_are_moved_by_the_bias_of_the_draws():
+    """Draws have a higher mean AP: true positives come twice, and rare classes are left out."""
+    one = matched(worlds.random_world(0, 30))
+    weights = np.random.default_rng(0).multinomial(30, [1 / 30] * 30, 4000).T.astype(float)
+    draws = Weighted(one).means(weights)["full"]
+    found = intervals(one, 4000)["full"]
+    bias = draws.mean() - found.value
+    expected = np.quantile(draws, [0.025, 0.975]) - bias
+    assert bias > 0.01 and (found.low, found.high) == pytest.approx(expected, abs=0.01)
+
+
+def test_an_interval_stays_in_the_range_of_its_value():
+    one = ratio_interval(np.array([1.0] * 19 + [0.0]), np.ones(20), 400)
+    assert one.value == 0.95 and one.high == 1.0 and 0.8 < one.low < 0.9
 
 
 def test_a_file_equals_itself_and_a_worse_one_is_told():

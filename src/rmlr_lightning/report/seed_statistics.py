@@ -11,10 +11,14 @@ import numpy as np
 from scipy import stats
 
 LEVEL = 0.95
+SAME = 1e-9  # standard deviation that is rounding only
 
 
 class Spread(NamedTuple):
-    """Mean, standard deviation (n - 1) and t-interval of the mean; NaN for too few values."""
+    """Mean, standard deviation (n - 1) and t-interval of the mean; NaN for too few values.
+
+    Equal values have no interval either: they do not tell how far the next one lies away.
+    """
 
     seeds: tuple[int, ...]
     mean: float
@@ -24,7 +28,7 @@ class Spread(NamedTuple):
 
     @property
     def significant(self) -> bool:
-        """Whether the interval excludes 0. Never with one seed."""
+        """Whether the interval excludes 0. Never without an interval."""
         return bool(self.low > 0 or self.high < 0)
 
 
@@ -44,6 +48,9 @@ def spread(values: Mapping[int, float]) -> Spread:
         return Spread(tuple(known), mean, nan, nan, nan)
 
     sd = float(x.std(ddof=1))
+    if sd < SAME:
+        return Spread(tuple(known), mean, sd, nan, nan)
+
     # Half the width of the interval: t quantile times the standard error.
     half = float(stats.t.ppf((1 + LEVEL) / 2, len(x) - 1)) * sd / len(x) ** 0.5
     return Spread(tuple(known), mean, sd, mean - half, mean + half)

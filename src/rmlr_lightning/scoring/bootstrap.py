@@ -3,6 +3,10 @@
 Images are drawn with replacement. An image drawn twice counts twice, with its detections and
 annotations. A class without annotations in the drawn images is left out of that draw's mean.
 Matching is done once: a draw only changes the weights of images.
+
+A mean AP of drawn images is on average higher than that of the images themselves, because true
+positives come twice. So draws are moved until their mean is the value: an interval says how
+far a value varies, around the value that is reported. What it covers: docs/EVALUATION.md.
 """
 
 from collections.abc import Iterator
@@ -19,7 +23,7 @@ LEVEL = 0.95
 
 
 class Interval(NamedTuple):
-    """A mean AP with the central 95 % of its draws. All in [0, 1]."""
+    """A mean AP with the central 95 % of its draws around it. All in [0, 1]."""
 
     value: float
     low: float
@@ -35,7 +39,7 @@ class Difference(NamedTuple):
     gain: float
     low: float
     high: float
-    p: float  # two-sided: twice the share of draws in which the gain has the other sign
+    p: float  # two-sided: twice the share of moved draws in which the gain has the other sign
 
 
 class Weighted:
@@ -116,7 +120,7 @@ def intervals(matched: MatchedDetections, draws: int, seed: int = 0) -> dict[str
     out = {}
     for name, members in matched.means.items():
         values = np.concatenate([part[name] for part in parts])
-        out[name] = Interval(mean_of(ap[members]), *_middle(values), _deviation(values))
+        out[name] = _interval(mean_of(ap[members]), values)
     return out
 
 
@@ -135,12 +139,7 @@ def paired(
     out = {}
     for name, members in a.means.items():
         gains = np.concatenate([y[name] - x[name] for x, y in parts])
-        # A draw without annotations of any class has no mean.
-        gains = gains[~np.isnan(gains)]
-        value_a, value_b = mean_of(ap_a[members]), mean_of(ap_b[members])
-        out[name] = Difference(
-            value_a, value_b, value_b - value_a, *_middle(gains), _two_sided(gains)
-        )
+        out[name] = _difference(mean_of(ap_a[members]), mean_of(ap_b[members]), gains)
     return out
 
 
@@ -149,7 +148,7 @@ def ratio_interval(
 ) -> Interval:
     """A ratio of sums over images, (I,) each, such as the share of twins that are right."""
     values = _ratios(numerators, denominators, draws, seed)
-    return Interval(_ratio(numerators, denominators), *_middle(values), _deviation(values))
+    return _interval(_ratio(numerators, denominators), values)
 
 
 def paired_ratio(
@@ -157,9 +156,27 @@ def paired_ratio(
 ) -> Difference:
     """The difference B - A of two such ratios over the same images, on the same draws."""
     gains = _ratios(*b, draws, seed) - _ratios(*a, draws, seed)
-    first, second = _ratio(*a), _ratio(*b)
-    gains = gains[~np.isnan(gains)]
-    return Difference(first, second, second - first, *_middle(gains), _two_sided(gains))
+    return _difference(_ratio(*a), _ratio(*b), gains)
+
+
+def _interval(value: float, values: np.ndarray) -> Interval:
+    """Of a value in [0, 1] and its draws."""
+    low, high = _middle(_moved(values, value)).clip(0.0, 1.0)
+    return Interval(value, float(low), float(high), _deviation(values))
+
+
+def _difference(a: float, b: float, gains: np.ndarray) -> Difference:
+    """Of two values in [0, 1] and the draws of B - A."""
+    gains = _moved(gains, b - a)
+    low, high = _middle(gains).clip(-1.0, 1.0)
+    return Difference(a, b, b - a, float(low), float(high), _two_sided(gains))
+
+
+def _moved(values: np.ndarray, value: float) -> np.ndarray:
+    """The draws that have a value, moved so that their mean is the value of all images."""
+    # A draw without annotations of any class has no mean AP.
+    values = values[~np.isnan(values)]
+    return values + (value - values.mean()) if len(values) else values
 
 
 def _ratio(numerators: np.ndarray, denominators: np.ndarray) -> float:
@@ -196,12 +213,10 @@ def _counts(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> sp
     return sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=shape)
 
 
-def _middle(values: np.ndarray) -> tuple[float, float]:
-    values = values[~np.isnan(values)]
+def _middle(values: np.ndarray) -> np.ndarray:
     if not len(values):
-        return float("nan"), float("nan")
-    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+        return np.array([np.nan, np.nan])
+    return np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
 
 
 def _deviation(values: np.ndarray) -> float:
