@@ -95,21 +95,35 @@ def test_confused_verbs_errors_and_words_are_tables(logged):
     record, files, _ = logged
     assert sum(row["pairs"] for row in table(files, "confusion/verbs")) == record.confusion.sum()
     assert {row["type"] for row in table(files, "errors/test")} == set(record.facts["errors"])
-    assert [row["weight"] for row in table(files, "attention/words")] == [0.75, 0.25]
 
 
-@pytest.mark.slow
-def test_images_have_their_annotations_beside_the_detections(logged):
-    *_, kept = logged
+def logged_table(kept, name: str) -> list[list]:
+    """The rows of a table with images: an artifact, whose files `wandb sync` uploads."""
     entries = [
         entry
         for record in kept
         if record.WhichOneof("record_type") == "artifact"
         for entry in record.artifact.manifest.contents
     ]
-    # a table with images is an artifact, whose files `wandb sync` uploads
-    (path,) = [e.local_path for e in entries if e.path.endswith("images/test.table.json")]
-    rows = json.loads(Path(path).read_text())["data"]
+    (path,) = [e.local_path for e in entries if e.path.endswith(f"{name}.table.json")]
+    return json.loads(Path(path).read_text())["data"]
+
+
+@pytest.mark.slow
+def test_attention_has_the_boxes_of_the_pair_and_the_weights_of_words(logged):
+    record, _, kept = logged
+    rows = logged_table(kept, "attention/words")
+    (fact,) = record.facts["attention"]
+    assert [row[-1] for row in rows] == [0.75, 0.25]
+    for image, phrases, *_ in rows:
+        assert image["caption"] == phrases
+        assert set(image["boxes"]) == {"annotated human", "annotated object"}
+
+
+@pytest.mark.slow
+def test_images_have_their_annotations_beside_the_detections(logged):
+    *_, kept = logged
+    rows = logged_table(kept, "images/test")
     assert len(rows) == SHOWN
     for _, _, detected, annotated in rows:
         assert set(detected["boxes"]) == {"detected human", "detected object"}

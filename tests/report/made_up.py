@@ -44,6 +44,7 @@ def record_of(found, vocabulary: Vocabulary = VOCABULARY) -> TestRecord:
     attention = [
         {
             "image": found[0][0].file_name,
+            "hois": [0],
             "box_h": [0.1, 0.1, 0.5, 0.9],
             "box_o": [0.4, 0.4, 0.8, 0.8],
             "phrases": [f"a person holding a {HOSTILE}"],

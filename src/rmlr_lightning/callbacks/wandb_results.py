@@ -150,16 +150,22 @@ def _pair(table: Any, row: int, score: float | None = None) -> BoxedPair:
 
 
 def _attention(record: TestRecord, thumbnails: dict[str, bytes]) -> Any:
+    """One row per word; the image shows the boxes of the pair."""
     import wandb
 
-    table = wandb.Table(columns=["image", "pair", "phrases", "loss", "word", "weight"])
+    table = wandb.Table(columns=["image", "phrases", "loss", "word", "weight"])
     for row in record.facts["attention"]:
+        phrases = "; ".join(row["phrases"])
         content = thumbnails.get(row["image"])
-        image = content and wandb.Image(Image.open(io.BytesIO(content)))
-        boxes = " ".join(f"{x:.2f}" for x in (*row["box_h"], *row["box_o"]))
+        image = None
+        if content is not None:
+            pairs = [BoxedPair(hoi, row["box_h"], row["box_o"]) for hoi in row["hois"]]
+            opened = Image.open(io.BytesIO(content))
+            # the boxes are relative to the image
+            image = wandb_image(opened, (1, 1), {"annotated": pairs}, record.vocabulary, phrases)
         for loss, words in row["words"].items():
             for word, weight in words:
-                table.add_data(image, boxes, "; ".join(row["phrases"]), loss, word, weight)
+                table.add_data(image, phrases, loss, word, weight)
     return table
 
 

@@ -24,8 +24,8 @@ def attended_words(
         text: has `phrases(vocabulary)`, as `text.bank.EmbeddingBank`; others give no words.
 
     Returns:
-        For each pair its image, its boxes relative to the image, its phrases, and for each loss
-        the words with their weights.
+        For each pair its image, its boxes relative to the image, its HOIs and their phrases, and
+        for each loss the words with their weights.
     """
     losses = {name: loss for name, loss in task.losses.items() if hasattr(loss, "attention")}
     if not losses or not hasattr(text, "phrases") or batch.truth is None:
@@ -63,6 +63,7 @@ def attended_words(
                 "image": file_names[image],
                 "box_h": entities.boxes[image, pairs.human[image, pair]].tolist(),
                 "box_o": entities.boxes[image, pairs.object[image, pair]].tolist(),
+                "hois": true,
                 "phrases": [" ".join(phrase.text for phrase in phrases[hoi]) for hoi in true],
                 "words": {
                     name: _words(losses[name], attention[row], words)
