@@ -35,7 +35,12 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "And -> Or: len(scores)": "rows that are sorted already stay as they are",
         "0 -> 1: np.diff": "likewise",
     },
-    "metrics/vcoco": {"0 -> 1: np.diff(rows.images) < 0": "rows that are sorted stay as they are"},
+    "metrics/vcoco": {
+        "0 -> 1: np.diff(rows.images) < 0": "rows that are sorted stay as they are",
+        "Lt -> LtE: np.diff(rows.images) < 0": "likewise",
+        "Add -> Sub: near_person * len(truth.actions) + action": "also one key for each",
+        "Add -> Sub: (near_person * len(truth.actions) + action)": "likewise",
+    },
 }
 
 

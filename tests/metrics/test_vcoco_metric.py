@@ -176,6 +176,14 @@ def test_no_detections_and_no_positives():
     assert values["agent_ap"] == 0 and math.isnan(values["role_ap_s1"])
 
 
+def test_without_any_person_every_detection_is_wrong():
+    files = official([([], [(0, 0, 3, 3)] * 3, [])])
+    metric = VCOCORoleAP(truth_of(files), roles_of=as_they_are)
+    metric.update([item(1000, [((0, 0, 1, 1), NAN, 0, 1, 0.5)])], [target(1000)])
+    role = metric.results()["scenario_1"]
+    assert role.detections.sum() == 1 and len(role.curve.true) == 0 and np.isnan(role.ap).all()
+
+
 def test_what_is_not_in_the_truth_is_refused():
     files = official([([], [(0, 0, 3, 3)] * 3, [])])
     metric = VCOCORoleAP(truth_of(files), roles_of=as_they_are)

@@ -94,7 +94,7 @@ def predict(args: argparse.Namespace) -> None:
     seconds = time.perf_counter() - start
 
     print(
-        f"{images} images, {likely} likely triplets, {seconds:.1f} s "
+        f"{_counted(images, 'image')}, {_counted(likely, 'likely triplet')}, {seconds:.1f} s "
         f"({images / seconds:.1f} images/s)"
     )
     # last: a page without all of its drawings would have dead links
@@ -197,3 +197,7 @@ def _heading(files: list[Path]) -> str:
     if len(files) == 1:
         return f"Interactions in {printable(files[0].name)}"
     return f"Interactions in {len(files)} files"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
