@@ -21,8 +21,10 @@ install_import_hook(
     "beartype.beartype",
 )
 
-# Shells ignore Ctrl-C in the jobs that they start in the background, and their children inherit it.
+# Shells ignore Ctrl-C in the jobs that they start in the background, and nohup a closed terminal.
+# Their children inherit it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
