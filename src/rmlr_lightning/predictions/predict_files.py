@@ -4,6 +4,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from itertools import tee
 from pathlib import Path
 from typing import IO, Any
@@ -65,11 +66,12 @@ def predict(args: argparse.Namespace) -> None:
     cards: list[Card] = []
     images = likely = 0
     start = time.perf_counter()
-    bar = Progress(console=console, transient=True, disable=not console.is_terminal)
+    bar = Progress(console=console, transient=True)
     with (
         no_empty_folder(args.out),
         written_atomically(args.out / LINES, WAY_OUT) as lines,
-        bar,
+        # not `disable`: rich 14.1 and older write an empty line then
+        bar if console.is_terminal else nullcontext(),
         lines.open("w") as file,
     ):
         bar_of_images = bar.add_task("predicting", total=total)

@@ -5,7 +5,7 @@ annotations. A class without annotations in the drawn images is left out of that
 Matching is done once: a draw only changes the weights of images.
 
 A mean AP of drawn images is on average higher than that of the images themselves, because true
-positives come twice. So draws are moved until their mean is the value: an interval says how
+positives come twice. So draws are moved until their mean is the value: an interval is how
 far a value varies, around the value that is reported. What it covers: docs/EVALUATION.md.
 """
 
