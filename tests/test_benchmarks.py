@@ -153,3 +153,10 @@ def test_extraction_is_timed_beside_its_network(numbers):
     found = numbers("extraction.py", "--quick")
     assert [row["precision"] for row in found["rows"]] == ["fp32", "bf16"]
     assert all(row["network"] > 0 and row["threads"]["1"] > 0 for row in found["rows"])
+
+
+def test_simulated_intervals_hold_the_true_value(numbers):
+    shares = numbers("coverage.py", "--worlds", "20")["shares"]
+    assert shares.keys() == {"full", "rare", "non-rare"}
+    for share in shares.values():
+        assert share["interval"] >= 0.75 and share["difference"] >= 0.75
