@@ -40,6 +40,8 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "Lt -> LtE: np.diff(rows.images) < 0": "likewise",
         "Add -> Sub: near_person * len(truth.actions) + action": "also one key for each",
         "Add -> Sub: (near_person * len(truth.actions) + action)": "likewise",
+        "1 -> 2: truth.objects.shape[2] + 1": "likewise",
+        "zeros -> ones: np.zeros(len(first))": "the IoU of rows that meet no person is not read",
     },
 }
 

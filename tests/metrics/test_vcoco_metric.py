@@ -21,18 +21,37 @@ NAN = (math.nan,) * 4
 corner = st.sampled_from([-1, 0, 1, 2, 4])
 side = st.sampled_from([0, 1, 2, 3, 3, 5])
 xywh = st.tuples(corner, corner, side, side)
-xyxy = xywh.map(lambda b: (b[0], b[1], b[0] + b[2], b[1] + b[3]))
+
+
+def corners(box):
+    return (box[0], box[1], box[0] + box[2], box[1] + box[3])
+
+
+xyxy = xywh.map(corners)
 empty = st.sampled_from([NAN, (0, 0, 0, 0)])
 score = st.sampled_from([0.0, 0.25, 0.5, 0.5, 0.5, 1.0])
+often = st.sampled_from([True, True, False])  # else hardly any detection is a true positive
 # A person: box, annotated, and for each action: is it done, with which objects (-1 = none).
-does = st.lists(
-    st.tuples(st.booleans(), st.integers(-1, 2), st.integers(-1, 2)), min_size=3, max_size=3
-)
-person = st.tuples(xywh, st.booleans(), does, st.sampled_from([0, 1, 50.5]))
+does = st.lists(st.tuples(often, st.integers(-1, 2), st.integers(-1, 2)), min_size=3, max_size=3)
+large = st.tuples(*[st.sampled_from([0, 1])] * 2, *[st.sampled_from([4, 5])] * 2)
+person = st.tuples(st.one_of(large, large, xywh), often, does, st.sampled_from([50.5, 1, 0]))
 objects = st.lists(xywh.map(lambda b: (*b[:2], b[2] + 2, b[3] + 2)), min_size=3, max_size=3)
-detection = st.tuples(xyxy, st.one_of(xyxy, empty), st.sampled_from(ROLES), score)
-image = st.tuples(st.lists(person, max_size=3), objects, st.lists(detection, max_size=10))
-worlds = st.lists(image, min_size=1, max_size=5)
+
+
+@st.composite
+def images(draw):
+    """Annotations and detections; about half of the boxes are annotated ones."""
+    size = draw(st.sampled_from([2, 1, 0]))
+    people = draw(st.lists(person, min_size=size, max_size=size + 1))
+    others = draw(objects)
+    human = st.one_of(xyxy, *(st.just(corners(box)) for box, *_ in people))
+    obj = st.one_of(xyxy, empty, st.sampled_from([corners(box) for box in others]))
+    detection = st.tuples(human, obj, st.sampled_from(ROLES), score)
+    size = draw(st.sampled_from([4, 8, 1, 0]))
+    return people, others, draw(st.lists(detection, min_size=size, max_size=size + 3))
+
+
+worlds = st.lists(images(), min_size=1, max_size=5)
 
 
 def official(world):

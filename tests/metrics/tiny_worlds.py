@@ -18,13 +18,34 @@ side = st.sampled_from([0, 1, 2, 2, 4, 4])
 box = st.tuples(corner, corner, side, side).map(lambda b: (b[0], b[1], b[0] + b[2], b[1] + b[3]))
 score = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.5, 0.5, 0.9, 1.0])
 hoi = st.integers(0, 4)
-truth_of_image = st.lists(st.tuples(hoi, box, box), max_size=5)
+labels = st.frozensets(hoi, max_size=3)
 # A detection is (verb, object): some are no HOI at all.
-detections_of_image = st.lists(
-    st.tuples(st.integers(0, 2), st.sampled_from([0, 5, 7]), box, box, score), max_size=9
-)
-image = st.tuples(truth_of_image, detections_of_image, st.frozensets(hoi, max_size=3))
-worlds = st.lists(image, max_size=6)
+free = st.tuples(st.integers(0, 2), st.sampled_from([0, 5, 7]), box, box, score)
+
+
+@st.composite
+def images(draw):
+    """Annotations, detections, labels. Most detections have the class and a box of a pair.
+
+    Boxes and classes drawn apart would hardly ever give a true positive.
+    """
+    size = draw(st.sampled_from([2, 1, 4, 0]))
+    truths = draw(st.lists(st.tuples(hoi, box, box), min_size=size, max_size=size + 1))
+    close = [
+        st.tuples(
+            *map(st.just, VOCABULARY.hois[number]),
+            st.one_of(st.just(human), st.just(human), box),
+            st.one_of(st.just(obj), st.just(obj), box),
+            score,
+        )
+        for number, human, obj in truths
+    ]
+    size = draw(st.sampled_from([3, 6, 1, 0]))
+    found = draw(st.lists(st.one_of(free, *close), min_size=size, max_size=size + 3))
+    return truths, found, draw(labels)
+
+
+worlds = st.lists(images(), max_size=6)
 
 
 def columns(world):

@@ -2,7 +2,8 @@
 
 Images are drawn with replacement. An image drawn twice counts twice, with its detections and
 annotations. A class without annotations in the drawn images is left out of that draw's mean.
-Matching is done once: a draw only changes the weights of images.
+Matching is done once: a draw only changes the weights of images. Copies of a detection are ranked
+beside it, also among others of the same score.
 
 A mean AP of drawn images is on average higher than that of the images themselves, because true
 positives come twice. So draws are moved until their mean is the value: an interval is how
