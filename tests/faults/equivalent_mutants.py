@@ -34,6 +34,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "metrics/hicodet": {
         "And -> Or: len(scores)": "rows that are sorted already stay as they are",
         "0 -> 1: np.diff": "likewise",
+        "Pow -> Mult: 2 ** 31": "keys of 64 bits: memory",
+        "if not: not known.all()": "rows that are no HOI are left out below",
+        "0 -> 1: keys[~known] = 0": "likewise",
     },
     "metrics/vcoco": {
         "0 -> 1: np.diff(rows.images) < 0": "rows that are sorted stay as they are",

@@ -254,3 +254,13 @@ def test_ties_are_ranked_by_image_whatever_the_order_of_rows():
     detections = PairTable(np.array([1, 0]), boxes, boxes, np.array([1, 1]))
     result = score_hicodet(truth, detections, np.array([0.5, 0.5]), 2, worlds.VOCABULARY)
     assert result["default"].ap[1] == 1
+
+
+@pytest.mark.parametrize("images", [9, 5_000_000])
+def test_more_images_than_keys_of_32_bits_can_number(images):
+    """Image and class make one key; with 600 classes 32 bits suffice for 3.5 million images."""
+    boxes = np.array([[0, 0, 9, 9]] * 2, dtype=np.float32)
+    found = PairTable(np.array([0, images - 1]), boxes, boxes, np.array([599, 599]))
+    truth = PairTable(*(column[1:] for column in found))
+    true, matched = match_annotations(truth, found, np.ones(2), images, 600)
+    assert true.tolist() == [False, True] and matched.tolist() == [-1, 0]
