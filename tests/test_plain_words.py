@@ -179,6 +179,8 @@ UNCLEAR_KEYS = ("alike", "evidence", "given", "least", "lr_of", "most", "say", "
 def documents() -> tuple[Document, ...]:
     paths = [
         *sorted((ROOT / "src").rglob("*.py")),
+        *sorted((ROOT / "src").rglob("templates/*")),  # of pages that users read
+        *sorted((ROOT / "src").rglob("*.j2")),
         *sorted((ROOT / "conf").rglob("*.yaml")),
         *sorted((ROOT / "docs").glob("*.md")),
         ROOT / "README.md",
