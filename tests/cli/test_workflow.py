@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from PIL import Image
 
 from rmlr_lightning.cli import evaluate, export, predict, train
+from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.checkpoint import read_checkpoint
 from rmlr_lightning.runs.load_task import load_task
@@ -141,6 +143,23 @@ def evaluated(trained, world, tmp_path, monkeypatch, *more: str) -> dict:
     monkeypatch.setattr(sys, "argv", argv)
     evaluate.main()
     return json.loads(out.read_text())
+
+
+def test_evaluation_prepares_data_alone(trained, world, tmp_path, monkeypatch):
+    """Two evaluations on a machine without data: one draws the benchmark, the other one waits."""
+    free = []
+
+    def prepare(datamodule):
+        try:
+            with FileLock(world.parent / ".prepare.lock").acquire(blocking=False):
+                free.append(True)
+        except TimeoutError:
+            free.append(False)
+
+    monkeypatch.setattr(DataModule, "prepare_data", prepare)
+    evaluated(trained, world, tmp_path, monkeypatch)
+    # Lightning asks again, when the data are there
+    assert free[0] is False
 
 
 def test_evaluation_repeats_the_metrics_of_training_exactly(

@@ -37,6 +37,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "Pow -> Mult: 2 ** 31": "keys of 64 bits: memory",
         "if not: not known.all()": "rows that are no HOI are left out below",
         "0 -> 1: keys[~known] = 0": "likewise",
+        "True -> False: strict=True": "a guard: both sides have one length",
     },
     "metrics/vcoco": {
         "0 -> 1: np.diff(rows.images) < 0": "rows that are sorted stay as they are",
