@@ -1,12 +1,12 @@
 """How often the bootstrap's 95 % intervals hold the true value, on simulated test sets.
 
-    python benchmarks/coverage.py              # about 2 minutes
+    python benchmarks/coverage.py              # about a minute
     python benchmarks/coverage.py --worlds 10
 
-A test set has 400 images and 60 classes with 1 to 200 annotated pairs, so that a third of the
-classes are rare. Two models detect 80 % of the pairs, with false positives, at scores that depend
-on the image. The true value is the mean over all simulated test sets: what an mAP on other images
-of the same number would be. "before moving" is the interval of the draws as they are
+A test set has 400 images and 60 classes with 1 to 200 annotated pairs; the 26 classes with fewer
+than 10 are called rare here. Two models detect 80 % of the pairs, with false positives, at scores
+that depend on the image. The true value is the mean over all simulated test sets: what an mAP on
+other images of the same number would be. "before moving" is the interval of the draws as they are
 (`scoring/bootstrap.py`). The difference is that of two equally good models.
 Prints a table on standard error and a line of JSON on standard output.
 """

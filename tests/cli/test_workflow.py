@@ -158,7 +158,7 @@ def test_evaluation_prepares_data_alone(trained, world, tmp_path, monkeypatch):
 
     monkeypatch.setattr(DataModule, "prepare_data", prepare)
     evaluated(trained, world, tmp_path, monkeypatch)
-    # Lightning asks again, when the data are there
+    # Lightning asks again; a real preparation is done then
     assert free[0] is False
 
 

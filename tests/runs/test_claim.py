@@ -14,9 +14,10 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 import rmlr_lightning
+from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs import claim
-from rmlr_lightning.runs.claim import acquire_run, is_finished, preparation_lock, read_metrics
+from rmlr_lightning.runs.claim import acquire_run, is_finished, prepare_data, read_metrics
 from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.runs.repeat import write_for_repetition
 
@@ -288,12 +289,24 @@ def test_a_run_is_released_after_an_error(job, tmp_path):
 
 def test_one_process_at_a_time_prepares_data(tmp_path):
     lock = FileLock(tmp_path / "data" / ".prepare.lock")
-    with preparation_lock(tmp_path / "data"):
+    prepared = []
+
+    def prepare():
         assert (tmp_path / "data").is_dir()
         with pytest.raises(TimeoutError):
             lock.acquire(blocking=False)
+        prepared.append(True)
+
+    prepare_data(DataModule(None, None, None, prepare=prepare), tmp_path / "data")
+    assert prepared
     with lock.acquire(blocking=False):
         pass
+
+
+def test_where_nothing_is_prepared_no_folder_is_made(tmp_path):
+    """The folder of a data set may be a typing error."""
+    prepare_data(DataModule(None, None, None), tmp_path / "hico-dte")
+    assert not (tmp_path / "hico-dte").exists()
 
 
 def test_metrics_are_read_as_they_were_written(job, tmp_path):

@@ -20,9 +20,9 @@ MAX_LINES = 120  # of a page that is still read
 LEGEND = (
     "Values in percent, mean ± standard deviation (n - 1) over seeds. Differences are paired by "
     "seed, with Student's 95 % interval in brackets. **Bold** (significant): the interval excludes "
-    "0. One seed gives no interval. Intervals describe the spread over seeds, not over test "
-    "images. There is no correction for the number of comparisons: of twenty true zeros, one "
-    "would be significant by chance."
+    "0. One seed or equal values give no interval. Intervals describe the spread over seeds, not "
+    "over test images. There is no correction for the number of comparisons: of twenty true zeros, "
+    "one would be significant by chance."
 )
 
 

@@ -61,8 +61,7 @@ def run_page(record: RunRecord, argv: Sequence[str], title: str | None, draws: i
         "scale": scale,
         "metrics_caption": (
             f"95 % intervals: bootstrap over the test images, {draws:,} draws. They do not cover "
-            "the spread over seeds. An image drawn twice helps its own classes, so that intervals "
-            "of a mean AP lie slightly high; in a difference of two runs most of that cancels."
+            "the spread over seeds, and are slightly narrow where many classes have few pairs."
             if test
             else "No intervals: the run kept no record of its test."
         ),

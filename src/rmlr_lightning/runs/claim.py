@@ -22,6 +22,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
+from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import write_atomic
 from rmlr_lightning.runs.config_hash import config_hash, current_config, relevant
@@ -208,15 +209,20 @@ def _is_finished_in(cfg: DictConfig, folder: Path) -> bool:
     return is_finished(there)
 
 
-@contextmanager
-def preparation_lock(folder: Path) -> Iterator[None]:
-    """Inside the context no other process prepares data below the folder."""
+def prepare_data(datamodule: DataModule, folder: Path) -> None:
+    """Make or check the files of a data set below the folder, one process at a time.
+
+    Commands that start together must not draw the same images at the same time. Where there is
+    nothing to prepare, nothing is written: the folder may be a typing error.
+    """
+    if datamodule.prepare is None:
+        return
     lock = FileLock(folder / ".prepare.lock", thread_local=False)
     with suppress(OSError):  # a read-only folder: its data exist, nothing is prepared
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     try:
-        yield
+        datamodule.prepare_data()
     finally:
         lock.release()
 

@@ -15,7 +15,7 @@ from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import check_outputs, write_atomic
 from rmlr_lightning.metrics.vcoco_metric import role_detections
 from rmlr_lightning.ops.classes import in_numbers_of
-from rmlr_lightning.runs.claim import preparation_lock
+from rmlr_lightning.runs.claim import prepare_data
 from rmlr_lightning.runs.features import merged_features, open_features
 from rmlr_lightning.runs.load_task import checkpoint_config, load_task, note_lost_hois
 from rmlr_lightning.runs.precision import check_precision
@@ -61,9 +61,7 @@ def evaluate(
     changes = {"paths": _changed_paths(cfg), "data": cfg.data, "model": cfg.model}
     trained = config_of(cfg.checkpoint, **changes)
     datamodule = instantiate(trained.data)
-    # commands that start together must not draw the same images at the same time
-    with preparation_lock(Path(trained.paths.data)):
-        datamodule.prepare_data()
+    prepare_data(datamodule, Path(trained.paths.data))
     task, _ = task_of(cfg.checkpoint, **changes)
     _check_outputs(cfg, task.vocabulary)
     seed_everything(trained.seed, workers=True, verbose=False)

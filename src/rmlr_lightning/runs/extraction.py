@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from rmlr_lightning.cache.open import build, verify
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.models.assemble import first_stage
-from rmlr_lightning.runs.claim import preparation_lock
+from rmlr_lightning.runs.claim import prepare_data
 from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.runs.features import cache_options, is_typed, merged_features, typed_values
 from rmlr_lightning.runs.load_task import checkpoint_config
@@ -60,9 +60,7 @@ def extract(cfg: DictConfig) -> None:
     # Before the data are prepared, which may take minutes: a wrong option is refused at once.
     options = cache_options(cfg.features, instantiate(cfg.model.selection))
     datamodule = instantiate(cfg.data)
-    # processes of torchrun must not draw the same images at the same time
-    with preparation_lock(Path(cfg.paths.data)):
-        datamodule.prepare_data()
+    prepare_data(datamodule, Path(cfg.paths.data))
     datamodule.open(cfg.splits)
     detector = instantiate(cfg.model.detector)
     # What the extractor reads is stored.

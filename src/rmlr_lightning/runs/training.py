@@ -23,7 +23,7 @@ from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import PARTIAL, write_atomic
 from rmlr_lightning.report.run_folders import commit_of
 from rmlr_lightning.runs.checkpoint_files import CheckpointFiles
-from rmlr_lightning.runs.claim import preparation_lock
+from rmlr_lightning.runs.claim import prepare_data
 from rmlr_lightning.runs.config import PACKAGE
 from rmlr_lightning.runs.environment import write_environment
 from rmlr_lightning.runs.features import open_features
@@ -67,9 +67,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
 
     datamodule = instantiate(cfg.data)
     datamodule.worker_init = heed_parent_only
-    # Runs of a sweep that start together must not draw the same images at the same time.
-    with preparation_lock(Path(cfg.paths.data)):
-        datamodule.prepare_data()
+    prepare_data(datamodule, Path(cfg.paths.data))
     # Mistakes are reported here, before the minutes that a feature cache may take.
     checkpoint = resume_path(cfg, run_config)
     splits = ["train", "val", "test"] if cfg.test else ["train", "val"]
