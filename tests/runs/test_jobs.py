@@ -7,7 +7,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.runs.hydra_program import Jobs
+from rmlr_lightning.runs.hydra_program import Jobs, SearchDirection, as_sweep
 from rmlr_lightning.runs.stop_signals import Stopped
 
 pytestmark = pytest.mark.fault
@@ -85,3 +85,38 @@ def test_another_process_hands_its_error_to_the_sweep(folder):
     jobs.process = -1
     with pytest.raises(UserError, match=r"data\.batch_size=0"):
         jobs.run(failing, None)
+
+
+def test_an_error_of_a_sweeper_all_of_whose_runs_failed_is_not_shown(folder):
+    """Optuna looks for the best run among none."""
+    jobs, _ = sweep(folder, a=failing)
+    with pytest.raises(UserError, match=r"^1 of 1 runs failed: a$"), jobs.search():
+        raise ValueError("No trials are completed yet.")
+
+
+def test_another_error_of_a_sweeper_is_not_hidden(folder):
+    jobs, _ = sweep(folder, a=failing, b=lambda cfg: 1.0)
+    with pytest.raises(ValueError, match="of the sweeper"), jobs.search():
+        raise ValueError("of the sweeper")
+
+
+def test_a_search_for_the_smallest_metric_is_refused(capsys):
+    """Optuna minimises where nothing else is typed."""
+    cfg = OmegaConf.create(
+        {"hydra": {"sweeper": {"direction": "minimize"}}, "task": {"monitor": "val/map_full"}}
+    )
+    with pytest.raises(SystemExit) as stopped:
+        SearchDirection().on_multirun_start(cfg)
+    assert stopped.value.code == 2
+    expected = "val/map_full is better when it is larger; add hydra.sweeper.direction=maximize\n"
+    assert capsys.readouterr().err.endswith(expected)
+    for cfg.hydra.sweeper.direction in ("maximize", None):  # Hydra's own sweeper has none
+        SearchDirection().on_multirun_start(cfg)
+
+
+@pytest.mark.parametrize("words", [["+sweep=seeds", "seed=1"], ["seed=1", "+sweep=seeds"]])
+def test_a_preset_is_a_sweep_whatever_else_is_wrong(words):
+    """Without -m Hydra asks for it where another argument is wrong."""
+    assert as_sweep(words) == ["-m", *words]
+    assert as_sweep(["--cfg", "job", *words]) == ["--cfg", "job", *words]
+    assert as_sweep(["seed=1"]) == ["seed=1"]

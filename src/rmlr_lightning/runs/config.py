@@ -34,7 +34,12 @@ def composed(overrides: list[str]) -> DictConfig:
 
 
 def short_name(name: str) -> str:
-    """The name of a run's folder; one that is too long is cut and ends in its hash."""
+    """The name of a run's folder; one that is too long is cut and ends in its hash.
+
+    A value with slashes, as of `model.detector.path=A/B`, would be folders inside each other: runs
+    of a sweep would not find each other, nor would its progress be counted.
+    """
+    name = name.replace("/", "_")
     encoded = os.fsencode(name)  # a name may have bytes that are no UTF-8
     if len(encoded) <= MAX_NAME_BYTES:
         return name

@@ -68,8 +68,9 @@ def hydra_program(
             with one_line_errors():
                 check_groups(sys.argv[1:])
                 sys.argv[1:] = with_trainer_options(quoted_paths(arguments(sys.argv[1:])))
+                sys.argv[1:] = as_sweep(sys.argv[1:])
                 # Hydra raises its errors then, which it otherwise prints on several lines
-                with _full_errors("1"), _unknown_names(config_name):
+                with _full_errors("1"), _unknown_names(config_name), jobs.search():
                     result = program()
                 jobs.check()
                 return result
@@ -123,6 +124,7 @@ class Jobs:
         """Before a sweep."""
         self.number = 0
         self.progress: SweepProgress | None = None
+        self.split = ""  # the option of rmlr-report for runs that are not tested
         self.failed: list[str] = []
         self.crashed = False  # one of them by an error that is not the user's
         self.tracebacks = shows_tracebacks()
@@ -140,6 +142,7 @@ class Jobs:
                 sweep.sweeper.get("params"), sys.argv[1:]
             )
             self.progress = SweepProgress(Path(sweep.sweep.dir), total)
+            self.split = "" if cfg.test else " --split val"
             print(self.progress.first_line())
         self.number += 1
         try:
@@ -159,6 +162,16 @@ class Jobs:
             self.failed.append(folder)
             return None
 
+    @contextmanager
+    def search(self) -> Iterator[None]:
+        """For a sweeper: where all of its runs failed, that is the error, not one of its own."""
+        try:
+            yield
+        except ValueError:
+            if self.number and len(self.failed) == self.number:  # Optuna has no best run then
+                self.check()
+            raise
+
     def check(self) -> None:
         """After a sweep; prints how its report is made.
 
@@ -166,9 +179,9 @@ class Jobs:
             UserError: a run failed.
             RuntimeError: a run failed by an error that is not the user's.
         """
-        if self.progress is not None:
+        if self.progress is not None and self.progress.finished:
             folder = self.progress.folder
-            print(f"report: rmlr-report {folder} --out {folder / 'report'}")
+            print(f"report: rmlr-report {folder} --out {folder / 'report'}{self.split}")
         if not self.failed:
             return
         folders = ", ".join(self.failed)
@@ -199,6 +212,17 @@ def check_groups(arguments: Sequence[str]) -> None:
             )
 
 
+def as_sweep(arguments: Sequence[str]) -> list[str]:
+    """The arguments, with -m before `+sweep=NAME`.
+
+    The file sets Hydra's mode itself, but where another argument is wrong Hydra does not read it,
+    and asks for --multirun instead of naming the mistake.
+    """
+    is_sweep = any(argument.startswith("+sweep=") for argument in arguments)
+    has_flags = any(argument.startswith("-") for argument in arguments)
+    return ["-m", *arguments] if is_sweep and not has_flags else list(arguments)
+
+
 class OutputFolder(Callback):
     """Makes the output folder before Hydra does, which answers an error with a traceback."""
 
@@ -209,6 +233,21 @@ class OutputFolder(Callback):
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """The folder of a sweep."""
         _make_folder("hydra.sweep.dir", config.hydra.sweep.dir)
+
+
+class SearchDirection(Callback):
+    """Refuses Optuna's default direction: it would search for the smallest mAP."""
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Before a sweep."""
+        direction = config.hydra.sweeper.get("direction")
+        # the metric of every task is one that becomes large
+        if str(getattr(direction, "name", direction)) == "minimize":
+            with one_line_errors(tracebacks=False):
+                raise UserError(
+                    f"hydra.sweeper.direction=minimize: {config.task.monitor} is better when it "
+                    "is larger; add hydra.sweeper.direction=maximize"
+                )
 
 
 def _make_folder(key: str, folder: str) -> None:
