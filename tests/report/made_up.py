@@ -81,8 +81,9 @@ def make_run(
             matched = record.matched.get(setting)
             if matched is not None and mean in matched.means:
                 metrics[f"test/{key}"] = mean_of(matched.ap()[matched.means[mean]])
-        rows = np.array(record.facts["twins"])
-        metrics["test/twin_accuracy"] = rows[:, 3].sum() / rows[:, 2].sum()
+        if record.facts["twins"]:
+            rows = np.array(record.facts["twins"])
+            metrics["test/twin_accuracy"] = rows[:, 3].sum() / rows[:, 2].sum()
         jpeg = io.BytesIO()
         Image.new("RGB", (40, 30), "teal").save(jpeg, "jpeg")
         write_record(folder / FILE, record, {record.file_names[0]: jpeg.getvalue()})

@@ -7,7 +7,7 @@ from typing import Any
 from rmlr_lightning.report.charts import curves_chart, mark, scale_of
 from rmlr_lightning.report.html_page import html_page
 from rmlr_lightning.report.image_cards import image_card, most_changed
-from rmlr_lightning.report.measures import Changed, change
+from rmlr_lightning.report.measures import VCOCO_NOTE, Changed, change
 from rmlr_lightning.report.run_page import IDS
 from rmlr_lightning.report.run_record import RunRecord
 from rmlr_lightning.report.sections import (
@@ -80,14 +80,14 @@ def comparison_page(
         subtitle=f"A is {a.name}. B is {b.name}. {len(a.test.file_names):,} test images.",
         sections=[(IDS.get(key, key), name) for key, name in SECTIONS.items() if content[key]],
         argv=argv,
+        notes=[VCOCO_NOTE] if "scenario_1" in a.test.matched else [],
     )
 
 
 def _verdict(changed: Sequence[Changed], a: RunRecord, b: RunRecord) -> dict[str, Any]:
     if not changed:
         return {"kind": "", "main": "The two runs have no metric in common.", "sentences": []}
-    by_key = {c.key: c for c in changed}
-    main = by_key.get("role_ap_s1") or changed[0]
+    main = changed[0]
     gain, low, high = main.difference.gain, main.difference.low, main.difference.high
     interval = f"{_signed(gain)} {main.title} [{_signed(low)}, {_signed(high)}]"
     if not main.significant:

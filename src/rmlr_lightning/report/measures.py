@@ -1,6 +1,7 @@
 """The numbers of a run with their intervals over test images, and differences of two runs."""
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +32,10 @@ TITLES = {
     "twin_accuracy": "twins",
 }
 NAN = float("nan")
+VCOCO_NOTE = (
+    "Errors, images and groups are judged as in HICO-DET: a pair of a verb and an object is right "
+    "where both boxes are. Their mAP is over such classes, not over roles."
+)
 
 
 class Measured(NamedTuple):
@@ -54,16 +59,25 @@ class Changed(NamedTuple):
         return bool(self.difference.low > 0 or self.difference.high < 0)
 
 
+def shown_keys(keys: Iterable[str]) -> list[str]:
+    """The metrics that a page shows, the main one first.
+
+    Of V-COCO its own ones: nobody reports the mAP of its pairs, which selects the checkpoint.
+    """
+    keys = set(keys)
+    is_vcoco = "role_ap_s1" in keys
+    return [key for key in TITLES if key in keys and not (is_vcoco and "map_" in key)]
+
+
 def measure(record: RunRecord, draws: int) -> list[Measured]:
     """The metrics of the test split, with bootstrap intervals over its images."""
     found = _intervals(record.test, draws) if record.test is not None else {}
+    logged = {key: record.run.metrics.get(f"test/{key}", NAN) for key in TITLES}
     out = []
-    for key, title in TITLES.items():
-        logged = record.run.metrics.get(f"test/{key}", NAN)
-        interval = found.get(key, Interval(logged, NAN, NAN, NAN))
-        if not math.isnan(logged):
-            # what the run reports; its record gives the same number
-            out.append(Measured(key, title, interval._replace(value=logged)))
+    for key in shown_keys(key for key, value in logged.items() if not math.isnan(value)):
+        interval = found.get(key, Interval(NAN, NAN, NAN, NAN))
+        # what the run reports; its record gives the same number
+        out.append(Measured(key, TITLES[key], interval._replace(value=logged[key])))
     return out
 
 
@@ -93,9 +107,9 @@ def change(a: RunRecord, b: RunRecord, draws: int) -> list[Changed]:
     if first.facts["twins"] and second.facts["twins"]:
         found["twin_accuracy"] = paired_ratio(_twins(first), _twins(second), draws)
     return [
-        Changed(key, title, found[key])
-        for key, title in TITLES.items()
-        if key in found and not math.isnan(found[key].gain)
+        Changed(key, TITLES[key], found[key])
+        for key in shown_keys(found)
+        if not math.isnan(found[key].gain)
     ]
 
 
@@ -123,24 +137,36 @@ def main_matched(test: TestRecord) -> MatchedDetections:
     return test.matched.get("scenario_1", test.matched["default"])
 
 
+def class_notes(test: TestRecord) -> dict[str, str]:
+    """What a table of classes tells of some of them, by name."""
+    matched, vocabulary = main_matched(test), test.vocabulary
+    averaged = next(iter(matched.means.values()))  # the first mean is the main one
+    notes = {
+        name: "not in the mean"
+        for name, inside in zip(matched.names, averaged, strict=True)
+        if not inside
+    }
+    return {vocabulary.hoi_name(hoi): "rare" for hoi in vocabulary.rare} | notes
+
+
 class ClassTable(NamedTuple):
     """What a sweep needs of a test: a record of HICO-DET has tens of megabytes, this has not."""
 
     names: list[str]
     ap: np.ndarray  # (C,)
     positives: np.ndarray  # (C,)
-    rare: frozenset[str]  # names
+    notes: dict[str, str]  # of some classes
     errors: dict[str, float]  # cost of each type of error
 
 
 def class_table(test: TestRecord) -> ClassTable:
     """The classes and error costs of a test."""
-    matched, vocabulary = main_matched(test), test.vocabulary
+    matched = main_matched(test)
     return ClassTable(
         names=list(matched.names),
         ap=matched.ap(),
         positives=matched.positives,
-        rare=frozenset(vocabulary.hoi_name(hoi) for hoi in vocabulary.rare),
+        notes=class_notes(test),
         errors={name: cost["cost"] for name, cost in test.facts["errors"].items()},
     )
 

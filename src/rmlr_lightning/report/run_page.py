@@ -7,7 +7,7 @@ from typing import Any
 from rmlr_lightning.report.charts import mark, scale_of
 from rmlr_lightning.report.html_page import html_page
 from rmlr_lightning.report.image_cards import best_and_worst
-from rmlr_lightning.report.measures import Measured, measure, twin_counts
+from rmlr_lightning.report.measures import VCOCO_NOTE, Measured, measure, twin_counts
 from rmlr_lightning.report.run_record import RunRecord
 from rmlr_lightning.report.sections import (
     attention_rows,
@@ -84,7 +84,7 @@ def run_page(record: RunRecord, argv: Sequence[str], title: str | None, draws: i
         subtitle=f"One run{images}. Commit {content['origins'][0]['commit'][:12]}.",
         sections=[(IDS.get(key, key), name) for key, name in SECTIONS.items() if content[key]],
         argv=argv,
-        notes=[] if test else [NO_RECORD],
+        notes=[NO_RECORD] if test is None else [VCOCO_NOTE] if "scenario_1" in test.matched else [],
     )
 
 
@@ -111,7 +111,8 @@ def _verdict(
     if not measured:
         return {"kind": "", "main": "No metric of the test split.", "sentences": []}
     by_key = {m.key: m for m in measured}
-    main = by_key.get("role_ap_s1") or measured[0]
+    is_vcoco = "role_ap_s1" in by_key
+    main = measured[0]
     value, low, _, _ = main.interval
     text = f"{main.title}: {percent(value)} %"
     if not math.isnan(low):
@@ -129,7 +130,7 @@ def _verdict(
         worst = errors[0]
         sentences.append(
             f"The most expensive type of error is {worst['name']} ({worst['meaning']}): it costs "
-            f"{percent(worst['cost'])} mAP."
+            f"{percent(worst['cost'])} mAP{' of verb-object classes' if is_vcoco else ''}."
         )
     sentences.append("To see whether a difference is real, make a page of two runs, or of a sweep.")
     return {"kind": "", "main": f"{text}.", "sentences": sentences}

@@ -9,7 +9,7 @@ import numpy as np
 
 from rmlr_lightning.report.charts import Chart, curves_chart
 from rmlr_lightning.report.image_cards import jpeg_uri, pair_of_boxes
-from rmlr_lightning.report.measures import main_matched
+from rmlr_lightning.report.measures import class_notes, main_matched
 from rmlr_lightning.report.run_record import History, RunRecord, small_image, versions
 
 CONFUSED_OBJECTS, CONFUSED_VERBS = 8, 10  # that are shown
@@ -30,18 +30,19 @@ def percent(value: float, digits: int = 1) -> str:
 
 def class_rows(record: RunRecord) -> list[dict[str, Any]]:
     """Each class with annotations: its AP and counts, by falling AP."""
-    # V-COCO's roles have names and counts of their own.
-    matched = main_matched(record.test)
+    # V-COCO's roles have names and counts of their own, and two scenarios.
+    matched, notes = main_matched(record.test), class_notes(record.test)
     ap, positives = matched.ap(), matched.positives
     is_hoi = matched is record.test.matched["default"]
-    rare = record.test.vocabulary.rare if is_hoi else ()
+    second = None if is_hoi else record.test.matched["scenario_2"].ap()
     rows = [
         {
             "name": name,
             "ap": float(ap[index]),
+            "second": None if is_hoi else float(second[index]),
             "truth": int(positives[index]),
             "found": int(record.test.counts[index]) if is_hoi else None,
-            "rare": index in rare,
+            "note": notes.get(name),
         }
         for index, name in enumerate(matched.names)
         if positives[index]
@@ -60,7 +61,9 @@ def error_rows(record: RunRecord) -> list[dict[str, Any]]:
 
 def breakdowns(record: RunRecord) -> dict[str, list[dict[str, Any]]]:
     """AP by groups; groups without annotations are left out."""
-    found = record.test.facts["breakdown"]
+    found = dict(record.test.facts["breakdown"])
+    if not record.test.vocabulary.rare:  # V-COCO: all classes would be one group
+        found.pop("rarity", None)
     out = {}
     for name in BREAKDOWNS:
         rows = [row for row in found.get(name, ()) if row["positives"] and row["ap"] == row["ap"]]

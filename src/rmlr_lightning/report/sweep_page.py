@@ -15,7 +15,7 @@ from rmlr_lightning.report.cells import (
 )
 from rmlr_lightning.report.charts import Scale, curves_chart, difference_scale, mark, scale_of
 from rmlr_lightning.report.html_page import html_page
-from rmlr_lightning.report.measures import ClassTable
+from rmlr_lightning.report.measures import VCOCO_NOTE, ClassTable
 from rmlr_lightning.report.page import LEGEND
 from rmlr_lightning.report.rows import Report, Row
 from rmlr_lightning.report.run_page import IDS
@@ -96,7 +96,7 @@ def sweep_page(
         subtitle=f"{len(records)} runs in {rows} rows, {split} split.",
         sections=sections,
         argv=argv,
-        notes=left_out,
+        notes=[*left_out, *([VCOCO_NOTE] if report.main == "scenario 1" else [])],
     )
 
 
@@ -215,7 +215,7 @@ def _classes(with_test: dict[str, list[ClassTable]]) -> list[dict[str, Any]]:
             "name": name,
             "ap": [means.get(row, {}).get(name, nan) for row in with_test],
             "truth": int(count),
-            "rare": name in first.rare,
+            "note": first.notes.get(name),
         }
         for name, count in zip(first.names, first.positives, strict=True)
         if count
