@@ -89,12 +89,11 @@ def test_the_threshold_is_the_smaller_iou_of_both_boxes(min_overlap):
     assert matched[..., 2].any().item() is (min_overlap <= 0.5)
 
 
-@pytest.mark.parametrize("counts", [True, False])  # on a CPU; on a GPU and compiled
-@pytest.mark.parametrize("max_per_image", [1, 3, 32])
-def test_positives_are_the_first_interacting_pairs_of_each_image(
-    max_per_image, counts, monkeypatch
-):
-    monkeypatch.setattr("rmlr_lightning.ops.matching.can_count", lambda values: counts)
+@pytest.mark.parametrize("code", ["CPU", "GPU", "compiled"])
+@pytest.mark.parametrize("max_per_image", [1, 3, 32, 100])
+def test_positives_are_the_first_interacting_pairs_of_each_image(max_per_image, code, monkeypatch):
+    monkeypatch.setattr("rmlr_lightning.ops.matching.can_count", lambda values: code == "CPU")
+    monkeypatch.setattr("torch.compiler.is_compiling", lambda: code == "compiled")
     vocabulary = hicodet()
     entities = random_entities(3, 8, seed=2)
     pairs = pair(entities, vocabulary.valid_pairs())
@@ -105,6 +104,8 @@ def test_positives_are_the_first_interacting_pairs_of_each_image(
     found = select_positives(verbs, pairs, phrase_verbs, phrase_objects, max_per_image)
 
     rows = found.mask.view(3, -1)
+    if code == "compiled":  # one number of rows, also beyond that of pairs
+        assert rows.shape[1] == max_per_image
     phrases = found.phrases.view(3, rows.shape[1], -1)
     for image in range(3):
         expected = [p for p in range(verbs.shape[1]) if verbs[image, p].any()][:max_per_image]

@@ -1,4 +1,4 @@
-"""`torch.compile` as this package uses it: whole graphs, one for each size."""
+"""`torch.compile` as this package uses it: whole graphs, each for any number of rows."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,16 +7,22 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
-# Sizes beyond the four levels of `ops.capacity`: other batch sizes, more annotated pairs, and each
-# of them for training and evaluation. torch gives up at 8.
+from rmlr_lightning.types import Entities, Labels, Pairs
+
+# For other batch sizes, larger maps and more annotated pairs, and each of them for training and
+# evaluation. torch gives up at 8.
 MAX_GRAPHS = 32
+
+# Records "B N ..." whose numbers of rows (entities, pairs) differ from batch to batch.
+ROWS = (Entities, Pairs, Labels)
 
 
 class Compiled:
     """A function of records of tensors, compiled at its first call.
 
-    A break of the graph is an error. On a GPU the graph is launched at once (a CUDA graph), where
-    its outputs hold until the next `begin_step`.
+    A break of the graph is an error. One graph serves all numbers of entities and pairs. On a GPU
+    it is recorded for each of them and launched at once (a CUDA graph), where its outputs hold
+    until the next `begin_step`. So the numbers should be few (`ops.capacity`).
 
     Args:
         function: without data-dependent sizes and control flow.
@@ -32,12 +38,24 @@ class Compiled:
             torch._dynamo.config.recompile_limit = MAX_GRAPHS
             on_gpu = any(isinstance(x, Tensor) and x.is_cuda for x in tree_leaves(args))
             mode = "reduce-overhead" if on_gpu else None
-            self._compiled = torch.compile(self.function, fullgraph=True, dynamic=False, mode=mode)
+            self._compiled = torch.compile(self.function, fullgraph=True, mode=mode)
+        _mark_rows(args)
         return self._compiled(*args)
 
     def __getstate__(self) -> dict[str, Any]:
         # graphs are not copied or sent: they are compiled again
         return {"function": self.function, "_compiled": None}
+
+
+def _mark_rows(records: Any) -> None:
+    """Let graphs hold for any number of rows of these (nested) records."""
+    if isinstance(records, ROWS):
+        for values in records:
+            if isinstance(values, Tensor):
+                torch._dynamo.mark_dynamic(values, 1)
+    elif isinstance(records, tuple):
+        for record in records:
+            _mark_rows(record)
 
 
 def begin_step() -> None:

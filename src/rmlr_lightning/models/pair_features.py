@@ -75,7 +75,7 @@ class RoIFeatures(nn.Module):
         batch, count = boxes.shape[:2]
         # Folding the two layers costs about as much as two boxes per channel of the map save; a
         # runtime of exported programs folds them once, when it loads them.
-        if not torch.compiler.is_exporting() and batch * count < 2 * features.shape[1]:
+        if not torch.compiler.is_compiling() and batch * count < 2 * features.shape[1]:
             cells = roi_align(at_least_float32(self.reduce(features)), boxes, self.size, extents)
             return two_layers(cells, self.human, self.object)
 

@@ -1,8 +1,8 @@
 """Fixed sizes for compiled code: a batch is padded to one of few capacities.
 
-A compiled graph holds for one size of each tensor. The numbers of entities and pairs differ from
-batch to batch, so they are rounded up to one of four levels. Feature maps and annotated pairs have
-one capacity each, which all levels share: it is reserved before the training, or grows.
+The numbers of entities and pairs differ from batch to batch. They are rounded up to one of four
+levels, because a GPU records a compiled graph for each. Feature maps and annotated pairs have one
+capacity each, for which the graph is compiled: it is reserved before the training, or grows.
 """
 
 import math

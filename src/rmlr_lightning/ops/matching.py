@@ -3,6 +3,7 @@
 import torch
 from jaxtyping import Bool
 from torch import Tensor
+from torch.nn import functional as F
 
 from rmlr_lightning.ops.boxes import batched_iou
 from rmlr_lightning.ops.masked import can_count, gather_rows
@@ -46,7 +47,8 @@ def select_positives(
     """The interacting pairs of each image and their true phrases.
 
     On a CPU there are as many rows per image as the fullest image needs. Elsewhere there are
-    always `max_per_image` (`ops.masked.can_count`), or as many as there are pairs.
+    always `max_per_image` (`ops.masked.can_count`), or as many as there are pairs; in compiled
+    code with fewer pairs, too.
 
     Args:
         verbs: true verbs of valid object-verb pairs.
@@ -62,8 +64,13 @@ def select_positives(
     if can_count(interacts) and interacts.numel():
         rows = min(rows, max(1, int(interacts.sum(1).max())))
 
-    index = interacts.to(torch.uint8).sort(dim=1, descending=True, stable=True).indices[:, :rows]
-    mask = torch.gather(interacts, 1, index).flatten()
+    candidates = interacts.to(torch.uint8)
+    if torch.compiler.is_compiling():
+        candidates = F.pad(candidates, (0, rows))  # one graph, whether there are as many or not
+    found, index = candidates.sort(dim=1, descending=True, stable=True)
+    mask, index = found[:, :rows].bool().flatten(), index[:, :rows]
+    if torch.compiler.is_compiling():
+        index = index.clamp(max=interacts.shape[1] - 1)
     objects = gather_rows(pairs.object_class, index).flatten()
 
     has_verb = gather_rows(verbs, index).flatten(0, 1)[:, phrase_verbs]  # R T
