@@ -8,6 +8,7 @@ capacity each, for which the graph is compiled: it is reserved before the traini
 import math
 from typing import NamedTuple, TypeVar
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -125,4 +126,8 @@ def _rows(record: Record, count: int) -> Record:
 
 def _padded(values: Tensor, sides: tuple[int, ...]) -> Tensor:
     """Zeros beyond the end; nothing is copied where nothing is missing."""
-    return F.pad(values, sides) if any(sides) else values
+    if any(sides):
+        return F.pad(values, sides)
+    # one kind of tensor, padded or not: a graph of inference takes no others
+    mixed = torch.is_inference_mode_enabled() and not values.is_inference()
+    return values.clone() if mixed else values
