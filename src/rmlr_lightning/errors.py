@@ -30,6 +30,17 @@ def raise_limits(error: Exception) -> None:
         raise error
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """ "1 image", "2,000 images", "0 boxes".
+
+    Args:
+        number: 0 or more.
+        noun: in the singular.
+        plural: where it is not the noun with an s.
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 def printable(text: str) -> str:
     """Text on one line, with escapes in place of what would control a terminal.
 

@@ -79,7 +79,7 @@ def test_a_search_skips_what_it_draws_again_and_survives_a_failure(tmp_path):
     assert done.status == 2
     assert "optim.lr=-1" in done.err and "error: 1 of 4 runs failed: " in done.err
     assert done.out.count("skipped, already finished") == 1
-    assert "sweep: 2 of 4 runs are finished" in done.out
+    assert "sweep: 2 of 4 runs finished" in done.out
 
     found = trials(folder)
     assert set(found) == {0.001, 0.002}

@@ -200,7 +200,7 @@ def test_ctrl_c_leaves_whole_results_only(checkpoint, three, tmp_path, capsys, m
         predict.main([str(three), "--checkpoint", checkpoint, "--out", str(out)])
     assert caught.value.code == 130
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith("stopped by SIGINT; 1 images have results")
+    assert last.startswith("stopped by SIGINT; results of 1 image,")
     assert sorted(path.name for path in out.iterdir()) == ["a.json", "a.png"]
     assert json.loads((out / "a.json").read_text())["image"] == "a.png"
 

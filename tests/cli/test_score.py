@@ -257,7 +257,7 @@ def test_missing_image_labels_give_a_warning(capsys, tmp_path, pairs):
     printed = output(capsys, "hicodet", *truth, "--detections", tmp_path / "fewer.npz", "--json")
     assert (
         "uses the labels of the annotated pairs" in printed.err
-        and "does not list 1 images" in printed.err
+        and "does not list 1 image " in printed.err
     )
     assert json.loads(printed.out)["known_object"]["ap"][RIDE] == 1.0
 

@@ -61,7 +61,7 @@ def one_box(folder: Path, names: list[str], ids: list[int]) -> Path:
 def test_images_and_boxes_that_are_not_there_are_not_left_out_without_a_word(tmp_path):
     first, second = (one_box(tmp_path, [f"{i}.png"], [i]) for i in (1, 2))
     (tmp_path / "some.ids").write_text("1\n2\n")
-    with pytest.raises(UserError, match=r"some.ids: lists 1 images that .*1.json does not hold, 2"):
+    with pytest.raises(UserError, match=r"some.ids: lists 1 image that .*1.json does not hold, 2"):
         coco_boxes(first, tmp_path, resize=RESIZE, ids=tmp_path / "some.ids")
     with pytest.raises(UserError, match="two of the files hold one image id"):
         coco_boxes([first, second, first], tmp_path, resize=RESIZE)
@@ -69,14 +69,14 @@ def test_images_and_boxes_that_are_not_there_are_not_left_out_without_a_word(tmp
     document = json.loads(second.read_text())
     document["annotations"] = []
     second.write_text(json.dumps(document))
-    with pytest.raises(UserError, match=r"2.json: none of the 1 images of this split has a box"):
+    with pytest.raises(UserError, match=r"2.json: no image of this split has a box, of 1"):
         coco_boxes(second, tmp_path, resize=RESIZE)
     document["annotations"] = [
         {"id": i, "image_id": 2, "category_id": 1, "bbox": [1, 1, i, 9]} for i in range(3)
     ]
     second.write_text(json.dumps(document))
     data = coco_boxes(second, tmp_path, resize=RESIZE)
-    assert data.notes == (f"1 boxes of {second} have no area and are left out",)
+    assert data.notes == (f"1 box of {second} left out: no area",)
 
 
 def test_a_crop_leaves_out_the_boxes_outside_and_cuts_those_across_its_edge(tmp_path):

@@ -44,12 +44,12 @@ def test_images_that_were_resized_stop_a_run(world, home, capsys):
     assert "\n" not in message and "data.check=warn uses them" in message
     width, height = data.targets[0].size.flip(0).tolist()
     first = f"{names[0]} (file {width // 2}x{height // 2}, annotated {width}x{height})"
-    assert f"5 images have another size than annotated: {first}" in message
+    assert f"5 images of another size than annotated: {first}" in message
     with pytest.raises(UserError):  # remembered, too
         opened(world, home)
 
     opened(world, home, check="warn")
-    assert capsys.readouterr().out.startswith("warning: data.val: 5 images have another size")
+    assert capsys.readouterr().out.startswith("warning: data.val: 5 images of another size")
     opened(world, home, check="off")
     assert capsys.readouterr().out == ""
     with pytest.raises(UserError, match=r"data\.check=maybe: choose one of error, warn, off"):
@@ -62,7 +62,7 @@ def test_missing_and_empty_images_are_counted_before_the_first_step(world, home)
     for name in names[:4]:
         (home / "val2015" / name).unlink()
     (home / "val2015" / names[4]).write_bytes(b"")
-    with pytest.raises(UserError, match=r"4 images are missing: .*, \.\.\.; 1 images are not"):
+    with pytest.raises(UserError, match=r"4 images missing: .*, \.\.\.; 1 image not"):
         opened(world, home)
 
 
@@ -84,5 +84,5 @@ def test_rotated_photographs_give_the_same_pixels_and_boxes(world, home, annotat
     after = data.image(file.name)
     assert after.size == before.size == tuple(data.targets[0].size.flip(0).tolist())
     assert torch.equal(data[0].truth.boxes_h, plain[0].truth.boxes_h)
-    line = "1 images have an EXIF rotation that their annotations lack"
+    line = "1 image with an EXIF rotation that the annotations lack"
     assert (line in capsys.readouterr().out) == (annotated == "as stored")

@@ -57,6 +57,14 @@ def test_the_page_needs_no_network_and_links_the_drawings(make_result):
     assert not [tag for tag, _ in elements if tag in ("iframe", "object", "embed")]
 
 
+def test_a_single_image_is_counted_as_one(make_result):
+    card = card_of(make_result(("ride", "bicycle", 0.9)), "a.jpg", Path("a.png"))
+    texts = Elements(page([card], "Interactions", 1, is_calibrated=True)).texts
+    assert "1 image" in texts and "1 more image in predictions.jsonl." in texts
+    texts = Elements(made(make_result)).texts
+    assert "3 images" in texts and "2 more images in predictions.jsonl." in texts
+
+
 def test_triplets_that_nobody_would_look_for_are_left_out(make_result):
     rows = [attributes for tag, attributes in Elements(made(make_result)).found if tag == "li"]
     assert [row["data-percent"] for row in rows] == ["90", "20", "70"]
@@ -114,7 +122,7 @@ def test_the_filters_work_in_a_browser_on_a_phone(make_result, tmp_path):
         "wide": False,
         "all": [3, 3, "3 of 3 images, 3 triplets"],
         "hold": [2, 2, "2 of 3 images, 2 triplets"],
-        "surely": [1, 1, "1 of 3 images, 1 triplets"],
+        "surely": [1, 1, "1 of 3 images, 1 triplet"],
         "focus": True,
         "pressed": "true",
         "requests": 0,

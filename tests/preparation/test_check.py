@@ -84,8 +84,8 @@ def test_published_counts_and_missing_images_are_problems(split, capsys):
     report = run(split._replace(published={"images": (38_118, 37_633)}))
     assert report.problems == [
         f"val: {len(split.targets)} images, published: 38,118 or 37,633",
-        "1 images are missing",
+        "1 image missing",
     ]
-    assert f"1 images are missing: {split.targets[0].file_name}" in capsys.readouterr().out
+    assert f"1 image missing: {split.targets[0].file_name}" in capsys.readouterr().out
     with pytest.raises(UserError, match=r"^HICO: val: .* \(and 1 more, see above\)$"):
         report.finish("HICO")

@@ -144,6 +144,6 @@ def test_other_folders_and_subjects_are_refused(folder, tmp_path):
 
 def test_a_missing_image_is_named_after_the_files_are_written(folder):
     (folder / "images" / "d.jpg").unlink()
-    with pytest.raises(UserError, match="1 images are missing"):
+    with pytest.raises(UserError, match="1 image missing"):
         make(folder)
     assert (folder / "rmlr" / "vocabulary.json").is_file()

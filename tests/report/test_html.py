@@ -106,7 +106,7 @@ def test_a_sweep_has_its_rows_verdicts_and_classes(records, tmp_path):
         values["test/map_full"] += 0.001 * seed  # equal differences have no interval
         metrics.write_text(json.dumps(values))
     page = page_of(tmp_path, tmp_path / "sweep", options=["--baseline", "a"])
-    assert "1 of 1 differences are real" in page.text and "significant." in page.text
+    assert "1 of 1 difference is real" in page.text and "significant." in page.text
     assert "mean of the seeds" in page.text and "b_b sandwich" not in page.text
     assert page.text.count("abc1234") >= 6  # the commit of every run
 

@@ -90,7 +90,7 @@ def test_another_process_hands_its_error_to_the_sweep(folder):
 def test_an_error_of_a_sweeper_all_of_whose_runs_failed_is_not_shown(folder):
     """Optuna looks for the best run among none."""
     jobs, _ = sweep(folder, a=failing)
-    with pytest.raises(UserError, match=r"^1 of 1 runs failed: a$"), jobs.search():
+    with pytest.raises(UserError, match=r"^1 of 1 run failed: a$"), jobs.search():
         raise ValueError("No trials are completed yet.")
 
 

@@ -36,9 +36,9 @@ def test_what_another_sweeper_draws_is_not_counted():
 
 
 def test_the_first_line_has_the_time_of_earlier_runs(tmp_path, clock):
-    assert SweepProgress(tmp_path, 3).first_line() == "sweep: 0 of 3 runs are finished"
+    assert SweepProgress(tmp_path, 3).first_line() == "sweep: 0 of 3 runs finished"
     finish(tmp_path, "a")
-    expected = "sweep: 1 of 3 runs are finished, about 3:20 left"
+    expected = "sweep: 1 of 3 runs finished, about 3:20 left"
     assert SweepProgress(tmp_path, 3).first_line() == expected
 
 
@@ -48,12 +48,12 @@ def test_runs_of_other_processes_shorten_the_time_that_is_left(tmp_path, clock):
     clock.now += 60
     assert progress.next_line() is None  # a run that was skipped
     finish(tmp_path, "b", "c")
-    assert progress.next_line() == "sweep: 3 of 7 runs are finished, about 2:00 left"
+    assert progress.next_line() == "sweep: 3 of 7 runs finished, about 2:00 left"
     finish(tmp_path, "d", "e", "f", "g")
-    assert progress.next_line() == "sweep: 7 of 7 runs are finished"
+    assert progress.next_line() == "sweep: 7 of 7 runs finished"
 
 
 def test_a_total_that_is_not_known_is_left_out(tmp_path, clock):
     progress = SweepProgress(tmp_path, None)
     finish(tmp_path, "a")
-    assert progress.next_line() == "sweep: 1 runs are finished"
+    assert progress.next_line() == "sweep: 1 run finished"

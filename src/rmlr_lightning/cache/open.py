@@ -17,7 +17,7 @@ from rmlr_lightning.cache.dataset import CachedHOIDataset
 from rmlr_lightning.cache.options import CacheOptions
 from rmlr_lightning.cache.pack import subject_label
 from rmlr_lightning.data.datamodule import DataModule
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import UserError, counted
 from rmlr_lightning.files import remove_leftovers
 
 MODES = ("auto", "cached", "online")
@@ -111,7 +111,7 @@ def _description(job: StoreJob, options: CacheOptions) -> str:
     store = job.store
     view = f", view {store.view.number}" if job.split == "train" and options.views > 1 else ""
     size = readable_bytes(store.size())
-    return f"{job.split}{view}: {len(store.names)} images, {size} in {store.path}"
+    return f"{job.split}{view}: {counted(len(store.names), 'image')}, {size} in {store.path}"
 
 
 def _print_state(datamodule: DataModule, splits: Sequence[str]) -> None:
@@ -120,7 +120,7 @@ def _print_state(datamodule: DataModule, splits: Sequence[str]) -> None:
     if "train" in splits:
         data = datamodule.dataset("train")
         views = len(data.stores)
-        line += f", {views} stored view{'s' * (views > 1)} of each training image"
+        line += f", {counted(views, 'stored view')} of each training image"
         missing = data.missing_augmentations()
         line += f"; without {', '.join(missing)}" if missing else "; with all augmentations"
     print(line)

@@ -20,7 +20,7 @@ from rmlr_lightning.data.transforms import (
     canvas_pixels,
     transform,
 )
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import UserError, counted
 from rmlr_lightning.images.image_file import ImageFolders, open_image
 from rmlr_lightning.ops.classes import index_of
 from rmlr_lightning.types import BoxTarget, Target
@@ -127,7 +127,8 @@ def coco_boxes(
     absent = sorted((only or set()) - set(found))
     if absent:
         raise UserError(
-            f"{ids}: lists {len(absent)} images that {files[0]} does not hold, {absent[0]} first"
+            f"{ids}: lists {counted(len(absent), 'image')} that {files[0]} does not hold, "
+            f"{absent[0]} first"
         )
     without = {image for file in _listed(exclude) for image in read_ids(file)}
 
@@ -143,11 +144,11 @@ def coco_boxes(
             f"limit={limit} leave none)"
         )
     if not any(len(target.boxes) for target in targets):
-        raise UserError(f"{files[0]}: none of the {len(targets)} images of this split has a box")
+        raise UserError(f"{files[0]}: no image of this split has a box, of {len(targets):,}")
     dataset = BoxDataset(read[0].objects, targets, images, **options)
     flat = sum(one.flat for one in read)
     if flat:
-        dataset.notes = (f"{flat:,} boxes of {files[0]} have no area and are left out",)
+        dataset.notes = (f"{counted(flat, 'box', 'boxes')} of {files[0]} left out: no area",)
     return dataset
 
 

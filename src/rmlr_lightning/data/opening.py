@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from rmlr_lightning.data.box_dataset import BoxDataset
 from rmlr_lightning.data.hoi_dataset import HOIDataset
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import UserError, counted
 from rmlr_lightning.images.image_check import (
     annotated_images,
     notes_of,
@@ -71,7 +71,8 @@ def check_files(datasets: Mapping[str, Dataset], policy: str, notes: Path | None
         problems = problems_of(report)
         if problems and policy == "error":
             raise UserError(
-                f"data.{split}: of {len(data.targets):,} images in {data.images}, {problems}. "
+                f"data.{split}: of {counted(len(data.targets), 'image')} in {data.images}, "
+                f"{problems}. "
                 "Restore the images that were annotated, or correct the annotations "
                 "(`rmlr-prepare check` lists all); data.check=warn uses them as they are"
             )

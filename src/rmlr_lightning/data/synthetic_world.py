@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import UserError, counted
 from rmlr_lightning.synthetic import WorldConfig
 from rmlr_lightning.synthetic.write import existing, write_world
 
@@ -42,7 +42,8 @@ def draw_world(config: WorldConfig, out: str | Path, workers: int = 2) -> None:
 
     images, seconds = sum(facts["images"].values()), time.perf_counter() - start
     console.print(
-        f"{out}: {images} images, {len(facts['hois'])} HOIs, {len(facts['twins'])} twin couples "
+        f"{out}: {counted(images, 'image')}, {counted(len(facts['hois']), 'HOI')}, "
+        f"{counted(len(facts['twins']), 'twin couple')} "
         f"in {seconds:.0f} s ({images / seconds:.0f} images/s); see contact_sheet.png there",
         soft_wrap=True,
         markup=False,  # a folder's name may have brackets

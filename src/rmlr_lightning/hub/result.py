@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from rmlr_lightning.drawing.triplets import draw_triplets
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import UserError, counted
 from rmlr_lightning.hub.named_detections import Box, Interaction
 from rmlr_lightning.types import Detections
 from rmlr_lightning.vocabulary import Vocabulary
@@ -46,7 +46,7 @@ class Result:
         return len(self.triplets)
 
     def __repr__(self) -> str:
-        return f"<Result {self.name}: {len(self)} triplets, {len(self.likely)} likely>"
+        return f"<Result {self.name}: {counted(len(self), 'triplet')}, {len(self.likely)} likely>"
 
     @property
     def likely(self) -> list[Interaction]:

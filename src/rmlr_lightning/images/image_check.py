@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from rmlr_lightning.errors import UserError, raise_limits
+from rmlr_lightning.errors import UserError, counted, raise_limits
 from rmlr_lightning.files import write_atomic
 from rmlr_lightning.images.image_file import (
     QUARTER_TURNS,
@@ -64,16 +64,14 @@ class ImageReport(NamedTuple):
 
 
 PROBLEMS = {
-    "missing": "are missing",
-    "unreadable": "are not readable",
-    "other_size": "have another size than annotated",
-    "outside": "have boxes that end outside",
+    "missing": "missing",
+    "unreadable": "not readable",
+    "other_size": "of another size than annotated",
+    "outside": "with boxes that end outside",
 }
 NOTES = {
-    "rotated": "have an EXIF rotation that their annotations lack; they are read as stored",
-    "turned": (
-        "have an EXIF orientation that sizes do not reveal; they are read as viewers show them"
-    ),
+    "rotated": "with an EXIF rotation that the annotations lack, read as stored",
+    "turned": "with an EXIF orientation that sizes do not reveal, read as viewers show them",
 }
 
 
@@ -167,7 +165,7 @@ def _listed(report: ImageReport, kinds: dict[str, str]) -> list[str]:
         names = getattr(report, field)
         if names:
             first = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-            parts.append(f"{len(names):,} images {text}: {first}")
+            parts.append(f"{counted(len(names), 'image')} {text}: {first}")
     return parts
 
 

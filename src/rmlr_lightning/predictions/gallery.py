@@ -13,6 +13,7 @@ from urllib.parse import quote
 from jinja2 import Environment
 
 from rmlr_lightning.drawing.thumbnail import thumbnail
+from rmlr_lightning.errors import counted
 from rmlr_lightning.hub.named_detections import Interaction
 from rmlr_lightning.hub.result import Result, certainty
 
@@ -58,9 +59,9 @@ def page(cards: list[Card], title: str, left_out: int, is_calibrated: bool) -> s
     """
     source = files("rmlr_lightning.predictions").joinpath("page.html.j2")
     # escapes by itself: names of files are anybody's
-    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
-        source.read_text(encoding="utf-8")
-    )
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["counted"] = counted
+    template = environment.from_string(source.read_text(encoding="utf-8"))
     triplets = [triplet for card in cards for triplet in card.triplets]
     return template.render(
         title=title,

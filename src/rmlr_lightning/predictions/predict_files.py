@@ -16,7 +16,7 @@ from rmlr_lightning.annotations.external_detections import (
     ExternalDetections,
     read_external_detections,
 )
-from rmlr_lightning.errors import UserError, printable
+from rmlr_lightning.errors import UserError, counted, printable
 from rmlr_lightning.files import write_atomic, written_atomically
 from rmlr_lightning.hub.detector import HOIDetector, load_detector
 from rmlr_lightning.hub.result import Result
@@ -89,14 +89,14 @@ def predict(args: argparse.Namespace) -> None:
                 likely += len(result.likely)
                 bar.update(bar_of_images, completed=images + skipped.count)
         except Stopped as stopped:
-            stopped.way_out = f"{images} images have results, without {LINES} and {PAGE}"
+            stopped.way_out = f"results of {counted(images, 'image')}, without {LINES} and {PAGE}"
             raise
         if not images:
             raise UserError("none of the files can be read")
     seconds = time.perf_counter() - start
 
     print(
-        f"{_counted(images, 'image')}, {_counted(likely, 'likely triplet')}, {seconds:.1f} s "
+        f"{counted(images, 'image')}, {counted(likely, 'likely triplet')}, {seconds:.1f} s "
         f"({images / seconds:.1f} images/s)"
     )
     # last: a page without all of its drawings would have dead links
@@ -108,7 +108,8 @@ def predict(args: argparse.Namespace) -> None:
     print(f"triplets: {printable(str(args.out / LINES))}, and one .json and .png per image")
     if skipped.count:
         raise UserError(
-            f"{skipped.count} of {len(files)} files skipped, see above; the others have results"
+            f"{skipped.count} of {counted(len(files), 'file')} skipped, see above; the others have "
+            "results"
         )
 
 
@@ -198,8 +199,4 @@ def _title(frame: Frame) -> str:
 def _heading(files: list[Path]) -> str:
     if len(files) == 1:
         return f"Interactions in {printable(files[0].name)}"
-    return f"Interactions in {len(files)} files"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"Interactions in {counted(len(files), 'file')}"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rmlr_lightning.annotations.any_layout import read_any
 from rmlr_lightning.annotations.coco_boxes import BoxAnnotations
+from rmlr_lightning.errors import counted
 from rmlr_lightning.images.image_check import Track
 from rmlr_lightning.images.image_file import ImageFolders
 from rmlr_lightning.preparation.check import Split, check_boxes, check_splits
@@ -40,7 +41,7 @@ def check_anything(
     if isinstance(read, BoxAnnotations):
         report.line(f"{annotations}: COCO's boxes")
         if read.flat:
-            report.line(f"  {read.flat:,} boxes have no area and are left out")
+            report.line(f"  {counted(read.flat, 'box', 'boxes')} without area left out")
         check_boxes(report, Split(name, tuple(files), read.targets, folders), decode, track)
     else:
         report.line(f"{annotations}: {read.layout}")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from rmlr_lightning.errors import counted
 from rmlr_lightning.files import sha256_file
 from rmlr_lightning.images.image_check import (
     NOTES,
@@ -59,14 +60,15 @@ def check_boxes(report: Report, split: Split, decode: bool, track: Track) -> Non
     boxes = sum(len(target.boxes) for target in split.targets)
     classes = {label for target in split.targets for label in target.labels.tolist()}
     report.line(
-        f"{split.name}: {len(split.targets):,} images; {boxes:,} boxes of {len(classes)} classes"
+        f"{split.name}: {counted(len(split.targets), 'image')}; "
+        f"{counted(boxes, 'box', 'boxes')} of {counted(len(classes), 'class', 'classes')}"
     )
     outside = [
         target.file_name
         for target in split.targets
         if ends_outside(target.boxes.numpy(), target.size.tolist())
     ]
-    report.names("images have a box that ends outside", outside, is_problem=False)
+    report.names("with a box that ends outside", outside, is_problem=False)
     found = _check_images(report, split, decode, track)
     report.line(f"fingerprint {fingerprint(hashes, found.bytes)}")
 
@@ -99,8 +101,8 @@ def fingerprint(hashes: Mapping[str, str], sizes: Mapping[str, int]) -> str:
 def _print_statistics(report: Report, split: Split, found: Statistics) -> None:
     empty = f", {found.empty_roles:,} with an empty role" if found.empty_roles else ""
     report.line(
-        f"{split.name}: {found.images:,} images, {found.with_pairs:,} with pairs; "
-        f"{found.pairs:,} pairs of {found.hois} HOIs{empty}"
+        f"{split.name}: {counted(found.images, 'image')}, {found.with_pairs:,} with pairs; "
+        f"{counted(found.pairs, 'pair')} of {counted(found.hois, 'HOI')}{empty}"
     )
     for field, published in split.published.items():
         value = getattr(found, field)
@@ -109,10 +111,10 @@ def _print_statistics(report: Report, split: Split, found: Statistics) -> None:
             report.problem(f"{split.name}: {value:,} {field.replace('_', ' ')}, published: {known}")
 
     # in the published files, too: training leaves nothing out, evaluation must not
-    report.names("images have a box without area", found.flat, is_problem=False)
-    report.names("images have a box that ends outside", found.outside, is_problem=False)
+    report.names("with a box without area", found.flat, is_problem=False)
+    report.names("with a box that ends outside", found.outside, is_problem=False)
     if found.repeated:
-        report.line(f"  {found.repeated:,} pairs are annotated twice")
+        report.line(f"  {counted(found.repeated, 'pair')} annotated twice")
 
 
 def _check_images(report: Report, split: Split, decode: bool, track: Track) -> ImageReport:
@@ -121,5 +123,5 @@ def _check_images(report: Report, split: Split, decode: bool, track: Track) -> I
     report.line(f"  images in {split.images}: {len(found.bytes):,} of {len(images):,} are there")
     for kinds, is_problem in ((PROBLEMS, True), (NOTES, False)):
         for field, text in kinds.items():
-            report.names(f"images {text}", getattr(found, field), is_problem=is_problem)
+            report.names(text, getattr(found, field), is_problem=is_problem)
     return found

@@ -13,7 +13,7 @@ import numpy as np
 from rmlr_lightning.annotations.held_out import is_held_out
 from rmlr_lightning.annotations.relations import read_relations
 from rmlr_lightning.annotations.vocabulary_file import NAME, vocabulary_json
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import UserError, counted
 from rmlr_lightning.files import write_atomic
 from rmlr_lightning.images.image_check import Track
 from rmlr_lightning.images.image_file import ImageFolders
@@ -51,9 +51,10 @@ def make_custom(
     for name in splits:
         vocabulary, targets[name] = read_relations(out / f"{name}.json")
     report.line(
-        f"{len(vocabulary.objects)} object classes, {len(vocabulary.verbs)} verbs, "
-        f"{len(vocabulary.hois)} HOIs, of which {len(vocabulary.rare)} have fewer than 10 training "
-        f"pairs; subjects: {vocabulary.subject_name or 'any class'}"
+        f"{counted(len(vocabulary.objects), 'object class', 'object classes')}, "
+        f"{counted(len(vocabulary.verbs), 'verb')}, {counted(len(vocabulary.hois), 'HOI')}, of "
+        f"which {len(vocabulary.rare)} with fewer than 10 training pairs; "
+        f"subjects: {vocabulary.subject_name or 'any class'}"
     )
     folders = ImageFolders(images)
     checked = [

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rmlr_lightning.errors import UserError, printable
+from rmlr_lightning.errors import UserError, counted, printable
 
 SHOWN = 3  # names per finding
 
@@ -18,13 +18,14 @@ class Report:
         print(printable(text))
 
     def names(self, what: str, names: Sequence[str], is_problem: bool = True) -> None:
-        """Print how many files have a finding, with the first few; nothing if none has."""
+        """Print how many images have a finding, with the first few; nothing if none has."""
         if not names:
             return
         more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-        self.line(f"  {len(names):,} {what}: {', '.join(names[:SHOWN])}{more}")
+        found = f"{counted(len(names), 'image')} {what}"
+        self.line(f"  {found}: {', '.join(names[:SHOWN])}{more}")
         if is_problem:
-            self.problems.append(f"{len(names):,} {what}")
+            self.problems.append(found)
 
     # A problem does not end the check: a user wants to see all of them at once.
     def problem(self, text: str) -> None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from rmlr_lightning.errors import counted
 from rmlr_lightning.report.charts import curves_chart, mark, scale_of
 from rmlr_lightning.report.html_page import html_page
 from rmlr_lightning.report.image_cards import image_card, most_changed
@@ -77,7 +78,7 @@ def comparison_page(
         "comparison.html",
         content,
         title=title or f"{b.name} against {a.name}",
-        subtitle=f"A is {a.name}. B is {b.name}. {len(a.test.file_names):,} test images.",
+        subtitle=f"A is {a.name}. B is {b.name}. {counted(len(a.test.file_names), 'test image')}.",
         sections=[(IDS.get(key, key), name) for key, name in SECTIONS.items() if content[key]],
         argv=argv,
         notes=[VCOCO_NOTE] if "scenario_1" in a.test.matched else [],

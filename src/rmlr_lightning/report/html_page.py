@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from rmlr_lightning.errors import counted
 from rmlr_lightning.report.sections import percent
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -39,6 +40,7 @@ def html_page(
         trim_blocks=True,
     )
     environment.globals["percent"] = percent
+    environment.filters["counted"] = counted
     command = f"rmlr-report {shlex.join(word for word in argv if word != '--overwrite')}"
     page = environment.get_template(template).render(
         content,

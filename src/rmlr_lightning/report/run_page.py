@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from rmlr_lightning.errors import counted
 from rmlr_lightning.report.charts import mark, scale_of
 from rmlr_lightning.report.html_page import html_page
 from rmlr_lightning.report.image_cards import best_and_worst
@@ -76,7 +77,7 @@ def run_page(record: RunRecord, argv: Sequence[str], title: str | None, draws: i
         "origins": [origin(record)],
     }
     content["verdict"] = _verdict(record, measured, content["errors"])
-    images = f", {len(test.file_names):,} test images" if test else ""
+    images = f", {counted(len(test.file_names), 'test image')}" if test else ""
     return html_page(
         "run.html",
         content,

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from rmlr_lightning.errors import counted
 from rmlr_lightning.report.cells import (
     comparison_cells,
     comparison_heads,
@@ -93,7 +94,7 @@ def sweep_page(
         "sweep.html",
         content,
         title=title,
-        subtitle=f"{len(records)} runs in {rows} rows, {split} split.",
+        subtitle=f"{counted(len(records), 'run')} in {counted(rows, 'row')}, {split} split.",
         sections=sections,
         argv=argv,
         notes=[*left_out, *([VCOCO_NOTE] if report.main == "scenario 1" else [])],
@@ -116,13 +117,14 @@ def _verdict(report: Report) -> dict[str, Any]:
     spreads = [(c, c.differences.get(report.main)) for c in comparisons]
     real = [c for c, spread in spreads if spread is not None and spread.significant]
     main = (
-        f"{len(real)} of {len(comparisons)} differences are real: their 95 % interval excludes 0."
+        f"{len(real)} of {counted(len(comparisons), 'difference')} "
+        f"{'is' if len(real) == 1 else 'are'} real: the 95 % interval excludes 0."
     )
     # What is real comes first; `sorted` keeps the order of the others.
     ordered = sorted(comparisons, key=lambda c: c not in real)
     sentences = [verdict(report, comparison) for comparison in ordered[:MAX_SENTENCES]]
     if len(ordered) > MAX_SENTENCES:
-        sentences.append(f"{len(ordered) - MAX_SENTENCES} more are in the table.")
+        sentences.append(f"{len(ordered) - MAX_SENTENCES} more in the table.")
     return {"kind": "good" if real else "", "main": main, "sentences": sentences}
 
 

@@ -17,7 +17,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import UserError, counted
 from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.runs.stop_signals import stop_behind
 from rmlr_lightning.runs.sweep_progress import SweepProgress, number_of_runs
@@ -185,7 +185,7 @@ class Jobs:
         if not self.failed:
             return
         folders = ", ".join(self.failed)
-        message = f"{len(self.failed)} of {self.number} runs failed: {folders}"
+        message = f"{len(self.failed)} of {counted(self.number, 'run')} failed: {folders}"
         if self.crashed:
             raise RuntimeError(message)
         raise UserError(message)

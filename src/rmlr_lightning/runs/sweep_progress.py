@@ -9,6 +9,8 @@ from pathlib import Path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from rmlr_lightning.errors import counted
+
 
 def number_of_runs(params: Mapping[str, str], arguments: Sequence[str]) -> int | None:
     """The number of combinations that Hydra's own sweeper runs; None if they cannot be counted.
@@ -47,7 +49,7 @@ class SweepProgress:
 
     def first_line(self) -> str:
         """Before the first run, with the time that earlier runs took."""
-        line = f"sweep: {self._of_total()} runs are finished"
+        line = f"sweep: {self._of_total()} finished"
         seconds = [value for value in map(_fit_seconds, self._results()) if value is not None]
         if seconds and self.total is not None:
             line += self._left(sum(seconds) / len(seconds))
@@ -60,12 +62,14 @@ class SweepProgress:
             return None
         self.finished = count
         # runs that other processes finished meanwhile shorten the time that is left
-        return f"sweep: {self._of_total()} runs are finished" + self._left(
+        return f"sweep: {self._of_total()} finished" + self._left(
             (time.monotonic() - self.start) / (count - self.at_start)
         )
 
     def _of_total(self) -> str:
-        return f"{self.finished}" if self.total is None else f"{self.finished} of {self.total}"
+        if self.total is None:
+            return counted(self.finished, "run")
+        return f"{self.finished} of {counted(self.total, 'run')}"
 
     def _left(self, seconds_per_run: float) -> str:
         # imported here: it loads Lightning, which a mistake on the command line must not wait for

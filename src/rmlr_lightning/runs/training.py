@@ -19,7 +19,7 @@ from rmlr_lightning.callbacks.logged_metrics import LoggedMetrics
 from rmlr_lightning.callbacks.step_seeds import StepSeeds
 from rmlr_lightning.callbacks.stop_checkpoint import StopCheckpoint, heed_parent_only
 from rmlr_lightning.data.datamodule import DataModule
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import UserError, counted
 from rmlr_lightning.files import PARTIAL, write_atomic
 from rmlr_lightning.report.run_folders import commit_of
 from rmlr_lightning.runs.checkpoint_files import CheckpointFiles
@@ -192,10 +192,11 @@ def _scale_rates(task: LightningModule, datamodule: DataModule, trainer: Trainer
     before = task.optim.images
     factor = task.optim.scale(images)
     if factor != 1 and trainer.is_global_zero:
+        of_processes = counted(processes, "process", "processes")
+        of_batches = counted(accumulated, "accumulated batch", "accumulated batches")
         print(
-            f"{images} images per step ({datamodule.batch_size} x {processes} processes x "
-            f"{accumulated} accumulated batches): learning rates are those of {before} images "
-            f"times {factor:.3g}"
+            f"{counted(images, 'image')} per step ({datamodule.batch_size} x {of_processes} x "
+            f"{of_batches}): learning rates are those of {before} images times {factor:.3g}"
         )
 
 

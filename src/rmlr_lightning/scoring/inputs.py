@@ -9,7 +9,7 @@ import numpy as np
 
 from rmlr_lightning.annotations.any_layout import read_pairs
 from rmlr_lightning.annotations.vcoco_official import read_vcoco_official
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import UserError, counted
 from rmlr_lightning.metrics.hicodet import PairTable
 from rmlr_lightning.metrics.vcoco import RoleTable
 from rmlr_lightning.metrics.vcoco_truth import VCOCOTruth, vcoco_truth
@@ -80,8 +80,8 @@ def hicodet_detections(path: str, truth: HICODetTruth) -> tuple[PairTable, np.nd
     if found.listed < len(truth.file_names):
         missing = len(truth.file_names) - found.listed
         note(
-            f"warning: {path} does not list {missing} images of the ground truth; they count as "
-            "images without detections"
+            f"warning: {path} does not list {counted(missing, 'image')} of the ground truth, which "
+            "count as images without detections"
         )
     return found.pairs, found.scores
 
@@ -99,8 +99,8 @@ def vcoco_detections(path: str, files: VCOCOFiles) -> RoleTable:
     found = read_role_detections(path, files.truth, files.also_known)
     if found.left_out:
         note(
-            f"warning: {path} has {found.left_out} rows on images that are not to be scored; they "
-            "are left out"
+            f"warning: {path} has {counted(found.left_out, 'row')} on images that are not to be "
+            "scored: left out"
         )
     return found.rows
 

@@ -7,7 +7,7 @@ from pytorch_lightning import LightningModule
 from pytorch_lightning.trainer.states import TrainerFn
 from torch.nn.utils import clip_grads_with_norm_
 
-from rmlr_lightning.errors import SharedError
+from rmlr_lightning.errors import SharedError, counted
 from rmlr_lightning.models.checkpoint import CHECKPOINT_FORMAT
 from rmlr_lightning.tasks.finite import FiniteSteps, check_weights
 from rmlr_lightning.tasks.step import world_size
@@ -72,7 +72,8 @@ class FiniteTraining(LightningModule):
         processes = checkpoint.get("processes", world_size())
         if processes != world_size():
             raise SharedError(
-                f"resume: the run had {processes} process(es) and now has {world_size()}, which "
+                f"resume: the run had {counted(processes, 'process', 'processes')} and now has "
+                f"{world_size()}, which "
                 f"cannot change in a resumed run; use trainer.devices={processes}, or leave "
                 "`resume` out to start a new run"
             )
