@@ -1,9 +1,12 @@
+import errno
+import os
 from types import SimpleNamespace
 
 import pytest
 import torch
 from omegaconf import OmegaConf
 
+from rmlr_lightning import files
 from rmlr_lightning.callbacks.curves import Curves
 
 
@@ -44,3 +47,19 @@ def test_a_resumed_run_continues_its_curves(tmp_path):
     second.load_state_dict(first.state_dict())
     after_epoch(second, 1, train__loss=1.0)
     assert second.history == {"train/loss": [(1, 2.0), (2, 1.0)]}
+
+
+@pytest.mark.fault
+def test_a_full_disk_costs_the_plot_and_not_the_run(tmp_path, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    curves = Curves(str(tmp_path / "curves.png"), ["train/loss"])
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "_write_and_rename", full)
+        after_epoch(curves, 0, train__loss=2.0)
+    assert "curves.png: the disk is full" in capsys.readouterr().out
+    # the plot of the next epoch has both points
+    after_epoch(curves, 1, train__loss=1.0)
+    assert curves.history == {"train/loss": [(1, 2.0), (2, 1.0)]}
+    assert (tmp_path / "curves.png").exists()

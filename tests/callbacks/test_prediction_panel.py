@@ -1,5 +1,7 @@
 """The panel is drawn from image ids: images and annotations come from the data set."""
 
+import errno
+import os
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from rmlr_lightning import files
 from rmlr_lightning.callbacks import prediction_panel
 from rmlr_lightning.callbacks.prediction_panel import PredictionPanel
 from rmlr_lightning.types import Batch, Detections, Inputs
@@ -98,3 +101,25 @@ def test_validation_is_drawn_every_so_many_epochs(epoch, due, tmp_path, monkeypa
 def test_only_the_first_process_draws(tmp_path, monkeypatch):
     drawn(PredictionPanel(str(tmp_path)), monkeypatch, trainer=Trainer(is_global_zero=False))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.fault
+def test_a_full_disk_costs_the_panel_and_not_the_run(tmp_path, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files, "_write_and_rename", full)
+    drawn(PredictionPanel(str(tmp_path)), monkeypatch, "val")
+    assert not list(tmp_path.iterdir())
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"warning: {tmp_path / 'val_epoch_005.png'}: the disk is full")
+    assert line.endswith("(the run continues without this image)")
+
+
+@pytest.mark.fault
+def test_a_folder_that_cannot_be_made_costs_the_panel_and_not_the_run(
+    tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "panels").touch()
+    drawn(PredictionPanel(str(tmp_path / "panels")), monkeypatch, "val")
+    assert "the run continues" in capsys.readouterr().out
