@@ -125,6 +125,17 @@ test-kills: setup ## kill 20 trainings at random moments, resume them, and compa
 test-mutants: setup ## change the code in small ways and list what no test notices (hours)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.mutants $(ARGS)
 
+# No version of gradio takes Pillow 13: the page runs with Pillow 12 in its place, which the package
+# supports, too. `make -B setup` brings Pillow 13 back.
+$(VENV)/.demo: $(VENV)/.ready
+	grep -v '^pillow==' $(CONSTRAINTS) > $@.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $@.txt -e ".[demo]"
+	@touch $@
+
+.PHONY: demo
+demo: $(VENV)/.demo ## a page in the browser to try a model; ARGS="--checkpoint FILE"
+	$(BIN)/rmlr-demo $(ARGS)
+
 # The lower bounds of pyproject.toml, in an environment of their own (several GB).
 OLDEST := .venv-oldest
 

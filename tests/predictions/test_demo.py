@@ -1,15 +1,22 @@
 """The function behind the page of rmlr-demo; the page itself needs gradio."""
 
+import re
+import subprocess
 import sys
+import tomllib
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from packaging.requirements import Requirement
 from PIL import Image
 
 from rmlr_lightning.cli import demo as program
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.ops.calibration import Calibration
 from rmlr_lightning.predictions.demo import answer, first_thresholds
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -55,3 +62,25 @@ def test_without_gradio_the_extra_is_named_in_one_line(monkeypatch, capsys):
     assert caught.value.code == 2
     expected = "error: gradio is not installed: pip install 'rmlr-lightning[demo]'\n"
     assert capsys.readouterr().err == expected
+
+
+def test_make_demo_installs_all_tested_versions_but_pillow(tmp_path):
+    """gradio needs an older one, which the package must allow."""
+    environment = tmp_path / "env"
+    environment.mkdir()
+    (environment / ".ready").touch()
+    command = ["make", "-n", "demo", f"VENV={environment}", "ARGS=--port 7999"]
+    lines = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    (selected,) = [line for line in lines if line.startswith("grep ")]
+    subprocess.run(selected, shell=True, cwd=ROOT, check=True)
+    tested = (ROOT / "constraints" / "tested.txt").read_text().splitlines()
+    kept = (environment / ".demo.txt").read_text().splitlines()
+    assert [re.sub("==.*", "", line) for line in tested if line not in kept] == ["pillow"]
+    assert f'-c {environment}/.demo.txt -e ".[demo]"' in "".join(lines)
+    assert lines[-1] == f"{environment}/bin/rmlr-demo --port 7999"
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    (pillow,) = [one for one in map(Requirement, project["dependencies"]) if one.name == "pillow"]
+    assert pillow.specifier.contains("12.3.0")
