@@ -140,7 +140,7 @@ def test_a_sweep_leaves_a_run_of_another_configuration_alone(override, job, tmp_
 
 def test_what_does_not_change_a_result_may_change(job):
     write_run(job())
-    assert is_finished(job("data.num_workers=7", "logger=wandb"))
+    assert is_finished(job("data.num_workers=7", "logger=wandb", "callbacks.wandb.checkpoint=true"))
 
 
 def test_a_sweep_may_be_moved(job, tmp_path):
@@ -239,11 +239,13 @@ def test_a_run_that_another_process_trains_is_not_resumed(job, tmp_path, monkeyp
 
 
 @pytest.mark.fault
-def test_a_sweep_without_resume_leaves_an_earlier_run_alone(job, tmp_path):
-    write_run(job())
-    with pytest.raises(UserError, match="holds an earlier run; add resume=auto"):
-        with acquire_run(job("resume=null")):
-            pytest.fail("acquired")
+@pytest.mark.parametrize("metrics", [None, json.dumps(METRICS)])
+def test_the_same_sweep_again_does_what_is_missing(metrics, job):
+    write_run(job(), metrics)
+    cfg = job("resume=null")
+    with acquire_run(cfg) as acquired:
+        assert acquired == (metrics is None)
+    assert cfg.resume == "auto"
 
 
 @pytest.mark.fault

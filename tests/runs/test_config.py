@@ -1,7 +1,9 @@
 import pytest
 from hydra import compose, initialize_config_dir
 
-from rmlr_lightning.runs.config import conf_dir, short_name
+from rmlr_lightning.runs.config import conf_dir
+from rmlr_lightning.runs.folder_names import folder_name, short_name
+from rmlr_lightning.runs.hydra_program import OutputFolder
 
 
 def test_a_run_of_many_overrides_has_a_folder_name_that_file_systems_take():
@@ -21,16 +23,32 @@ def test_a_run_of_a_sweep_is_one_folder_of_the_sweep():
 
 
 @pytest.mark.fault
-def test_a_run_of_a_sweep_is_named_by_what_changes_its_result():
-    """A sweep that is started again with resume=auto finds the folders of its first start."""
-    words = ["seed=1", "optim.lr=0.1"]
-    more = ["resume=auto", "logger=tensorboard", "paths.data=/far", "data.num_workers=0", "name=a"]
+def test_folders_are_named_by_what_changes_a_result():
+    """A sweep that is started again finds its folder and those of its first start."""
+    words = ["seed=1", "++trainer.limit_train_batches=10", "optim.lr=0.1"]
+    more = [
+        *("resume=auto", "logger=wandb", "paths.data=/far", "data.num_workers=0", "name=a"),
+        *("+sweep=seeds", "callbacks.wandb.checkpoint=true", "~callbacks.panel", "~logger"),
+    ]
+    assert folder_name(words) == "optim.lr=0.1,seed=1,trainer.limit_train_batches=10"
+    assert folder_name([*more, *reversed(words)]) == folder_name(words)
+    assert folder_name(["callbacks=ema"]) == "callbacks=ema"
+    assert folder_name(more) == "default"
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("typed", ["experiment=visual,rmlr", "optim.lr=interval(0.1,0.2)"])
+def test_all_runs_of_a_sweep_have_its_folder(typed, tmp_path, monkeypatch):
+    """Also where an interpolation of its name has another value in every run."""
+    monkeypatch.chdir(tmp_path)
     with initialize_config_dir(conf_dir(), version_base="1.3"):
-        names = [
-            compose("train", typed, return_hydra_config=True).hydra.job.override_dirname
-            for typed in (words, [*words, *more])
-        ]
-    assert names == ["optim.lr=0.1,seed=1"] * 2
+        cfg = compose("train", ["seed=0", "optim.lr=1"], return_hydra_config=True)
+        cfg.hydra.overrides.task = [typed]
+        OutputFolder().on_multirun_start(cfg)
+        of_run = compose("train", [*cfg.hydra.overrides.hydra, "seed=1"], return_hydra_config=True)
+    assert of_run.hydra.sweep.dir == f"multirun/{typed}"
+    assert of_run.hydra.sweep.subdir == "seed=1"
+    assert (tmp_path / "multirun" / typed).is_dir()
 
 
 def test_a_slurm_job_tells_its_number_of_machines(monkeypatch):

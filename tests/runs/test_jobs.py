@@ -7,7 +7,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.runs.hydra_program import Jobs, SearchDirection, as_sweep
+from rmlr_lightning.runs.hydra_program import SearchDirection, as_sweep
+from rmlr_lightning.runs.jobs import Jobs
 from rmlr_lightning.runs.stop_signals import Stopped
 
 pytestmark = pytest.mark.fault

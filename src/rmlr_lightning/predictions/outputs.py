@@ -11,7 +11,7 @@ from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import check_outputs, check_writable, write_atomic
 from rmlr_lightning.hub.result import Result
 from rmlr_lightning.predictions.inputs import Frame, is_video
-from rmlr_lightning.runs.config import short_name
+from rmlr_lightning.runs.folder_names import short_name
 
 LINES, PAGE = "predictions.jsonl", "index.html"
 WAY_OUT = "name another folder with --out"

@@ -3,7 +3,7 @@
 A run holds a lock in its folder until it ends, however it ends: no other process writes there. A
 run that does not resume leaves an earlier run alone: it takes FOLDER-2, FOLDER-3 and so on.
 
-A sweep with `resume=auto` can be started again, and several times at once (`make ablation` starts
+A sweep can be started again, and several times at once (`make ablation` starts
 it twice). Every process goes through the same list of runs and does those that no other process
 has finished or locked. Hydra's joblib launcher was tried for this: its jobs failed with
 `data.num_workers=1`, and a job that ended with an error ended the other jobs as well.
@@ -44,16 +44,18 @@ def acquire_run(cfg: DictConfig) -> Iterator[bool]:
 
     - A run that does not resume takes its folder, or the next free FOLDER-N.
     - A run that resumes (`resume=last`, `auto`, or a file of the folder) takes that folder.
-    - A run of a sweep takes its folder. With `resume=auto` it is skipped if it is finished, or if
-      another process has locked it, or if this is true of a run of the same configuration in
-      another folder of the sweep, which is `cfg.paths.output` then.
+    - A run of a sweep takes its folder, and `resume` is `auto` if it is null. It is skipped if it
+      is finished, or if another process has locked it, or if this is true of a run of the same
+      configuration in another folder of the sweep, which is `cfg.paths.output` then.
 
     Raises:
-        UserError: the folder cannot be locked, or holds files that are not of a run; a sweep would
-            overwrite an earlier run.
+        UserError: the folder cannot be locked, or holds files that are not of a run, or in a sweep
+            a run of another configuration.
     """
     folder = Path(cfg.paths.output)
     is_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+    if is_sweep and cfg.resume is None:
+        cfg.resume = "auto"
     if rank_zero_only.rank != 0:  # a child process of a run that its first process has locked
         yield not (is_sweep and cfg.resume == "auto" and is_finished(cfg))
         return
@@ -69,8 +71,8 @@ def acquire_run(cfg: DictConfig) -> Iterator[bool]:
                 raise UserError(f"{folder}: another process is training in this folder; stop it")
             if holds_run(folder) and not _resumes(cfg, folder):
                 raise UserError(
-                    f"{folder}: holds an earlier run; add resume=auto to skip or resume runs, or "
-                    "choose another folder with hydra.sweep.dir=..."
+                    f"{folder}: holds an earlier run; leave `resume` out to skip or resume runs, "
+                    "or choose another folder with hydra.sweep.dir=..."
                 )
             yield True
     else:

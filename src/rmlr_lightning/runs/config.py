@@ -1,6 +1,5 @@
 """Where the configuration is, and the resolvers that it uses."""
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -11,9 +10,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 import rmlr_lightning
+from rmlr_lightning.runs.folder_names import folder_name
 
 PACKAGE = Path(rmlr_lightning.__file__).parent
-MAX_NAME_BYTES = 250  # file systems take 255
 
 
 def conf_dir() -> str:
@@ -31,21 +30,6 @@ def composed(overrides: list[str]) -> DictConfig:
             config = compose("train", overrides)
     OmegaConf.set_struct(config, False)
     return config
-
-
-def short_name(name: str) -> str:
-    """The name of a run's folder; one that is too long is cut and ends in its hash.
-
-    A value with slashes, as of `model.detector.path=A/B`, would be folders inside each other: runs
-    of a sweep would not find each other, nor would its progress be counted.
-    """
-    name = name.replace("/", "_")
-    encoded = os.fsencode(name)  # a name may have bytes that are no UTF-8
-    if len(encoded) <= MAX_NAME_BYTES:
-        return name
-    digest = hashlib.sha256(encoded).hexdigest()[:16]
-    start = encoded[: MAX_NAME_BYTES - len(digest) - 1].decode(errors="ignore")
-    return f"{start}-{digest}"
 
 
 def _weights_file(name: str) -> str:
@@ -93,7 +77,7 @@ RESOLVERS = {
     "folder_with": folder_with,
     "shipped": _weights_file,
     "world_file": _world_file,
-    "short_name": short_name,
+    "folder_name": folder_name,
     "wandb_offline": _wandb_offline,
     "slurm_nodes": _slurm_nodes,
     "sweep_folder": _sweep_folder,

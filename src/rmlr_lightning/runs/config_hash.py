@@ -21,6 +21,13 @@ IRRELEVANT_KEYS = (
     "features.num_workers",
     "features.device",
     "features.batch_size",
+    # callbacks that watch
+    "callbacks.curves",
+    "callbacks.panel",
+    "callbacks.record",
+    "callbacks.wandb",
+    "callbacks.speed",
+    "callbacks.gradients",
 )
 WEIGHTS_FOLDER = "/rmlr_lightning/weights/"
 

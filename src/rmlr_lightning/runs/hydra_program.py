@@ -4,7 +4,6 @@ import functools
 import os
 import re
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,15 +16,12 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from rmlr_lightning.errors import UserError, counted
+from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs.config import conf_dir
-from rmlr_lightning.runs.stop_signals import stop_behind
-from rmlr_lightning.runs.sweep_progress import SweepProgress, number_of_runs
+from rmlr_lightning.runs.jobs import Function, Jobs
 from rmlr_lightning.runs.typed_keys import unknown_name, with_trainer_options
-from rmlr_lightning.runs.typed_paths import quoted_paths
-from rmlr_lightning.runs.user_errors import one_line_errors, shows_tracebacks, user_message
-
-Function = Callable[[DictConfig], Any]
+from rmlr_lightning.runs.typed_paths import quote, quoted_paths
+from rmlr_lightning.runs.user_errors import one_line_errors
 
 
 def hydra_program(
@@ -52,6 +48,7 @@ def hydra_program(
             from rmlr_lightning.runs.framework_messages import silence_framework_messages
 
             silence_framework_messages()
+            jobs.restore_typed()
             # Processes that the run starts inherit the variable: they must see the user's value.
             with _full_errors("1" if jobs.tracebacks else None):
                 if HydraConfig.get().mode == RunMode.MULTIRUN:
@@ -67,8 +64,9 @@ def hydra_program(
             jobs.clear()
             with one_line_errors():
                 check_groups(sys.argv[1:])
-                sys.argv[1:] = with_trainer_options(quoted_paths(arguments(sys.argv[1:])))
-                sys.argv[1:] = as_sweep(sys.argv[1:])
+                jobs.typed = sys.argv[1:]
+                jobs.words = as_sweep(with_trainer_options(quoted_paths(arguments(jobs.typed))))
+                sys.argv[1:] = jobs.words
                 # Hydra raises its errors then, which it otherwise prints on several lines
                 with _full_errors("1"), _unknown_names(config_name), jobs.search():
                     result = program()
@@ -107,88 +105,6 @@ def _set_full_errors(value: str | None) -> None:
     os.environ.pop("HYDRA_FULL_ERROR", None)
     if value is not None:
         os.environ["HYDRA_FULL_ERROR"] = value
-
-
-class Jobs:
-    """The runs of a sweep, one after the other in this process.
-
-    Args:
-        config_name: "train" for runs that write metrics.json, by which finished ones are counted.
-    """
-
-    def __init__(self, config_name: str = "") -> None:
-        self.trains = config_name == "train"
-        self.clear()
-
-    def clear(self) -> None:
-        """Before a sweep."""
-        self.number = 0
-        self.progress: SweepProgress | None = None
-        self.split = ""  # the option of rmlr-report for runs that are not tested
-        self.failed: list[str] = []
-        self.crashed = False  # one of them by an error that is not the user's
-        self.tracebacks = shows_tracebacks()
-        self.process = os.getpid()
-
-    def run(self, function: Function, cfg: DictConfig) -> Any:
-        """Do one run. If it fails, print why, so that the sweep continues with the next one."""
-        # A launcher such as submitit calls this in another process, and brings its error here.
-        if os.getpid() != self.process:
-            return function(cfg)
-        if self.number == 0 and self.trains:
-            sweep = HydraConfig.get()
-            # of Optuna a number is given, no values
-            total = sweep.sweeper.get("n_trials") or number_of_runs(
-                sweep.sweeper.get("params"), sys.argv[1:]
-            )
-            self.progress = SweepProgress(Path(sweep.sweep.dir), total)
-            self.split = "" if cfg.test else " --split val"
-            print(self.progress.first_line())
-        self.number += 1
-        try:
-            result = function(cfg)
-            if self.progress is not None and (line := self.progress.next_line()):
-                print(line)
-            return result
-        except Exception as error:
-            if stop_behind(error) is not None:
-                raise
-            folder = HydraConfig.get().runtime.output_dir
-            message = user_message(error)
-            if message is None:
-                traceback.print_exc()
-                self.crashed = True
-            print(f"error: {folder}: {message or 'see the traceback above'}", file=sys.stderr)
-            self.failed.append(folder)
-            return None
-
-    @contextmanager
-    def search(self) -> Iterator[None]:
-        """For a sweeper: where all of its runs failed, that is the error, not one of its own."""
-        try:
-            yield
-        except ValueError:
-            if self.number and len(self.failed) == self.number:  # Optuna has no best run then
-                self.check()
-            raise
-
-    def check(self) -> None:
-        """After a sweep; prints how its report is made.
-
-        Raises:
-            UserError: a run failed.
-            RuntimeError: a run failed by an error that is not the user's.
-        """
-        if self.progress is not None and self.progress.finished:
-            folder = self.progress.folder
-            print(f"report: rmlr-report {folder} --out {folder / 'report'}{self.split}")
-        if not self.failed:
-            return
-        folders = ", ".join(self.failed)
-        message = f"{len(self.failed)} of {counted(self.number, 'run')} failed: {folders}"
-        if self.crashed:
-            raise RuntimeError(message)
-        raise UserError(message)
 
 
 def check_groups(arguments: Sequence[str]) -> None:
@@ -231,8 +147,11 @@ class OutputFolder(Callback):
         _make_folder("hydra.run.dir", config.hydra.run.dir)
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """The folder of a sweep."""
-        _make_folder("hydra.sweep.dir", config.hydra.sweep.dir)
+        """The folder of a sweep, one for all of its runs."""
+        folder = config.hydra.sweep.dir
+        _make_folder("hydra.sweep.dir", folder)
+        # Hydra resolves it for every run again, where an interpolation has another value
+        config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quote(folder)}")
 
 
 class SearchDirection(Callback):

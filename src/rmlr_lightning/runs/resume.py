@@ -123,7 +123,7 @@ def how_to_resume(cfg: DictConfig) -> str:
     if not any((folder / "checkpoints" / name).is_file() for name in FILES):
         return f"{folder} has no checkpoint yet, start the run again"
     if HydraConfig.get().mode == RunMode.MULTIRUN:
-        return "start the sweep again with resume=auto to resume"
+        return "start the sweep again to resume"
     typed = [
         override
         for override in words_without_secrets(HydraConfig.get().overrides.task)

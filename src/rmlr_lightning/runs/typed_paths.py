@@ -60,7 +60,7 @@ def _quoted(argument: str) -> str:
         # text that OmegaConf would take for an interpolation exists, too
         is_same = read == value and not ("${" in value and _exists(value))
         is_path = not is_same and (is_path_key or os.sep in value) and _exists(value)
-    return f"{key}={_quote(value)}" if is_path else argument
+    return f"{key}={quote(value)}" if is_path else argument
 
 
 def _exists(value: str) -> bool:
@@ -70,8 +70,9 @@ def _exists(value: str) -> bool:
         return False
 
 
-def _quote(value: str) -> str:
-    """In single quotes. Backslashes count only in front of a quote and at the end."""
+def quote(value: str) -> str:
+    """A value in single quotes, as Hydra reads it."""
+    # Backslashes count only in front of a quote and at the end.
     # An output folder with an interpolation keeps it; a file that has such a name is that file.
     text = re.sub(r"(\\*)'", r"\1\1\\'", value)
     text = re.sub(r"(\\+)$", r"\1\1", text)
