@@ -56,6 +56,7 @@ class Trainer(SimpleNamespace):
     sanity_checking = False
     loggers = ()
     current_epoch = 4
+    max_epochs = 8
     datamodule = SimpleNamespace(dataset=lambda split: Annotated())
 
 
@@ -91,8 +92,10 @@ def test_images_and_annotations_follow_the_image_ids(tmp_path, monkeypatch):
         assert image.width == 2 * 640
 
 
-@pytest.mark.parametrize(("epoch", "due"), [(0, False), (4, True), (5, False)])
-def test_validation_is_drawn_every_so_many_epochs(epoch, due, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("epoch", "due"), [(0, False), (4, True), (5, False), (7, True)])
+def test_validation_is_drawn_every_so_many_epochs_and_in_the_last(
+    epoch, due, tmp_path, monkeypatch
+):
     trainer = Trainer(current_epoch=epoch)
     drawn(PredictionPanel(str(tmp_path), every_n_epochs=5), monkeypatch, "val", trainer)
     assert (tmp_path / f"val_epoch_{epoch + 1:03d}.png").exists() == due

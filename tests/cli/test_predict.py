@@ -120,6 +120,14 @@ def test_the_longest_name_that_a_file_can_have_gets_results(checkpoint, tmp_path
     assert names == [".json", ".png"]
 
 
+def test_a_model_of_drawings_is_noted_on_the_console_and_in_the_gallery(tmp_path, capsys):
+    Image.new("RGB", (64, 48)).save(tmp_path / "a.png")
+    predict.main([str(tmp_path / "a.png"), "--out", str(tmp_path / "out")])
+    note = predict_files.OF_DRAWINGS
+    assert f"note: {note}\n" in capsys.readouterr().out
+    assert f"Note: {note}." in (tmp_path / "out" / "index.html").read_text()
+
+
 def test_images_and_frames_get_one_line_each_and_a_card(checkpoint, tmp_path, capsys):
     Image.new("RGB", (64, 48)).save(tmp_path / "a.png")
     video = cv2.VideoWriter(
@@ -142,7 +150,7 @@ def test_images_and_frames_get_one_line_each_and_a_card(checkpoint, tmp_path, ca
     assert records[0] == json.loads((tmp_path / "out" / "a.json").read_text())
     assert records[1]["triplets"] == records[2]["triplets"]
     page = (tmp_path / "out" / "index.html").read_text()
-    assert page.count("<article>") == 2 and "1 more images" in page
+    assert page.count("<article>") == 2 and "1 more image in predictions.jsonl." in page
     assert capsys.readouterr().out.startswith("3 images, ")
 
 

@@ -265,9 +265,14 @@ def test_rows_that_cannot_be_compared_are_an_error(options, message, runs, tmp_p
 def test_no_runs_are_an_error(tmp_path, capsys):
     assert "no such folder" in error_of(capsys, tmp_path / "nothing")
     make_run(tmp_path / "run", "upt", 0, None)
-    assert "no finished run here (1 unfinished, 0 without test/map_full)" in error_of(
-        capsys, tmp_path
-    )
+    assert "no finished run here (1 unfinished)" in error_of(capsys, tmp_path)
+
+
+@pytest.mark.fault
+def test_a_metric_that_no_run_has_is_an_error_with_those_there_are(runs, capsys):
+    message = error_of(capsys, runs, "--metrics", "fulll")
+    assert "test/fulll: no finished run here has this metric; they have " in message
+    assert "test/map_full" in message
 
 
 def test_a_comparison_is_written_with_a_colon(runs, capsys):

@@ -65,6 +65,12 @@ def test_a_single_image_is_counted_as_one(make_result):
     assert "3 images" in texts and "2 more images in predictions.jsonl." in texts
 
 
+def test_a_note_on_the_model_stands_on_the_page(make_result):
+    card = card_of(make_result(), "a.jpg", Path("a.png"))
+    texts = Elements(page([card], "Interactions", 0, True, note="trained on <drawings>")).texts
+    assert "Note: trained on <drawings>." in texts
+
+
 def test_triplets_that_nobody_would_look_for_are_left_out(make_result):
     rows = [attributes for tag, attributes in Elements(made(make_result)).found if tag == "li"]
     assert [row["data-percent"] for row in rows] == ["90", "20", "70"]

@@ -53,6 +53,15 @@ def test_an_unknown_key_is_one_line_with_the_nearest_one():
 
 
 @pytest.mark.fault
+def test_a_key_of_a_choice_that_was_not_made_names_the_choice():
+    message = str(unknown_name(error_of("callbacks.ema.decay=0.9"), "train", []))
+    expected = "is a key of callbacks=ema, which is not chosen; add callbacks=ema"
+    assert message == f"callbacks.ema.decay: {expected}"
+    message = str(unknown_name(error_of("callbacks.ema.dekay=0.9"), "train", []))
+    assert "no such key" in message
+
+
+@pytest.mark.fault
 def test_a_choice_that_needs_an_extra_names_it():
     # as Hydra raises it where the plugin is not installed
     error = MissingConfigException("", "hydra/sweeper/optuna", options=["basic"])

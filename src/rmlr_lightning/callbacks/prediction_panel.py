@@ -29,7 +29,7 @@ class PredictionPanel(Callback):
     Args:
         folder: gets `val_epoch_NNN.png` and `test.png`.
         max_images: images on the sheet; not more than the batch has.
-        every_n_epochs: epochs between two sheets of the validation split.
+        every_n_epochs: epochs between two sheets of the validation split; the last epoch has one.
         score_threshold: triplets with a lower score are not drawn.
     """
 
@@ -49,7 +49,8 @@ class PredictionPanel(Callback):
         self, trainer, pl_module, outputs, batch: Batch, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         epoch = trainer.current_epoch + 1
-        if batch_idx == 0 and epoch % self.every_n_epochs == 0 and not trainer.sanity_checking:
+        is_due = epoch % self.every_n_epochs == 0 or epoch == trainer.max_epochs
+        if batch_idx == 0 and is_due and not trainer.sanity_checking:
             self._draw(trainer, pl_module, batch, "val", f"val_epoch_{epoch:03d}.png")
 
     def on_test_batch_end(

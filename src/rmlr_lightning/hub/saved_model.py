@@ -57,6 +57,11 @@ class SavedModel(NamedTuple):
     calibration: Calibration | None = None  # from scores to probabilities
     shipped_detector: bool = False  # reference the shipped detector instead of writing it
 
+    @property
+    def knows_drawings_only(self) -> bool:
+        """Whether it was trained on the synthetic benchmark."""
+        return "synthetic" in self.training.get("data", {})
+
 
 def write_model(saved: SavedModel, folder: Path) -> None:
     """Write config.json and model.safetensors.

@@ -82,7 +82,7 @@ class SavedTask:
         return self.saved.model
 
     def _data_set(self) -> str:
-        is_drawn = "synthetic" in self.saved.training.get("data", {})
+        is_drawn = self.saved.knows_drawings_only
         verbs = self.saved.vocabulary.verbs
         if verbs == vcoco().verbs:
             return "synthetic_vcoco" if is_drawn else "vcoco"

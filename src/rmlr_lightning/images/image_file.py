@@ -97,7 +97,7 @@ def open_image(path: Path, size: tuple[int, int] | None = None) -> Image.Image:
         with opened(path) as file:
             return upright_rgb(file, size)
     except FileNotFoundError as error:
-        raise UserError(f"{path}: no such image; check the data set's image folder") from error
+        raise UserError(f"{path}: no such image; check its name and folder") from error
     # Pillow's decoders of many formats raise errors of any class for broken files
     except Exception as error:
         raise_limits(error)

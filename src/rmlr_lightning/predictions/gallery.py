@@ -50,12 +50,13 @@ def card_of(result: Result, title: str, drawing: Path) -> Card:
     return Card(title, link, f"data:image/jpeg;base64,{jpeg}", result.image.size, triplets)
 
 
-def page(cards: list[Card], title: str, left_out: int, is_calibrated: bool) -> str:
+def page(cards: list[Card], title: str, left_out: int, is_calibrated: bool, note: str = "") -> str:
     """The page as HTML; all text is escaped.
 
     Args:
         left_out: number of images that are not on it.
         is_calibrated: whether the numbers are probabilities, not scores.
+        note: what readers should know of the model; a sentence without its point.
     """
     source = files("rmlr_lightning.predictions").joinpath("page.html.j2")
     # escapes by itself: names of files are anybody's
@@ -69,6 +70,7 @@ def page(cards: list[Card], title: str, left_out: int, is_calibrated: bool) -> s
         verbs=sorted({triplet["verb"] for triplet in triplets}),
         objects=sorted({triplet["object"] for triplet in triplets}),
         left_out=left_out,
+        note=note,
         number="probability" if is_calibrated else "score",
     )
 

@@ -35,6 +35,11 @@ from rmlr_lightning.predictions.unused_boxes import unused_boxes
 from rmlr_lightning.runs.device import device_of
 from rmlr_lightning.runs.stop_signals import Stopped
 
+OF_DRAWINGS = (
+    "this model was trained on the drawings of the synthetic benchmark; what it finds in "
+    "photographs means nothing"
+)
+
 # Smallest values of whole numbers
 LOWEST = {"max_triplets": 0, "every": 1, "batch": 1, "gallery": 0}
 
@@ -99,10 +104,13 @@ def predict(args: argparse.Namespace) -> None:
         f"{counted(images, 'image')}, {counted(likely, 'likely triplet')}, {seconds:.1f} s "
         f"({images / seconds:.1f} images/s)"
     )
+    note = OF_DRAWINGS if detector.saved.knows_drawings_only else ""
+    if note:
+        print(f"note: {note}")
     # last: a page without all of its drawings would have dead links
     if args.gallery:
         is_calibrated = detector.saved.calibration is not None
-        html = page(cards, _heading(files), images - len(cards), is_calibrated)
+        html = page(cards, _heading(files), images - len(cards), is_calibrated, note)
         write_atomic(args.out / PAGE, html.encode(), WAY_OUT)
         print(f"gallery: {printable(str(args.out / PAGE))}")
     print(f"triplets: {printable(str(args.out / LINES))}, and one .json and .png per image")

@@ -57,12 +57,16 @@ def find_runs(paths: Sequence[Path], required: str, commit: str | None = None) -
             counted.append(run)
         else:
             without.append(run.folder)
-    if not counted:
-        rest = f" ({len(unfinished)} unfinished, {len(without)} without {required})"
+    if not counted and without:
+        known = sorted({name for run in runs for name in run.metrics})
         raise UserError(
-            f"{', '.join(map(str, paths))}: no finished run here"
-            f"{rest if unfinished or without else ''}; a run is finished when rmlr-train has "
-            "written its metrics.json"
+            f"{required}: no finished run here has this metric; they have {', '.join(known)}"
+        )
+    if not counted:
+        rest = f" ({len(unfinished)} unfinished)" if unfinished else ""
+        raise UserError(
+            f"{', '.join(map(str, paths))}: no finished run here{rest}; a run is finished when "
+            "rmlr-train has written its metrics.json"
         )
     return FoundRuns(_unique(counted), unfinished, without)
 

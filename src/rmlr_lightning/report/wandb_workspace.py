@@ -70,6 +70,7 @@ def workspace(entity: str, project: str = PROJECT, sweep: str | None = None) -> 
             name="Images",
             panels=[
                 wr.MediaBrowser(title="validation", media_keys=["panel/val"], num_columns=3),
+                wr.MediaBrowser(title="test", media_keys=["panel/test"], num_columns=3),
                 wr.WeavePanelSummaryTable(table_name="images/test"),
                 wr.WeavePanelSummaryTable(table_name="attention/words"),
             ],

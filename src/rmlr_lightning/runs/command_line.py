@@ -1,6 +1,8 @@
 """What console scripts without Hydra have in common: one line for a mistake, files of any name."""
 
 import argparse
+import difflib
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +14,11 @@ class CommandLine(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         text = " ".join(message.split())
+        unknown = re.match(r"unrecognized arguments: (--[\w-]+)", text)
+        if unknown is not None:
+            options = [name for action in self._actions for name in action.option_strings]
+            close = difflib.get_close_matches(unknown[1], options, 1)
+            text += f"; did you mean {close[0]}?" if close else ""
         self.exit(2, f"error: {text} (`{self.prog} --help` lists the options)\n")
 
 

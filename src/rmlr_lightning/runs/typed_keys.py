@@ -62,6 +62,9 @@ def unknown_name(
     if match is None:
         return None
     key = match[1]
+    choice = _choice_with(key)
+    if choice is not None:
+        return UserError(f"{key}: is a key of {choice}, which is not chosen; add {choice}")
     known = known_keys(config_name, arguments)
     if key.startswith(f"{TRAINER}."):
         known |= {f"{TRAINER}.{name}" for name in _trainer_options()}
@@ -71,6 +74,18 @@ def unknown_name(
     is_group = "/" in key or Path(conf_dir(), key).is_dir()
     new = "" if is_group else f" (+{key}=... adds a new key)"
     return UserError(f"{key}: no such {'group' if is_group else 'key'}; {hint}{new}")
+
+
+def _choice_with(key: str) -> str | None:
+    """The choice of a group that brings a key: callbacks=ema for callbacks.ema.decay."""
+    group, _, rest = key.partition(".")
+    name = rest.partition(".")[0]
+    file = Path(conf_dir(), group, f"{name}.yaml")
+    if not re.fullmatch(r"\w+", name) or not file.is_file():
+        return None
+    # most choices fill their group itself; this one adds a part of its own name
+    value = OmegaConf.select(OmegaConf.load(file), rest, throw_on_resolution_failure=False)
+    return None if value is None else f"{group}={name}"
 
 
 def _unknown_choice(error: MissingConfigException) -> UserError | None:
