@@ -60,3 +60,27 @@ def test_make_reports_each_sweep_against_a_row_that_it_has():
     assert sorted(options) == SWEEPS
     for sweep, option in options.items():
         assert option == "--split val" or option.removeprefix("--baseline ") in experiments(sweep)
+
+
+def test_the_sweep_of_detectors_takes_rows_of_ones_own():
+    """As its file has the command: both rows, with three seeds, in folders of the same sweep."""
+    text = (CONF / "sweep" / "detectors.yaml").read_text()
+    typed = re.search(r'ARGS="(experiment=rmlr .*)"', text)[1].split()
+    params = OmegaConf.load(CONF / "sweep" / "detectors.yaml").hydra.sweeper.params
+    assert number_of_runs(params, typed) == 3 * 2
+
+    words = [word.replace("A,B", "/data/detr.pth") for word in typed]
+    cfg = composed("detectors", "seed=1", *words)
+    assert cfg.name == "own" and cfg.model.detector.path == "/data/detr.pth"
+    assert cfg.model.detector._target_.endswith("open_detector")
+    folder = "experiment=rmlr,model.detector.path=_data_detr.pth,model_detector=file,seed=1"
+    assert cfg.hydra.sweep.dir == "multirun/detectors"
+    assert sorted(cfg.hydra.sweep.subdir.split(",")) == sorted(folder.split(","))
+
+
+def test_the_sweep_of_detectors_needs_no_download():
+    rows = [composed("detectors", f"experiment={name}") for name in experiments("detectors")]
+    files = {Path(cfg.model.detector.path) for cfg in rows}
+    assert [path.name for path in files if path.is_file()] == ["detector_synthetic.safetensors"]
+    boxes = [cfg.data.test.get("external") for cfg in rows]
+    assert boxes == [None, None, None, "shifted", "truth"]

@@ -65,17 +65,26 @@ def test_padding_is_masked():
     assert (images.pixels[:, 0] == images.mask).all()
 
 
-def test_true_boxes_reach_the_batch(world):
+def test_true_boxes_and_shifted_ones_reach_the_batch(world):
     home = world / "hico_20160224_det"
-    data = hicodet_dataset(
-        str(home / "instances_val2015.json"),
-        str(home / "images" / "val2015"),
-        resize=RESIZE,
-        external="truth",
+    truth, shifted = (
+        collate(
+            [
+                hicodet_dataset(
+                    str(home / "instances_val2015.json"),
+                    str(home / "images" / "val2015"),
+                    resize=RESIZE,
+                    external=external,
+                )[index]
+                for index in range(2)
+            ]
+        ).inputs.external
+        for external in ("truth", "shifted")
     )
-    batch = collate([data[0], data[1]])
-    assert batch.inputs.external.boxes.shape[:1] == (2,)
-    assert batch.inputs.external.mask.any(1).all()
+    assert truth.boxes.shape[:1] == (2,) and truth.mask.any(1).all()
+    assert torch.equal(truth.labels, shifted.labels) and torch.equal(truth.mask, shifted.mask)
+    moved = (truth.boxes - shifted.boxes)[truth.mask].abs()
+    assert 0 < moved.median() < 0.1
 
 
 def test_held_out_images_depend_on_names_alone_and_share_nothing(train):

@@ -21,10 +21,13 @@ from rmlr_lightning.data.truth import true_entities, truth_of
 from rmlr_lightning.data.views import View
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.images.image_file import ImageFolders, open_image
+from rmlr_lightning.ops.boxes import shifted
 from rmlr_lightning.ops.classes import Renumber
 from rmlr_lightning.ops.zero_shot import rows_of, without_pairs
 from rmlr_lightning.types import Target
 from rmlr_lightning.vocabulary import Vocabulary
+
+SHIFT = 0.1  # of the side of a box
 
 
 class Annotations(Protocol):
@@ -38,7 +41,7 @@ class Annotations(Protocol):
 
 
 class HOIDataset(Dataset):
-    """Items with pixels and annotated pairs; with `external="truth"` also the true boxes.
+    """Items with pixels and annotated pairs; with `external` also the true boxes.
 
     Args:
         annotations: output of a reader: `vocabulary` and `targets`.
@@ -48,7 +51,8 @@ class HOIDataset(Dataset):
         augment: a torchvision v2 transform over (pixels, groups of boxes). A pair stays if a crop
             leaves something of both of its boxes.
         random_resize: draws the canvas of each item, in place of `resize`. Caches use `resize`.
-        external: "truth" passes the true boxes as external detections.
+        external: "truth" passes the true boxes as external detections, "shifted" such
+            that are off by a tenth of their sides.
         only_interacting: leave out images without pairs, as the field does in training.
         held_out: False keeps the images that are not held out, True those that are; None keeps
             all. The side of an image depends on its file name alone.
@@ -80,8 +84,8 @@ class HOIDataset(Dataset):
     ) -> None:
         if limit is not None and limit < 1:
             raise UserError(f"limit={limit}: expected a number of images from 1")
-        if external not in (None, "truth"):
-            raise UserError(f"external={external}: expected null, or truth for the true boxes")
+        if external not in (None, "truth", "shifted"):
+            raise UserError(f"external={external}: choose null, truth (the true boxes) or shifted")
         if unseen_annotations not in ("removed", "masked"):
             raise UserError(f"unseen_annotations={unseen_annotations}: choose removed or masked")
 
@@ -152,6 +156,10 @@ class HOIDataset(Dataset):
         external = None
         if self.external is not None:
             external = true_entities(target, size, self.vocabulary.subject)
+        if self.external == "shifted":
+            # by the image, so that it has the same boxes in every epoch
+            boxes = shifted(external.boxes, SHIFT, int(target.image_id))
+            external = external._replace(boxes=boxes)
         return Item(target.image_id, size, truth=truth, external=external, **parts)
 
     def target(self, image_id: int) -> Target:

