@@ -1,16 +1,21 @@
 """The HTML page: what it states, that all text is escaped, and that it needs nothing else."""
 
 import json
+import math
 import re
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+import yaml
 
 from rmlr_lightning.cli.report import main
+from rmlr_lightning.report.cells import difference
 from rmlr_lightning.report.charts import difference_scale, scale_of
 from rmlr_lightning.report.image_cards import most_changed
+from rmlr_lightning.report.percent import decimals
 from rmlr_lightning.report.run_record import mean_history, read_history
+from rmlr_lightning.report.seed_statistics import Spread
 from rmlr_lightning.scoring.bootstrap import intervals, paired, paired_ratio, ratio_interval
 from tests.report.made_up import HOSTILE, make_run, record_of, results
 
@@ -87,15 +92,17 @@ def test_the_page_of_two_runs_tells_whether_the_difference_is_real(runs, records
     assert found.high < 0  # the second ranks its true pairs last
     page = page_of(tmp_path, *runs)
     gain, low, high = (f"{100 * x:+.1f}" for x in (found.gain, found.low, found.high))
-    assert f"B is worse than A: {gain} mAP full [{low}, {high}]." in page.text
+    heading = f"B is worse than checkpoint A: {gain} mAP full [{low}, {high}]."
+    assert f"On these test images checkpoint {heading} How other seeds" in page.text
     # the first path is A, unless a baseline is named
     again = page_of(tmp_path, *runs, options=["--baseline", HOSTILE])
-    assert f"B is better than A: {-100 * found.gain:+.1f} mAP full" in again.text
+    assert f"B is better than checkpoint A: {-100 * found.gain:+.1f} mAP full" in again.text
 
 
 def test_two_equal_runs_do_not_differ(records, tmp_path):
     runs = [make_run(tmp_path / name, name, 0, records[0]) for name in ("a", "b")]
-    assert "No real difference can be shown: B - A is +0.0" in page_of(tmp_path, *runs).text
+    page = page_of(tmp_path, *runs)
+    assert "no difference between the two checkpoints is shown: +0.0" in page.text
 
 
 def test_a_sweep_has_its_rows_verdicts_and_classes(records, tmp_path):
@@ -106,9 +113,55 @@ def test_a_sweep_has_its_rows_verdicts_and_classes(records, tmp_path):
         values["test/map_full"] += 0.001 * seed  # equal differences have no interval
         metrics.write_text(json.dumps(values))
     page = page_of(tmp_path, tmp_path / "sweep", options=["--baseline", "a"])
-    assert "1 of 1 difference is real" in page.text and "significant." in page.text
+    assert "1 of 1 row differs from a (0 better, 1 worse)." in page.text
+    assert "over 3 seeds" in page.text and "significant." in page.text
+    assert ("div", {"class": "verdict bad"}) in page.elements  # a loss is not green
     assert "mean of the seeds" in page.text and "b_b sandwich" not in page.text
     assert page.text.count("abc1234") >= 6  # the commit of every run
+
+
+def sweep_of(parent, gains):
+    """Two seeds of a row `a`, and of rows that differ from it by so much."""
+    for seed in (0, 1):
+        for name, differences in {"a": (0.0, 0.0), **gains}.items():
+            path = make_run(parent / f"{name}{seed}", name, seed) / "metrics.json"
+            path.write_text(json.dumps({"test/map_full": 0.5 + differences[seed]}))
+    return parent
+
+
+def test_rows_that_do_not_differ_are_not_called_real(tmp_path):
+    page = page_of(tmp_path, sweep_of(tmp_path / "s", {"b": (-0.1, 0.2)}), options=["--baseline=a"])
+    assert "0 of 1 row differs from a (0 better, 0 worse)." in page.text
+    assert "real" not in page.text.partition("use strict")[0]
+    assert ("div", {"class": "verdict "}) in page.elements
+
+
+def test_gains_and_losses_are_counted_and_have_no_colour(tmp_path):
+    sweep = sweep_of(tmp_path / "s", {"b": (0.1, 0.101), "c": (-0.1, -0.101), "d": (-0.1, 0.2)})
+    page = page_of(tmp_path, sweep, options=["--baseline", "a"])
+    assert "2 of 3 rows differ from a (1 better, 1 worse)." in page.text
+    assert "over 2 seeds, paired, not corrected for 3 comparisons" in page.text
+    assert ("div", {"class": "verdict "}) in page.elements
+
+
+def test_a_bound_near_0_has_the_decimals_that_its_verdict_needs():
+    bounds = Spread((0, 1), -0.004, 0.0002, -0.0078, -0.0003)
+    assert difference(bounds) == "**-0.40 [-0.78, -0.03]**"
+    assert decimals((bounds.low, bounds.high)) == 2 and decimals((-0.0078, 0.003)) == 1
+    assert decimals((0.0, 0.01)) == 1 and decimals((math.nan, math.nan)) == 1
+
+
+def test_rows_have_the_order_of_the_sweep(tmp_path, capsys):
+    sweep = tmp_path / "sweep"
+    for name in ("a", "b", "c"):
+        for seed in (0, 1):
+            make_run(sweep / f"{name}{seed}", name, seed)
+    params = {"seed": "0,1", "experiment": "c, a"}
+    hydra = {"sweeper": {"params": params}, "overrides": {"task": []}}
+    (sweep / "multirun.yaml").write_text(yaml.safe_dump({"hydra": hydra}))
+    main([str(sweep)])
+    rows = re.findall(r"^│ (\w) +│ +0, 1", capsys.readouterr().out, re.MULTILINE)
+    assert rows == ["c", "a", "b"]  # b was not in the last sweep
 
 
 def test_all_text_is_escaped_and_no_other_file_is_named(runs, tmp_path):

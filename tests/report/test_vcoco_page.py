@@ -109,7 +109,7 @@ def test_the_best_and_the_worst_image_have_their_pairs_and_verdicts(run_page):
 def test_two_runs_are_compared_by_scenario_1(runs, tmp_path):
     page = page_of(tmp_path, *runs)
     gain = 100 * (2 / 3 - AP_1) / 2  # the better one finds true, true, false
-    assert f"B - A is {gain:+.1f} role AP, Scenario 1" in page.text
+    assert f"{gain:+.1f} role AP, Scenario 1 [" in page.text
     assert "mAP full" not in page.text and "judged as in HICO-DET" in page.text
     _, *rows = table((tmp_path / "page.html").read_text(encoding="utf-8"), "per-class")
     assert rows[0][:4] == ["hold-obj", f"{100 * AP_1:.1f}", "66.7", f"{2 * gain:+.1f}"]
@@ -124,7 +124,9 @@ def test_a_sweep_is_judged_by_scenario_1(tmp_path):
             values["test/role_ap_s1"] += 0.001 * seed * (name == "b")  # else no interval
             (run / "metrics.json").write_text(json.dumps(values))
     page = page_of(tmp_path, tmp_path, options=["--baseline", "a"])
-    assert "1 of 1 difference is real" in page.text and "scenario 1" in page.text
+    assert (
+        "1 of 1 row differs from a (1 better, 0 worse)." in page.text and "scenario 1" in page.text
+    )
     assert "point-instr not in the mean" in page.text
 
 

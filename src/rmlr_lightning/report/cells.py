@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from rich.table import Table
 from rich.text import Text
 
+from rmlr_lightning.report.percent import decimals, signed
 from rmlr_lightning.report.rows import Comparison, Report, Row
 from rmlr_lightning.report.seed_statistics import Spread
 
@@ -23,8 +24,10 @@ def difference(spread: Spread | None, bold: str = "**") -> str:
     if spread is None or not spread.seeds:
         return "-"
     if math.isnan(spread.low):
-        return f"{100 * spread.mean:+.2f} [-]"
-    text = f"{100 * spread.mean:+.2f} [{100 * spread.low:+.2f}, {100 * spread.high:+.2f}]"
+        return f"{signed(spread.mean, 2)} [-]"
+    digits = decimals((spread.low, spread.high), 2)
+    mean, low, high = (signed(x, digits) for x in (spread.mean, spread.low, spread.high))
+    text = f"{mean} [{low}, {high}]"
     return f"{bold}{text}{bold}" if spread.significant else text
 
 
@@ -82,11 +85,13 @@ def verdict(report: Report, comparison: Comparison) -> str:
         return f"{name}: no seed in common with {report.main} defined."
 
     unit = "mAP" if report.main == "full" else report.main
-    text = f"{name}: {_points(spread.mean):+.1f} {unit}"
     if math.isnan(spread.low):
-        return f"{text}, one seed, no interval."
+        why = "one seed" if len(spread.seeds) == 1 else "the same with every seed"
+        return f"{name}: {signed(spread.mean)} {unit}, {why}, no interval."
+    digits = decimals((spread.low, spread.high))
+    low, high = (f"{round(100 * x, digits) + 0.0:.{digits}f}" for x in (spread.low, spread.high))
     significant = "significant" if spread.significant else "not significant"
-    return f"{text} [{_points(spread.low):.1f}, {_points(spread.high):.1f}], {significant}."
+    return f"{name}: {signed(spread.mean, digits)} {unit} [{low}, {high}], {significant}."
 
 
 def screen_tables(report: Report, title: str) -> list[Table]:
@@ -103,10 +108,6 @@ def screen_tables(report: Report, title: str) -> list[Table]:
         heading = "Paired by seed; *significant*: the interval excludes 0"
         out.append(_rich_table(heading, comparison_heads(report), rows))
     return out
-
-
-def _points(value: float) -> float:
-    return round(100 * value, 1) + 0.0  # no -0.0
 
 
 def _seeds(comparison: Comparison) -> set[int]:

@@ -9,6 +9,7 @@ from rmlr_lightning.report.charts import curves_chart, mark, scale_of
 from rmlr_lightning.report.html_page import html_page
 from rmlr_lightning.report.image_cards import image_card, most_changed
 from rmlr_lightning.report.measures import VCOCO_NOTE, Changed, change
+from rmlr_lightning.report.percent import decimals, percent, signed
 from rmlr_lightning.report.run_page import IDS
 from rmlr_lightning.report.run_record import RunRecord
 from rmlr_lightning.report.sections import (
@@ -16,7 +17,6 @@ from rmlr_lightning.report.sections import (
     class_rows,
     costs,
     origin,
-    percent,
 )
 
 SECTIONS = {
@@ -89,39 +89,48 @@ def _verdict(changed: Sequence[Changed], a: RunRecord, b: RunRecord) -> dict[str
     if not changed:
         return {"kind": "", "main": "The two runs have no metric in common.", "sentences": []}
     main = changed[0]
-    gain, low, high = main.difference.gain, main.difference.low, main.difference.high
-    interval = f"{_signed(gain)} {main.title} [{_signed(low)}, {_signed(high)}]"
-    if not main.significant:
-        kind, text = "", f"No real difference can be shown: B - A is {interval}."
-    elif gain > 0:
-        kind, text = "good", f"B is better than A: {interval}. The interval excludes 0."
+    found = _gain_and_interval(main)
+    if main.significant:
+        better = "better" if main.difference.gain > 0 else "worse"
+        text = f"On these test images checkpoint B is {better} than checkpoint A: {found}."
     else:
-        kind, text = "bad", f"B is worse than A: {interval}. The interval excludes 0."
+        text = f"On these test images no difference between the two checkpoints is shown: {found}."
+    # In the heading, because it limits it: two rows of a sweep may differ less than their seeds.
+    seeds = f"seed {a.run.seed} of A and seed {b.run.seed} of B"
+    text += f" How other seeds would differ is not known: this is {seeds}."
 
     # One metric decides, the first; the others are named if they differ.
     others = [c for c in changed if c is not main and c.significant]
-    sentences = [
-        f"{c.title}: {_signed(c.difference.gain)} "
-        f"[{_signed(c.difference.low)}, {_signed(c.difference.high)}]."
-        for c in others
-    ] or ["No other metric differs by more than chance."]
+    sentences = [f"{c.title}: {_gain_and_interval(c, False)}." for c in others] or [
+        "No other metric differs by more than the choice of the test images explains."
+    ]
     sentences.append(
-        f"The interval covers the choice of the test images. A has seed {a.run.seed} and B seed "
-        f"{b.run.seed}: how much seeds differ takes several seeds of both (a page of a sweep)."
+        "B - A, with the 95 % interval over test images in brackets. To learn whether a method is "
+        "better, train both with several seeds and make a page of all runs."
     )
-    return {"kind": kind, "main": text, "sentences": sentences}
+    # No colour: it would judge two methods, and two checkpoints cannot show that.
+    return {"kind": "", "main": text, "sentences": sentences}
+
+
+def _gain_and_interval(changed: Changed, named: bool = True) -> str:
+    """ "+1.1 mAP full [+0.7, +1.5]"."""
+    gain, low, high = (getattr(changed.difference, name) for name in ("gain", "low", "high"))
+    digits = decimals((low, high))
+    name = f" {changed.title}" if named else ""
+    return f"{signed(gain, digits)}{name} [{signed(low, digits)}, {signed(high, digits)}]"
 
 
 def _row(changed: Changed, scale: Any) -> dict[str, Any]:
     found = changed.difference
     # the colour repeats what sign and bold type show
     colour = 7 if not changed.significant else 2 if found.gain > 0 else 4
+    digits = decimals((found.low, found.high))
     return {
         "title": changed.title,
         "a": percent(found.a),
         "b": percent(found.b),
-        "gain": _signed(found.gain),
-        "interval": f"{_signed(found.low)} to {_signed(found.high)}",
+        "gain": signed(found.gain, digits),
+        "interval": f"{signed(found.low, digits)} to {signed(found.high, digits)}",
         "p": "-" if math.isnan(found.p) else f"{found.p:.3f}",
         "significant": changed.significant,
         "mark": mark(scale, 100 * found.gain, 100 * found.low, 100 * found.high, colour=colour),
@@ -134,7 +143,7 @@ def _classes(a: RunRecord, b: RunRecord) -> list[dict[str, Any]]:
     for row in class_rows(a):
         gain = second[row["name"]] - row["ap"]
         rows.append(
-            {**row, "a": row["ap"], "b": second[row["name"]], "change": gain, "gain": _signed(gain)}
+            {**row, "a": row["ap"], "b": second[row["name"]], "change": gain, "gain": signed(gain)}
         )
     return sorted(rows, key=lambda row: -row["change"])
 
@@ -151,7 +160,7 @@ def _images(a: RunRecord, b: RunRecord) -> list[dict[str, Any]]:
         # a run keeps copies of its own best and worst images only
         source = cards[0].source or cards[1].source
         cards = [card._replace(source=source) for card in cards]
-        title = f"{a.test.file_names[image]}: {_signed(gain, 0)}"
+        title = f"{a.test.file_names[image]}: {signed(gain, 0)}"
         shown.append({"title": title, "cards": cards})
     return shown
 
@@ -187,8 +196,3 @@ def differing(a: Sequence[str], b: Sequence[str]) -> list[tuple[str, str, str]]:
         for key in keys
         if first.get(key) != second.get(key) and not key.startswith("hydra.")
     ]
-
-
-def _signed(value: float, digits: int = 1) -> str:
-    """In percent with its sign; "+0.0" for what rounds to 0."""
-    return "-" if math.isnan(value) else f"{round(100 * value, digits) + 0.0:+.{digits}f}"

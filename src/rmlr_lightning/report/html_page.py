@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from rmlr_lightning.errors import counted
-from rmlr_lightning.report.sections import percent
+from rmlr_lightning.report.percent import percent
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import yaml
 
 from rmlr_lightning.errors import UserError, printable
+from rmlr_lightning.report.sweep_order import FILE as SWEEP_FILE
+from rmlr_lightning.report.sweep_order import place_in_sweep, swept_values
 
 # Overrides that make no row of their own: shown elsewhere, or without influence on the result.
 NO_ROW = re.compile(
@@ -33,7 +35,7 @@ class RunFolder(NamedTuple):
 
 
 def run_folders(parent: Path) -> Iterator[RunFolder]:
-    """All runs at any depth below a folder.
+    """All runs at any depth below a folder, in the order of their sweep.
 
     Raises:
         UserError: there is no such folder, or a file of a run is damaged.
@@ -48,7 +50,15 @@ def run_folders(parent: Path) -> Iterator[RunFolder]:
         file.parent.parent if file.parent.name == ".hydra" else file.parent
         for file in parent.rglob("config.yaml")
     }
-    for home in sorted(homes):
+    # sweeps may lie side by side below a folder, and each has an order of its own
+    sweeps = {home: _sweep_of(home, parent) for home in homes}
+    values = {sweep: swept_values(sweep) for sweep in set(sweeps.values())}
+
+    def place(home: Path) -> tuple[Path, list[int], Path]:
+        sweep = sweeps[home]
+        return sweep, place_in_sweep(_all_overrides(home), values[sweep]), home
+
+    for home in sorted(homes, key=place):
         config = _config(home)
         if "name" not in config or "seed" not in config:
             continue  # of another console script
@@ -112,7 +122,18 @@ def _metrics(home: Path) -> dict[str, float] | None:
         ) from None
 
 
+def _sweep_of(home: Path, parent: Path) -> Path:
+    """The nearest folder of a sweep that holds a run; the one that was given if there is none."""
+    folders = [folder for folder in home.parents if folder.is_relative_to(parent)]
+    return next((folder for folder in folders if (folder / SWEEP_FILE).is_file()), parent)
+
+
 def _overrides(home: Path) -> tuple[str, ...]:
+    lines = [line.lstrip("+") for line in _all_overrides(home)]
+    return tuple(sorted(line for line in lines if not NO_ROW.fullmatch(line.partition("=")[0])))
+
+
+def _all_overrides(home: Path) -> list[str]:
     path = home / ".hydra" / "overrides.yaml"
     try:
         read = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else []
@@ -120,8 +141,7 @@ def _overrides(home: Path) -> tuple[str, ...]:
         raise UserError(f"{path}: not readable ({_short(error)}); remove it or the run") from None
     if read is not None and not isinstance(read, list):
         raise UserError(f"{path}: not a list of overrides; remove it or the run")
-    lines = [printable(line).lstrip("+") for line in read or [] if isinstance(line, str)]
-    return tuple(sorted(line for line in lines if not NO_ROW.fullmatch(line.partition("=")[0])))
+    return [printable(line) for line in read or [] if isinstance(line, str)]
 
 
 def _short(error: Exception) -> str:

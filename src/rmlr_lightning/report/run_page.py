@@ -9,6 +9,7 @@ from rmlr_lightning.report.charts import mark, scale_of
 from rmlr_lightning.report.html_page import html_page
 from rmlr_lightning.report.image_cards import best_and_worst
 from rmlr_lightning.report.measures import VCOCO_NOTE, Measured, measure, twin_counts
+from rmlr_lightning.report.percent import percent
 from rmlr_lightning.report.run_record import RunRecord
 from rmlr_lightning.report.sections import (
     attention_rows,
@@ -18,7 +19,6 @@ from rmlr_lightning.report.sections import (
     costs,
     error_rows,
     origin,
-    percent,
     training_charts,
 )
 from rmlr_lightning.scoring.bootstrap import Interval
@@ -133,7 +133,10 @@ def _verdict(
             f"The most expensive type of error is {worst['name']} ({worst['meaning']}): it costs "
             f"{percent(worst['cost'])} mAP{' of verb-object classes' if is_vcoco else ''}."
         )
-    sentences.append("To see whether a difference is real, make a page of two runs, or of a sweep.")
+    sentences.append(
+        "A page of two runs compares two checkpoints. To compare methods, make a page of a sweep "
+        "with several seeds."
+    )
     return {"kind": "", "main": f"{text}.", "sentences": sentences}
 
 

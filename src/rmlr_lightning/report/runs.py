@@ -13,7 +13,7 @@ from rmlr_lightning.report.runs_csv import Run, read_runs_csv
 class FoundRuns(NamedTuple):
     """The runs to report, and the folders that are not counted."""
 
-    runs: list[Run]  # by row, size of the training set and seed
+    runs: list[Run]  # rows as they were given or swept; of each by size and seed
     unfinished: list[Path]
     without_metric: list[Path]  # finished, but the required metric is missing or NaN
 
@@ -41,10 +41,11 @@ def find_runs(paths: Sequence[Path], required: str, commit: str | None = None) -
         else:
             made_by = commit or commit_of(path)
             for folder in run_folders(path):
-                folders[folder.folder.resolve()] = (folder, made_by)
+                # the first PATH that leads to a folder gives its place
+                folders.setdefault(folder.folder.resolve(), (folder, made_by))
 
     finished, unfinished = [], []
-    for _, (folder, made_by) in sorted(folders.items()):
+    for folder, made_by in folders.values():
         if folder.metrics is None:
             unfinished.append(folder.folder)
         else:
@@ -98,9 +99,11 @@ def _named(folders: Sequence[tuple[RunFolder, str | None]]) -> list[Run]:
 
 def _unique(runs: Iterable[Run]) -> list[Run]:
     """One run per row, size and seed; the same run in two places counts once."""
+    runs = list(runs)
+    rows = list(dict.fromkeys(run.row for run in runs))
     kept: dict[tuple, Run] = {}
     for run in runs:
-        key = (run.row, run.train is not None, run.train or 0, run.seed)
+        key = (rows.index(run.row), run.train is not None, run.train or 0, run.seed)
         first = kept.setdefault(key, run)
         if _defined(first) != _defined(run):
             raise UserError(

@@ -1,6 +1,5 @@
 """The parts of a page that show one run: classes, errors, breakdowns, words, confusions, cost."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,6 @@ ERRORS = {
     "wrong_verb": "the pair is right, the verb is not",
     "duplicate": "the pair was found twice",
 }
-
-
-def percent(value: float, digits: int = 1) -> str:
-    """In percent; "-" for NaN."""
-    return "-" if math.isnan(value) else f"{100 * value:.{digits}f}"
 
 
 def class_rows(record: RunRecord) -> list[dict[str, Any]]:
