@@ -127,7 +127,7 @@ def test_other_weights_or_maps_of_the_network_are_refused(detector_and_folder, t
         HOIDetector.from_pretrained(copy)
     del state[name]
     save_file(state, copy / "model.safetensors")
-    with pytest.raises(UserError, match=r"1 weights differ, such as detector\.network\."):
+    with pytest.raises(UserError, match=r"weights that differ: 1, such as detector\.network\."):
         HOIDetector.from_pretrained(copy)
 
 

@@ -241,7 +241,7 @@ def _load(model: HOIModel, state: dict[str, Tensor], source: str, without: str |
     )
     if differing:
         raise UserError(
-            f"{source} does not fit config.json ({len(differing)} weights differ, "
+            f"{source} does not fit config.json (weights that differ: {len(differing)}, "
             f"such as {differing[0]})"
         )
     # copy_ converts float16 to the float32 of the model.

@@ -69,7 +69,7 @@ def clip_network(name: str) -> PixelNetwork:
     missing = sorted(report["missing_keys"])
     if missing:
         raise UserError(
-            f"model.remine.name={name!r}: {len(missing)} weights are missing, such as {missing[0]}"
+            f"model.remine.name={name!r}: weights missing: {len(missing)}, such as {missing[0]}"
         )
     check_weights(clip.state_dict(), f"model.remine.name={name!r}")
     # maps and stores are named by the folder, not by where it lies

@@ -116,8 +116,9 @@ def load_released(model: nn.Module, head: ReleasedHead, path: str | Path) -> Non
             tuple(state[name].shape) if name in state else "none" for state in (head.weights, own)
         ]
         raise UserError(
-            f"{path}: {len(differing)} weights of its head do not fit model={head.kind}, such as "
-            f"{name} ({shapes[0]} instead of {shapes[1]}); set its sizes with +model.ire=..."
+            f"{path}: its head does not fit model={head.kind}, weights that differ: "
+            f"{len(differing)}, such as {name} ({shapes[0]} instead of {shapes[1]}); set "
+            "its sizes with +model.ire=..."
         )
     for name, value in own.items():
         value.copy_(head.weights[name])

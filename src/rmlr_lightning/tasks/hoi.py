@@ -233,7 +233,8 @@ def check_checkpoint(task: HOITask, checkpoint: dict[str, Any], path: str = "che
     differing = sorted(k for k in ours.keys() | theirs.keys() if ours.get(k) != theirs.get(k))
     if differing:
         raise UserError(
-            f"{path}: of another model ({len(differing)} weights differ, such as {differing[0]}); "
+            f"{path}: of another model (weights that differ: {len(differing)}, such as "
+            f"{differing[0]}); "
             "use the configuration it was trained with"
         )
     if checkpoint.get("detector") != task.model.detector.fingerprint()["weights"]:
