@@ -107,6 +107,18 @@ PARALLEL = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 test: setup ## all tests, JOBS=2 in parallel; ARGS="-m 'not slow'" for the fast ones
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
+# Needs npm and Chromium. Without axe-core the other tests check structure and colours only.
+AXE := $(VENV)/axe-core
+
+$(AXE)/package/axe.min.js: | $(VENV)/.ready
+	mkdir -p $(AXE)
+	cd $(AXE) && npm pack --silent axe-core@4 && tar -xzf axe-core-*.tgz && touch package/axe.min.js
+
+.PHONY: test-axe
+test-axe: $(AXE)/package/axe.min.js ## accessibility of the HTML pages, by axe-core in Chromium
+	RMLR_AXE="$(abspath $<)" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -k axe tests/report \
+	  tests/predictions/test_gallery.py $(ARGS)
+
 .PHONY: test-faults
 test-faults: setup ## the tests of docs/RELIABILITY.md: damaged files, kills, wrong data, bad numbers
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) -m fault $(ARGS)

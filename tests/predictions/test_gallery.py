@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from rmlr_lightning.predictions.gallery import card_of, page
+from tests.report.browser import axe_findings, needs_axe
 
 # What an element refers to; all of it must lie in the page or beside it.
 ADDRESSES = {"src", "href", "srcset", "data", "action", "poster"}
@@ -133,3 +134,11 @@ def test_the_filters_work_in_a_browser_on_a_phone(make_result, tmp_path):
         "pressed": "true",
         "requests": 0,
     }
+
+
+@pytest.mark.slow
+@needs_axe
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_axe_finds_nothing(dark, make_result, tmp_path):
+    (tmp_path / "index.html").write_text(made(make_result), encoding="utf-8")
+    assert axe_findings(tmp_path / "index.html", tmp_path, dark) == []

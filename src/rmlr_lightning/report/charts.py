@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 NEAR = 2  # points: smaller differences keep a nearly linear scale beside much larger ones
+NARROW_GAP = 19  # percent of the width that the label of a tick takes on a phone
 TICKS = sorted([sign * size for sign in (-1, 1) for size in (1, 2, 5, 10, 20, 40, 100)] + [0])
 
 
@@ -36,6 +37,22 @@ class Scale(NamedTuple):
     def label(self, value: float) -> str:
         """Of a tick."""
         return f"{value:g}"
+
+    def labelled(self, gap: float = NARROW_GAP) -> set[float]:
+        """The ticks that have a label where labels need `gap` percent of the width; 0 is one."""
+        kept: list[float] = []
+        # From 0 and the ends inwards: these say most.
+        ends = (0.0, self.ticks[0], self.ticks[-1])
+        first = [tick for tick in ends if tick in self.ticks]
+        for tick in (*first, *self.ticks):
+            if all(abs(self.place(tick) - self.place(other)) >= gap for other in kept):
+                kept.append(tick)
+        return set(kept)
+
+    @property
+    def note(self) -> str:
+        """What a title adds where equal lengths are not equal differences."""
+        return "" if self.near is None else f", logarithmic beyond ±{self.near:g}"
 
 
 def scale_of(values: Iterable[float], include: Sequence[float] = (), ticks: int = 5) -> Scale:

@@ -6,6 +6,7 @@ from typing import Any
 
 from rmlr_lightning.errors import counted
 from rmlr_lightning.report.charts import curves_chart, mark, scale_of
+from rmlr_lightning.report.curves import validation_title
 from rmlr_lightning.report.html_page import html_page
 from rmlr_lightning.report.image_cards import image_card, most_changed
 from rmlr_lightning.report.measures import VCOCO_NOTE, Changed, change
@@ -160,18 +161,20 @@ def _images(a: RunRecord, b: RunRecord) -> list[dict[str, Any]]:
         # a run keeps copies of its own best and worst images only
         source = cards[0].source or cards[1].source
         cards = [card._replace(source=source) for card in cards]
-        title = f"{a.test.file_names[image]}: {signed(gain, 0)}"
+        title = f"{a.test.file_names[image]}: B - A is {signed(gain, 0)} points of AP"
         shown.append({"title": title, "cards": cards})
     return shown
 
 
 def _charts(a: RunRecord, b: RunRecord) -> list[Any]:
     """Both runs in each chart."""
+    # nobody reports the mAP of V-COCO's pairs
+    is_vcoco = "scenario_1" in a.test.matched
     names = {"train/loss": ("Training loss", 1.0)}
     names |= {
-        name: (f"Validation {name.removeprefix('val/')} (%)", 100.0)
+        name: (validation_title(name.removeprefix("val/")), 100.0)
         for name in sorted(a.history.keys() & b.history.keys())
-        if name.startswith("val/map_full") or name.startswith("val/role_ap")
+        if name.startswith("val/role_ap" if is_vcoco else "val/map_full")
     }
     charts = []
     for name, (title, factor) in names.items():

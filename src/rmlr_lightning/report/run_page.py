@@ -6,6 +6,7 @@ from typing import Any
 
 from rmlr_lightning.errors import counted
 from rmlr_lightning.report.charts import mark, scale_of
+from rmlr_lightning.report.curves import training_charts
 from rmlr_lightning.report.html_page import html_page
 from rmlr_lightning.report.image_cards import best_and_worst
 from rmlr_lightning.report.measures import VCOCO_NOTE, Measured, measure, twin_counts
@@ -19,7 +20,6 @@ from rmlr_lightning.report.sections import (
     costs,
     error_rows,
     origin,
-    training_charts,
 )
 from rmlr_lightning.scoring.bootstrap import Interval
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from rmlr_lightning.report.charts import Chart, curves_chart
+from rmlr_lightning.report.curves import loss_title
 from rmlr_lightning.report.image_cards import jpeg_uri, pair_of_boxes
 from rmlr_lightning.report.measures import class_notes, main_matched
-from rmlr_lightning.report.run_record import History, RunRecord, small_image, versions
+from rmlr_lightning.report.run_record import RunRecord, small_image, versions
 
 CONFUSED_OBJECTS, CONFUSED_VERBS = 8, 10  # that are shown
 BREAKDOWNS = ("rarity", "pairs_in_image", "human_size", "object_size", "distance", "verb", "object")
@@ -114,38 +114,12 @@ def attention_rows(record: RunRecord) -> list[dict[str, Any]]:
                 "pair": pair_of_boxes("", *boxes),
                 "phrases": row["phrases"],
                 "losses": [
-                    {"name": name.replace("_", " "), "words": words}
+                    {"name": loss_title(name), "words": words}
                     for name, words in row["words"].items()
                 ],
             }
         )
     return rows
-
-
-def training_charts(history: History) -> list[Chart]:
-    """Loss terms, validation metrics, and what else a run logs by epoch."""
-    # Names without the prefix, which the title of the chart repeats.
-    losses = {
-        name.removeprefix("train/"): points
-        for name, points in sorted(history.items())
-        if name.startswith("train/loss")
-    }
-    validation = {
-        name.removeprefix("val/"): [(epoch, 100 * value) for epoch, value in points]
-        for name, points in sorted(history.items())
-        if name.startswith("val/") and "selection_" not in name and "loss" not in name
-    }
-    norms = {
-        name.removeprefix("gradient/"): points
-        for name, points in sorted(history.items())
-        if name.startswith("gradient/")
-    }
-    charts = (
-        curves_chart("Training loss and its terms", losses),
-        curves_chart("Validation metrics (%)", validation),
-        curves_chart("Gradient norm of each loss term", norms),
-    )
-    return [chart for chart in charts if chart is not None]
 
 
 def costs(record: RunRecord) -> list[tuple[str, str]]:

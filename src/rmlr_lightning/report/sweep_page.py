@@ -1,6 +1,5 @@
 """The page of a sweep: rows with their seeds, differences paired by seed, curves and classes."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,10 +12,9 @@ from rmlr_lightning.report.cells import (
     row_cells,
     row_heads,
     size_name,
-    verdict,
 )
 from rmlr_lightning.report.charts import Scale, curves_chart, difference_scale, mark, scale_of
-from rmlr_lightning.report.columns import METRICS
+from rmlr_lightning.report.curves import validation_title
 from rmlr_lightning.report.html_page import html_page
 from rmlr_lightning.report.measures import VCOCO_NOTE, ClassTable
 from rmlr_lightning.report.page import LEGEND
@@ -25,7 +23,7 @@ from rmlr_lightning.report.rows import Report, Row
 from rmlr_lightning.report.run_page import IDS
 from rmlr_lightning.report.run_record import RunRecord, mean_history
 from rmlr_lightning.report.sections import command_of, duration, origin
-from rmlr_lightning.report.seed_statistics import Spread
+from rmlr_lightning.report.sweep_verdict import sweep_verdict
 
 SECTIONS = {
     "tables": "Rows",
@@ -36,7 +34,6 @@ SECTIONS = {
     "origins": "Runs and commands",
 }
 OWN_IDS = IDS | {"tables": "metrics", "comparisons": "differences"}
-MAX_SENTENCES = 12
 
 
 def sweep_page(
@@ -70,7 +67,7 @@ def sweep_page(
     key = f"{split}/{report.metrics[report.main]}"
     comparisons = report.all_comparisons()
     content: dict[str, Any] = {
-        "verdict": _verdict(report),
+        "verdict": sweep_verdict(report),
         "legend": LEGEND.replace("**Bold**", "Bold"),
         "main_title": "mAP full" if report.main == "full" else report.main,
         "baseline": report.labels.get(report.baseline or "", ""),
@@ -105,67 +102,6 @@ def sweep_page(
     )
 
 
-def _verdict(report: Report) -> dict[str, Any]:
-    comparisons = report.comparisons or report.all_comparisons()
-    if not comparisons:
-        best = max(
-            (row for row in report.rows if report.main in row.metrics),
-            key=lambda row: row.metrics[report.main].mean,
-        )
-        mean = percent(best.metrics[report.main].mean)
-        name = "mAP full" if report.main == "full" else report.main
-        text = f"Highest {name}: {report.labels[best.name]}, {mean} %."
-        rest = ["Without --baseline or --compare nothing is compared, so no difference is tested."]
-        return {"kind": "", "main": text, "sentences": rest}
-
-    spreads = [c.differences.get(report.main) for c in comparisons]
-    differing = [
-        c for c, spread in zip(comparisons, spreads, strict=True) if spread and spread.significant
-    ]
-    # What differs comes first; `sorted` keeps the order of the others.
-    ordered = sorted(comparisons, key=lambda c: c not in differing)
-    sentences = [verdict(report, comparison) for comparison in ordered[:MAX_SENTENCES]]
-    if len(ordered) > MAX_SENTENCES:
-        sentences.append(f"{len(ordered) - MAX_SENTENCES} more in the table.")
-    gains = sum(c.differences[report.main].mean > 0 for c in differing)
-    losses = len(differing) - gains
-    # A mixture of gains and losses has no colour.
-    kind = "good" if gains and not losses else "bad" if losses and not gains else ""
-    return {
-        "kind": kind if report.metrics[report.main] in METRICS.values() else "",
-        "main": f"{_counts(report, gains, losses, len(comparisons))} {_interval(spreads)}",
-        "sentences": sentences,
-    }
-
-
-def _counts(report: Report, gains: int, losses: int, total: int) -> str:
-    """ "5 of 10 rows differ from visual (0 better, 5 worse)." """
-    # Of another key of metrics.json it is not known whether more is better.
-    is_known = report.metrics[report.main] in METRICS.values()
-    up, down = ("better", "worse") if is_known else ("higher", "lower")
-    differing = gains + losses
-    verb = "differs" if total == 1 else "differ"
-    if report.comparisons:  # of --compare: any two rows
-        first = f"{differing} of {counted(total, 'comparison')} {verb} from 0"
-        return f"{first} ({gains} {up}, {losses} {down})."
-    baseline = report.labels[report.baseline or ""]
-    first = f"{differing} of {counted(total, 'row')} {verb} from {baseline}"
-    return f"{first} ({gains} {up}, {losses} {down})."
-
-
-def _interval(spreads: Sequence[Spread | None]) -> str:
-    """What was compared with 0: Student's interval over so many seeds, without a correction."""
-    numbers = sorted({len(spread.seeds) for spread in spreads if spread})
-    with_interval = [spread for spread in spreads if spread and not math.isnan(spread.low)]
-    if not with_interval:
-        return "There is no interval: it takes two seeds or more that both rows have."
-    seeds = f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else f"{numbers[0]}"
-    text = f"This is by Student's 95 % intervals over {seeds} seeds, paired, "
-    if len(with_interval) == 1:
-        return f"{text}without regard to other comparisons."
-    return f"{text}not corrected for {counted(len(with_interval), 'comparison')}."
-
-
 def _table(report: Report, size: int | None, key: str) -> dict[str, Any]:
     """The rows of one size of the training set, as cells and as a forest plot."""
     rows = [row for row in report.rows if row.train == size]
@@ -179,10 +115,12 @@ def _table(report: Report, size: int | None, key: str) -> dict[str, Any]:
         gain_ends += _ends(row.gains.get(report.main), _gains(row, key, base))
     middles = [100 * row.gains[report.main].mean for row in rows if report.main in row.gains]
     scale, gain_scale = scale_of(ends), difference_scale(gain_ends, middles)
+    order = _main_first(report)
+    heads, cells = row_heads(report), [row_cells(report, row, "*") for row in rows]
     return {
         "title": size_name(size),
-        "heads": row_heads(report),
-        "rows": [row_cells(report, row, "*") for row in rows],
+        "heads": [heads[place] for place in order],
+        "rows": [[line[place] for place in order] for line in cells],
         "forest": [
             {
                 "label": report.labels[row.name],
@@ -195,6 +133,15 @@ def _table(report: Report, size: int | None, key: str) -> dict[str, Any]:
         "gains": bool(gain_ends),
         "gain_scale": gain_scale,
     }
+
+
+def _main_first(report: Report) -> list[int]:
+    """Places of the columns: a phone shows the first ones, name, main metric and difference."""
+    heads = row_heads(report)
+    main = heads.index(report.main)
+    gain = [2 + len(report.metrics)] if report.baseline else []
+    first = [0, main, *gain]
+    return [*first, *(place for place in range(len(heads)) if place not in first)]
 
 
 def _points(row: Row, key: str) -> list[float]:
@@ -223,9 +170,10 @@ def _mark(scale: Scale, spread: Any, points: Sequence[float]) -> Any:
 
 def _charts(report: Report, of_row: dict[str, list[RunRecord]]) -> list[Any]:
     charts = []
+    key = report.metrics[report.main]
     wanted = {
         "Training loss": ("train/loss", 1.0),
-        f"Validation {report.main} (%)": (f"val/{report.metrics[report.main]}", 100.0),
+        validation_title(key): (f"val/{key}", 100.0),
     }
     for title, (name, factor) in wanted.items():
         curves = {

@@ -1,0 +1,76 @@
+"""What a page of a sweep states first: which rows differ, in which direction, and by what test."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from rmlr_lightning.errors import counted
+from rmlr_lightning.report.cells import verdict
+from rmlr_lightning.report.columns import METRICS
+from rmlr_lightning.report.percent import percent
+from rmlr_lightning.report.rows import Report
+from rmlr_lightning.report.seed_statistics import Spread
+
+MAX_SENTENCES = 12
+
+
+def sweep_verdict(report: Report) -> dict[str, Any]:
+    """The heading, its colour, and a sentence for each comparison."""
+    comparisons = report.comparisons or report.all_comparisons()
+    if not comparisons:
+        best = max(
+            (row for row in report.rows if report.main in row.metrics),
+            key=lambda row: row.metrics[report.main].mean,
+        )
+        mean = percent(best.metrics[report.main].mean)
+        name = "mAP full" if report.main == "full" else report.main
+        text = f"Highest {name}: {report.labels[best.name]}, {mean} %."
+        rest = ["Without --baseline or --compare nothing is compared, so no difference is tested."]
+        return {"kind": "", "main": text, "sentences": rest}
+
+    spreads = [c.differences.get(report.main) for c in comparisons]
+    differing = [
+        c for c, spread in zip(comparisons, spreads, strict=True) if spread and spread.significant
+    ]
+    # What differs comes first; `sorted` keeps the order of the others.
+    ordered = sorted(comparisons, key=lambda c: c not in differing)
+    sentences = [verdict(report, comparison) for comparison in ordered[:MAX_SENTENCES]]
+    if len(ordered) > MAX_SENTENCES:
+        sentences.append(f"{len(ordered) - MAX_SENTENCES} more in the table.")
+    gains = sum(c.differences[report.main].mean > 0 for c in differing)
+    losses = len(differing) - gains
+    # A mixture of gains and losses has no colour.
+    kind = "good" if gains and not losses else "bad" if losses and not gains else ""
+    return {
+        "kind": kind if report.metrics[report.main] in METRICS.values() else "",
+        "main": f"{_counts(report, gains, losses, len(comparisons))}{_interval(spreads)}",
+        "sentences": sentences,
+    }
+
+
+def _counts(report: Report, gains: int, losses: int, total: int) -> str:
+    """ "5 of 10 rows differ from visual (0 better, 5 worse)" """
+    # Of another key of metrics.json it is not known whether more is better.
+    is_known = report.metrics[report.main] in METRICS.values()
+    up, down = ("better", "worse") if is_known else ("higher", "lower")
+    differing = gains + losses
+    verb = "differs" if total == 1 else "differ"
+    if report.comparisons:  # of --compare: any two rows
+        first = f"{differing} of {counted(total, 'comparison')} {verb} from 0"
+        return f"{first} ({gains} {up}, {losses} {down})"
+    baseline = report.labels[report.baseline or ""]
+    first = f"{differing} of {counted(total, 'row')} {verb} from {baseline}"
+    return f"{first} ({gains} {up}, {losses} {down})"
+
+
+def _interval(spreads: Sequence[Spread | None]) -> str:
+    """What was compared with 0: Student's interval over so many seeds, without a correction."""
+    numbers = sorted({len(spread.seeds) for spread in spreads if spread})
+    with_interval = [spread for spread in spreads if spread and not math.isnan(spread.low)]
+    if not with_interval:
+        return ". There is no interval: it takes two seeds or more that both rows have."
+    seeds = f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else f"{numbers[0]}"
+    text = f": Student's 95 % intervals over {seeds} seeds"
+    if len(with_interval) == 1:
+        return f"{text}."
+    return f"{text}, not corrected for {counted(len(with_interval), 'comparison')}."
