@@ -38,7 +38,8 @@ def test_a_test_leaves_its_record_with_thumbnails(tmp_path):
 
     task = SimpleNamespace(kept=None, vocabulary=worlds.VOCABULARY)
     both = {"hicodet": metric, "twins": twins}
-    task.metrics = {"test": SimpleNamespace(metrics=both)}
+    reliability = SimpleNamespace(bins={"ece_score": [[2.0, 0.5, 1.0]]})
+    task.metrics = {"test": SimpleNamespace(metrics=both, reliability=reliability)}
     callback = KeepTestRecord(str(tmp_path), images=2)
     callback.on_test_start(trainer_of(), task)
     # in any order, and one image twice, as from a padding sampler of several processes
@@ -52,6 +53,7 @@ def test_a_test_leaves_its_record_with_thumbnails(tmp_path):
     ((image, total, matched, right),) = record.facts["twins"]
     assert (image, total) == (2, 2)
     assert (matched, right) == (float(twins.matched), float(twins.right))
+    assert record.facts["reliability"] == reliability.bins
     assert len(thumbnails) == 4 and all(len(jpeg) < 10_000 for jpeg in thumbnails.values())
 
 

@@ -135,6 +135,9 @@ def test_the_metric_counts_one_true_positive_per_pair():
     metric.update([found], [target])
     # of the rows from 0.01 on: one true of 0.8, one false of 0.6
     assert metric.compute()["ece_score"].item() == pytest.approx((0.2 + 0.6) / 2)
+    # what a diagram is drawn from: detections, their scores, and the true ones; 15 bins
+    filled = {i: row for i, row in enumerate(metric.bins["ece_score"]) if row[0]}
+    assert filled == {9: [1, pytest.approx(0.6), 0], 12: [1, pytest.approx(0.8), 1]}
 
 
 def test_the_metric_gives_the_same_on_any_batches_and_counts_an_image_once():

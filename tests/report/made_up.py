@@ -51,7 +51,10 @@ def record_of(found, vocabulary: Vocabulary = VOCABULARY) -> TestRecord:
             "words": {"word_ire": [(HOSTILE, 0.75), ("cup", 0.25)]},
         }
     ]
-    return make_record(found, vocabulary, facts={"twins": twins, "attention": attention})
+    bins = [[0.0, 0.0, 0.0]] * 15
+    bins[0], bins[3] = [40.0, 1.2, 2.0], [10.0, 2.5, 1.0]
+    facts = {"twins": twins, "attention": attention, "reliability": {"ece_score": bins}}
+    return make_record(found, vocabulary, facts=facts)
 
 
 def make_run(
@@ -81,6 +84,7 @@ def make_run(
             matched = record.matched.get(setting)
             if matched is not None and mean in matched.means:
                 metrics[f"test/{key}"] = mean_of(matched.ap()[matched.means[mean]])
+        metrics |= {"val/ece_score": 0.021, "test/ece_score": 0.046, "test/ece": 0.012}
         if record.facts["twins"]:
             rows = np.array(record.facts["twins"])
             metrics["test/twin_accuracy"] = rows[:, 3].sum() / rows[:, 2].sum()

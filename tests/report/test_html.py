@@ -87,6 +87,15 @@ def test_the_page_of_a_run_starts_with_its_metric_and_interval(runs, records, tm
     assert {link[1:] for link in links} <= names | {"main"}
 
 
+def test_calibration_has_its_errors_before_and_after_and_a_diagram(runs, tmp_path):
+    page = page_of(tmp_path, runs[0])
+    assert "ranking score 2.1 4.6 before calibration" in page.text
+    assert "probability - 1.2 after calibration" in page.text
+    (label,) = [a["aria-label"] for tag, a in page.elements if "Reliability" in str(a)]
+    # 2 of 40 detections of the first bin are true, 1 of 10 of the fourth
+    assert label.endswith("score: at 3.0 %, 5.0 % are true, at 25.0 %, 10.0 % are true")
+
+
 def test_the_page_of_two_runs_tells_whether_the_difference_is_real(runs, records, tmp_path):
     found = paired(*(record.matched["default"] for record in records), DRAWS)["full"]
     assert found.high < 0  # the second ranks its true pairs last

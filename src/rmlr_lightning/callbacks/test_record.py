@@ -59,7 +59,12 @@ class KeepTestRecord(Callback):
         if not trainer.is_global_zero or not results:
             return
         metrics = pl_module.metrics["test"].metrics.values()
-        facts = {"attention": self._attention, "twins": _twins(results, metrics)}
+        reliability = getattr(pl_module.metrics["test"], "reliability", None)
+        facts = {
+            "attention": self._attention,
+            "twins": _twins(results, metrics),
+            "reliability": getattr(reliability, "bins", {}),
+        }
         record = make_record(
             results,
             pl_module.vocabulary,

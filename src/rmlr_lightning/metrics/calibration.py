@@ -37,10 +37,22 @@ def expected_calibration_error(
     """
     if not len(probability):
         return float("nan")
+    _, expected, right = reliability_bins(probability, true, bins).T
+    return float(np.abs(expected - right).sum() / len(probability))
+
+
+def reliability_bins(probability: np.ndarray, true: np.ndarray, bins: int = BINS) -> np.ndarray:
+    """What a reliability diagram shows: bins of equal width over [0, 1].
+
+    Args: as `expected_calibration_error`.
+
+    Returns:
+        (bins, 3): detections, the sum of their probabilities, and how many are true.
+    """
     # 1.0 belongs to the last bin
     place = np.minimum((probability * bins).astype(int), bins - 1)
-    gap = np.bincount(place, probability, bins) - np.bincount(place, true, bins)
-    return float(np.abs(gap).sum() / len(probability))
+    weights = (None, probability, true)
+    return np.stack([np.bincount(place, weight, bins) for weight in weights], axis=1)
 
 
 def fit_calibration(
@@ -151,6 +163,8 @@ class Reliability(PerImageMetric):
         super().__init__(rows, **kwargs)
         self.split = split
         self.calibration: Calibration | None = None
+        # of the last `compute`, by key of its values; kept where states are reset
+        self.bins: dict[str, list[list[float]]] = {}
         self.num_verbs = len(vocabulary.verbs)
         self._num_classes = self.num_verbs * len(vocabulary.objects)
 
@@ -190,11 +204,14 @@ class Reliability(PerImageMetric):
 
         counted = scores >= MIN_SCORE
         scores, true = scores[counted], true[counted]
-        values = {"ece_score": expected_calibration_error(scores, true)}
+        shown = {"ece_score": scores}
         if self.calibration is not None:
-            probability = probabilities(torch.from_numpy(scores), self.calibration).numpy()
-            values["ece"] = expected_calibration_error(probability, true)
-        return {key: self.tensor(np.array(value)) for key, value in values.items()}
+            shown["ece"] = probabilities(torch.from_numpy(scores), self.calibration).numpy()
+        self.bins = {key: reliability_bins(x, true).tolist() for key, x in shown.items()}
+        return {
+            key: self.tensor(np.array(expected_calibration_error(x, true)))
+            for key, x in shown.items()
+        }
 
     def _truth(self, targets: Sequence[Target]) -> tuple[PairTable, np.ndarray]:
         """The annotated pairs of a batch and their verbs; an empty role (V-COCO) is no pair."""

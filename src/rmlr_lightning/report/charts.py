@@ -41,7 +41,7 @@ class Scale(NamedTuple):
     def labelled(self, gap: float = NARROW_GAP) -> set[float]:
         """The ticks that have a label where labels need `gap` percent of the width; 0 is one."""
         kept: list[float] = []
-        # From 0 and the ends inwards: these say most.
+        # From 0 and the ends inwards: without these a scale is not read.
         ends = (0.0, self.ticks[0], self.ticks[-1])
         first = [tick for tick in ends if tick in self.ticks]
         for tick in (*first, *self.ticks):

@@ -4,7 +4,7 @@ from rmlr_lightning.report.charts import Chart, curves_chart
 from rmlr_lightning.report.measures import TITLES
 from rmlr_lightning.report.run_record import History
 
-ECE = {"ece_score": "of the ranking score", "ece": "of the probability"}
+ECE = {"ece_score": "ranking score", "ece": "probability"}
 # Where a pair's token is aligned with its words
 SITES = {"ire": "IRE", "irm": "IRM"}
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rmlr_lightning.errors import counted
+from rmlr_lightning.report.calibration import calibration
 from rmlr_lightning.report.charts import mark, scale_of
 from rmlr_lightning.report.curves import training_charts
 from rmlr_lightning.report.html_page import html_page
@@ -25,6 +26,7 @@ from rmlr_lightning.scoring.bootstrap import Interval
 
 SECTIONS = {
     "metrics": "Metrics",
+    "calibration": "Calibration",
     "charts": "Curves",
     "classes": "Classes",
     "errors": "Errors",
@@ -66,6 +68,7 @@ def run_page(record: RunRecord, argv: Sequence[str], title: str | None, draws: i
             if test
             else "No intervals: the run kept no record of its test."
         ),
+        "calibration": calibration(record),
         "charts": training_charts(record.history),
         "classes": class_rows(record) if test else [],
         "errors": error_rows(record) if test else [],
