@@ -55,16 +55,20 @@ WRITE_REPORT = $(BIN)/rmlr-report "$(RUNS)" --out "$(RUNS)/report" --overwrite $
   { ! $(BIN)/python -c "import wandb_workspaces" 2>/dev/null || $(BIN)/rmlr-report wandb $(ENTITY) \
   --sweep "$(RUNS)" --json "$(RUNS)/report/dashboard.json" --overwrite; }
 
-# All jobs start the same sweep, and each run is done by the first job that locks it.
+# All jobs start the same sweep, and each run is done by the first job that locks it. The report is
+# written here, and not by the last job, because its tables belong on the terminal.
 .PHONY: ablation
 ablation: setup ## full ablation and its report, JOBS=2 in parallel; rerun the command to resume
-	@mkdir -p "$(RUNS)"; pids=; trap 'kill $$pids 2>/dev/null; wait; exit 130' INT TERM; \
+	@mkdir -p "$(RUNS)"; rm -f "$(RUNS)/.sweep.json"; pids=; watch=; \
+	trap 'kill $$pids $$watch 2>/dev/null; wait; exit 130' INT TERM; \
 	for job in $$(seq $(JOBS)); do \
 	  OMP_NUM_THREADS=1 $(BIN)/rmlr-train +sweep=$(SWEEP) "hydra.sweep.dir=$(RUNS)" $(ARGS) \
-	    > "$(RUNS)/job$$job.log" 2>&1 & \
+	    hydra.callbacks.sweep.report=false > "$(RUNS)/job$$job.log" 2>&1 & \
 	  pids="$$pids $$!"; echo "job $$job: $(RUNS)/job$$job.log"; \
 	done; \
+	$(BIN)/rmlr-report --watch "$(RUNS)" 2>/dev/null & watch=$$!; \
 	failed=0; for pid in $$pids; do wait $$pid || failed=1; done; \
+	kill $$watch 2>/dev/null; wait $$watch; \
 	{ $(WRITE_REPORT); } || failed=2; \
 	test $$failed = 0 || { tail -n 3 "$(RUNS)"/job*.log >&2; \
 	  echo "error: a job or the report failed, see these logs; rerun the command to resume" >&2; \

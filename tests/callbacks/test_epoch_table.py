@@ -7,7 +7,8 @@ import torch
 from pytorch_lightning import LightningModule, Trainer
 from torch.utils.data import DataLoader
 
-from rmlr_lightning.callbacks.epoch_table import EpochTable, duration
+from rmlr_lightning.callbacks.durations import duration
+from rmlr_lightning.callbacks.epoch_table import EpochTable
 from rmlr_lightning.types import Batch, Inputs
 from tests.tasks.tiny_task import QUIET
 

@@ -11,7 +11,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from rmlr_lightning.runs.config import conf_dir
-from rmlr_lightning.runs.sweep_progress import number_of_runs
+from rmlr_lightning.runs.sweep_members import members_of
 
 CONF = Path(conf_dir())
 SWEEPS = sorted(path.stem for path in (CONF / "sweep").glob("*.yaml"))
@@ -51,7 +51,7 @@ def test_make_sweep_has_eight_rows_with_two_seeds_and_starts_nothing_of_its_own(
     assert '+sweep=short "hydra.sweep.dir=multirun/short" seed=7' in recipe.stdout
     assert recipe.stdout.count("rmlr-train") == 1 and "rmlr-report wandb" in recipe.stdout
     params = OmegaConf.load(CONF / "sweep" / "short.yaml").hydra.sweeper.params
-    assert number_of_runs(params, []) == 16
+    assert len(members_of(params, [])) == 16
 
 
 def test_make_reports_each_sweep_against_a_row_that_it_has():

@@ -10,6 +10,8 @@ from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs.hydra_program import SearchDirection, as_sweep
 from rmlr_lightning.runs.jobs import Jobs
 from rmlr_lightning.runs.stop_signals import Stopped
+from rmlr_lightning.runs.sweep_members import members_of
+from rmlr_lightning.runs.sweep_progress import SweepProgress
 
 pytestmark = pytest.mark.fault
 
@@ -41,6 +43,40 @@ def sweep(folder, **functions) -> tuple[Jobs, list]:
     for folder.name, function in functions.items():
         results.append(jobs.run(function, None))
     return jobs, results
+
+
+@pytest.fixture
+def progress(tmp_path, monkeypatch):
+    """A sweep of two runs in `tmp_path`."""
+    made = SweepProgress(tmp_path, members_of({}, ["seed=0,1"]), begun=0.0)
+    yield made
+    SweepProgress.current = None
+
+
+def test_why_a_run_failed_is_written_into_its_folder_and_counted(progress, folder, capsys):
+    jobs = Jobs()
+    SweepProgress.current = progress
+    for name in ("seed=0", "seed=1"):
+        (progress.folder / name).mkdir()
+        folder.name = str(progress.folder / name)
+        jobs.run(failing, OmegaConf.create({"trainer": {"max_epochs": 1}}))
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "sweep: 0 of 2 runs finished, 1 failed",
+        "sweep: 0 of 2 runs finished, 2 failed",
+    ]
+    for path in progress.folder.glob("*/error.txt"):
+        assert path.read_text() == "data.batch_size=0: expected a whole number\n"
+
+
+def test_a_run_that_failed_in_another_process_is_not_tried_again(progress, folder, capsys):
+    jobs = Jobs()
+    SweepProgress.current = progress
+    (progress.folder / "seed=0").mkdir()
+    (progress.folder / "seed=0" / "error.txt").touch()
+    folder.name = str(progress.folder / "seed=0")
+    cfg = OmegaConf.create({"trainer": {"max_epochs": 1}})
+    assert jobs.run(lambda cfg: pytest.fail("started"), cfg) is None
+    assert "skipped, it failed in another process" in capsys.readouterr().out
 
 
 def test_a_sweep_without_failures_passes(folder):

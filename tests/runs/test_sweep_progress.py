@@ -1,59 +1,152 @@
-"""How far a sweep is, counted by the files of its runs."""
+"""How far a sweep is and how long it takes, by the files of its runs."""
 
 import json
+import os
 from types import SimpleNamespace
 
 import pytest
 
+from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs import sweep_progress as module
-from rmlr_lightning.runs.sweep_progress import SweepProgress, number_of_runs
+from rmlr_lightning.runs.sweep_members import ERROR, SAME, members_of
+from rmlr_lightning.runs.sweep_progress import ANY, SweepProgress, read_sweep
+
+FOUR = ["experiment=visual,rmlr", "seed=0,1"]
+BY_RUNS = "(by the runs that finished)"
 
 
 @pytest.fixture
 def clock(monkeypatch) -> SimpleNamespace:
     clock = SimpleNamespace(now=0.0)
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    watch = SimpleNamespace(monotonic=lambda: clock.now, time=lambda: 1000.0 + clock.now)
+    monkeypatch.setattr(module, "time", watch)
     return clock
 
 
-def finish(folder, *names: str) -> None:
+def progress_of(folder, *words: str) -> SweepProgress:
+    return SweepProgress(folder, members_of({}, words))
+
+
+def finish(folder, *names: str, seconds: float = 100.0) -> None:
     for name in names:
-        (folder / name).mkdir()
-        (folder / name / "metrics.json").write_text(json.dumps({"fit_seconds": 100.0}))
+        write(folder, name, "metrics.json", fit_seconds=seconds)
+
+
+def write(folder, run: str, file: str, **content) -> None:
+    (folder / run).mkdir(exist_ok=True)
+    (folder / run / file).write_text(json.dumps(content))
 
 
 def test_the_runs_of_a_sweep_are_the_combinations_of_its_values():
     params = {"seed": "0,1,2", "experiment": "visual, rmlr", "name": "a"}
-    assert number_of_runs(params, ["-m", "+sweep=ablation"]) == 6
+    names = [member.name for member in members_of(params, ["+sweep=ablation", "~logger"])]
+    assert names[:2] == ["experiment=visual,seed=0", "experiment=rmlr,seed=0"] and len(names) == 6
     # what is typed replaces what the file has
-    assert number_of_runs(params, ["-m", "seed=7", "optim.lr=1e-3,2e-3"]) == 4
-    assert number_of_runs({"seed": "range(10)"}, []) == 10
-    assert number_of_runs(None, ["seed=1"]) == 1
+    (first, *others) = members_of(params, ["seed=7", "++trainer.max_time=1,2"])
+    assert first == ("experiment=visual,seed=7,trainer.max_time=1", *first[1:])
+    assert first.row == "experiment=visual,trainer.max_time=1" and len(others) == 3
+    assert len(members_of({"seed": "range(10)"}, [])) == 10
+    assert [member.name for member in members_of(None, ["seed=1"])] == ["seed=1"]
+
+
+def test_two_ways_to_type_a_value_are_one_run():
+    assert len(members_of({}, ["optim.lr=0.002,2e-3,2.0e-3"])) == 1
 
 
 def test_what_another_sweeper_draws_is_not_counted():
-    assert number_of_runs({"optim.lr": "interval(0.1,0.2)"}, []) is None
+    assert members_of({"optim.lr": "interval(0.1,0.2)"}, []) is None
 
 
-def test_the_first_line_has_the_time_of_earlier_runs(tmp_path, clock):
-    assert SweepProgress(tmp_path, 3).first_line() == "sweep: 0 of 3 runs finished"
-    finish(tmp_path, "a")
-    expected = "sweep: 1 of 3 runs finished, about 3:20 left"
-    assert SweepProgress(tmp_path, 3).first_line() == expected
+def test_the_first_line_has_the_time_that_each_row_took(tmp_path, clock):
+    finish(tmp_path, "experiment=visual,seed=0", seconds=20)
+    finish(tmp_path, "experiment=rmlr,seed=0", seconds=100)
+    assert progress_of(tmp_path, *FOUR).first_line() == (
+        f"sweep: 2 of 4 runs finished, about 2:00 left in one process {BY_RUNS}"
+    )
+
+
+def test_without_finished_runs_earlier_sweeps_tell_the_time(tmp_path, clock):
+    progress = progress_of(tmp_path, *FOUR)
+    assert progress.first_line(lambda: {"rmlr": 60.0, ANY: 30.0}) == (
+        "sweep: 0 of 4 runs finished, about 3:00 left in one process "
+        "(by earlier runs with these data)"
+    )
+    finish(tmp_path, "experiment=visual,seed=0")
+    progress.first_line(lambda: pytest.fail("the sweep's own runs are better"))
+
+
+def test_else_the_first_epoch_does(tmp_path, clock, capsys):
+    progress = progress_of(tmp_path, *FOUR)
+    expected = "sweep: 0 of 4 runs finished; the time is estimated after the first epoch"
+    assert progress.first_line() == expected
+    write(tmp_path, "experiment=visual,seed=0", ".epoch.json", epoch=1, epochs=4, seconds=15.0)
+    progress.after_first_epoch()
+    assert capsys.readouterr().out == (
+        "sweep: 0 of 4 runs finished, about 3:45 left in one process (by the first epochs)\n"
+    )
 
 
 def test_runs_of_other_processes_shorten_the_time_that_is_left(tmp_path, clock):
-    finish(tmp_path, "a")
-    progress = SweepProgress(tmp_path, 7)
+    finish(tmp_path, "seed=0")
+    progress = progress_of(tmp_path, "seed=range(7)")
     clock.now += 60
     assert progress.next_line() is None  # a run that was skipped
-    finish(tmp_path, "b", "c")
-    assert progress.next_line() == "sweep: 3 of 7 runs finished, about 2:00 left"
-    finish(tmp_path, "d", "e", "f", "g")
+    finish(tmp_path, "seed=1", "seed=2")
+    assert progress.next_line() == f"sweep: 3 of 7 runs finished, about 2:00 left {BY_RUNS}"
+    finish(tmp_path, "seed=3", "seed=4", "seed=5", "seed=6")
     assert progress.next_line() == "sweep: 7 of 7 runs finished"
 
 
-def test_a_total_that_is_not_known_is_left_out(tmp_path, clock):
-    progress = SweepProgress(tmp_path, None)
-    finish(tmp_path, "a")
-    assert progress.next_line() == "sweep: 1 run finished"
+@pytest.mark.fault
+def test_failed_runs_are_counted_and_take_no_more_time(tmp_path, clock):
+    progress = progress_of(tmp_path, "seed=range(4)")
+    clock.now += 200
+    finish(tmp_path, "seed=0")
+    write(tmp_path, "seed=1", ERROR)
+    expected = f"sweep: 1 of 4 runs finished, 1 failed, about 6:40 left {BY_RUNS}"
+    assert progress.next_line() == expected
+    # what another process has tried already is not tried again, but what failed at an earlier start
+    assert progress.failed_elsewhere("seed=1") and not progress.failed_elsewhere("seed=2")
+    os.utime(tmp_path / "seed=1" / ERROR, (900, 900))
+    assert not progress.failed_elsewhere("seed=1")
+    assert progress.next_line() == f"sweep: 1 of 4 runs finished, about 10:00 left {BY_RUNS}"
+
+
+@pytest.mark.fault
+def test_a_run_of_the_same_configuration_as_another_is_finished_with_it(tmp_path, clock):
+    write(tmp_path, "seed=1", SAME, name="seed=0")
+    assert "0 of 2 runs" in progress_of(tmp_path, "seed=0,1").first_line()
+    finish(tmp_path, "seed=0")
+    assert progress_of(tmp_path, "seed=0,1").first_line() == "sweep: 2 of 2 runs finished"
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("content", ["", "[1]", '{"epoch": "x"}', '{"epoch": 1, "epochs": 0}'])
+def test_a_damaged_file_gives_no_estimate_but_no_error(content, tmp_path, clock):
+    (tmp_path / "seed=0").mkdir()
+    (tmp_path / "seed=0" / ".epoch.json").write_text(content)
+    assert progress_of(tmp_path, "seed=0,1").look().seconds is None
+
+
+def test_a_search_counts_what_it_has_tried(tmp_path, clock):
+    progress = SweepProgress(tmp_path, None, 4)
+    finish(tmp_path, "optim.lr=0.1", "optim.lr=0.2")
+    progress.visited, clock.now = 3, 400.0  # one was drawn twice
+    assert progress.next_line() == f"sweep: 2 of 4 runs finished, about 3:20 left {BY_RUNS}"
+
+
+def test_another_process_reads_what_the_sweep_consists_of(tmp_path, clock):
+    progress = progress_of(tmp_path, *FOUR)
+    progress.first_line(lambda: {None: 5.0, ANY: 5.0})
+    assert read_sweep(tmp_path).look() == progress.look()
+    finish(tmp_path, "experiment=visual,seed=0")
+    assert read_sweep(tmp_path).look() == progress.look()
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"members": [1], "total": 1}'])
+def test_a_folder_without_a_sweep_is_named(content, tmp_path):
+    if content is not None:
+        (tmp_path / ".sweep.json").write_text(content)
+    with pytest.raises(UserError, match="no sweep was started here"):
+        read_sweep(tmp_path)

@@ -9,6 +9,7 @@ from pytorch_lightning.callbacks import ProgressBar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from rmlr_lightning.callbacks.durations import duration
 from rmlr_lightning.types import Batch
 
 LOSS = "train/loss"
@@ -133,13 +134,6 @@ class EpochTable(ProgressBar):
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
-
-
-def duration(seconds: float) -> str:
-    """Such as "4:05", or "1:30:00" from an hour on."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _weights(module: LightningModule) -> str:

@@ -3,6 +3,7 @@
 rmlr-report outputs/rmlr --html rmlr.html
 rmlr-report outputs/visual outputs/rmlr --html difference.html
 rmlr-report multirun/ablation --baseline visual --compare rmlr:visual --out multirun/ablation/report
+rmlr-report --watch multirun/ablation
 rmlr-report wandb TEAM
 """
 
@@ -81,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
         help=f"write {', '.join(FILES)} there",
     )
     option("--overwrite", action="store_true", help="replace files that exist")
+    option("--watch", action="store_true", help="no report: show how far the sweep in PATH is")
     return out
 
 
@@ -114,6 +116,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     args = parser().parse_args(file_arguments(argv))
     with one_line_errors():
+        if args.watch:
+            from rmlr_lightning.runs.sweep_watch import watch
+
+            watch(args.paths[0])
+            return
         from rmlr_lightning.report.outputs import report
 
         report(args, argv)

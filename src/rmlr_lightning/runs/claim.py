@@ -27,6 +27,7 @@ from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import write_atomic
 from rmlr_lightning.runs.config_hash import config_hash, current_config, relevant
 from rmlr_lightning.runs.repeat import FOLDER
+from rmlr_lightning.runs.sweep_members import ERROR, SAME
 
 HASH = ".config_hash"
 # What a run replaces in its folder; .hydra/hydra.yaml is of another program that uses Hydra.
@@ -64,7 +65,11 @@ def acquire_run(cfg: DictConfig) -> Iterator[bool]:
         with _locked(folder) as acquired:
             if not acquired:
                 print(f"{folder}: skipped, another process is running it")
-            yield acquired and not _is_done(cfg, folder) and not _is_repeated(cfg, folder)
+            starts = acquired and not _is_done(cfg, folder) and not _is_repeated(cfg, folder)
+            if starts:  # what an earlier start left
+                for name in (ERROR, SAME):
+                    (folder / name).unlink(missing_ok=True)
+            yield starts
     elif is_sweep or _resumes(cfg, folder):
         with _locked(folder, PATIENCE_S) as acquired:
             if not acquired:
@@ -194,6 +199,7 @@ def _is_repeated(cfg: DictConfig, folder: Path) -> bool:
                 continue
             if _is_running(other) or _is_finished_in(cfg, other):
                 print(f"{folder}: skipped, {other} has the same configuration")
+                write_atomic(folder / SAME, json.dumps({"name": other.name}).encode())
                 cfg.paths.output = str(other)
                 return True
         write_atomic(folder / HASH, digest.encode())

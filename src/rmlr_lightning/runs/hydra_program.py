@@ -40,7 +40,7 @@ def hydra_program(
     def decorate(function: Function) -> Callable[[], Any]:
         # Hydra calls this after it has composed the configuration, and looks up by its name and
         # module where it is defined; hence `wraps`.
-        jobs = Jobs(config_name)
+        jobs = Jobs()
 
         @functools.wraps(function)
         def run(cfg: DictConfig) -> Any:

@@ -4,7 +4,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,29 +12,27 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from rmlr_lightning.errors import UserError, counted
+from rmlr_lightning.files import write_atomic
+from rmlr_lightning.runs.earlier_runs import earlier_seconds
+from rmlr_lightning.runs.secrets import words_without_secrets
 from rmlr_lightning.runs.stop_signals import stop_behind
-from rmlr_lightning.runs.sweep_progress import SweepProgress, number_of_runs
+from rmlr_lightning.runs.sweep_members import ERROR
+from rmlr_lightning.runs.sweep_progress import SweepProgress
 from rmlr_lightning.runs.user_errors import shows_tracebacks, user_message
 
 Function = Callable[[DictConfig], Any]
 
 
 class Jobs:
-    """The runs of a sweep, one after the other in this process.
+    """The runs of a sweep, one after the other in this process."""
 
-    Args:
-        config_name: "train" for runs that write metrics.json, by which finished ones are counted.
-    """
-
-    def __init__(self, config_name: str = "") -> None:
-        self.trains = config_name == "train"
+    def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
         """Before a sweep."""
         self.number = 0
-        self.progress: SweepProgress | None = None
-        self.split = ""  # the option of rmlr-report for runs that are not tested
+        SweepProgress.current = None
         self.failed: list[str] = []
         self.crashed = False  # one of them by an error that is not the user's
         self.tracebacks = shows_tracebacks()
@@ -52,32 +50,41 @@ class Jobs:
         # A launcher such as submitit calls this in another process, and brings its error here.
         if os.getpid() != self.process:
             return function(cfg)
-        if self.number == 0 and self.trains:
-            sweep = HydraConfig.get()
-            # of Optuna a number is given, no values
-            total = sweep.sweeper.get("n_trials") or number_of_runs(
-                sweep.sweeper.get("params"), self.words
-            )
-            self.progress = SweepProgress(Path(sweep.sweep.dir), total)
-            self.split = "" if cfg.test else " --split val"
-            print(self.progress.first_line())
+        progress = SweepProgress.current
+        if progress is not None and self.number == 0:
+            print(progress.first_line(lambda: earlier_seconds(cfg, progress.folder)), flush=True)
         self.number += 1
+        folder = Path(HydraConfig.get().runtime.output_dir)
+        if progress is not None and progress.failed_elsewhere(folder.name):
+            print(f"{folder}: skipped, it failed in another process")
+            return None
         try:
-            result = function(cfg)
-            if self.progress is not None and (line := self.progress.next_line()):
-                print(line)
-            return result
+            return function(cfg)
         except Exception as error:
             if stop_behind(error) is not None:
                 raise
-            folder = HydraConfig.get().runtime.output_dir
-            message = user_message(error)
-            if message is None:
-                traceback.print_exc()
-                self.crashed = True
-            print(f"error: {folder}: {message or 'see the traceback above'}", file=sys.stderr)
-            self.failed.append(folder)
+            self._fail(folder, error)
             return None
+        finally:
+            if progress is not None:
+                progress.visited += 1
+                if line := progress.next_line():
+                    print(line, flush=True)
+
+    def _fail(self, folder: Path, error: Exception) -> None:
+        """Print why a run failed, and write it into its folder."""
+        message = user_message(error)
+        if message is None:
+            traceback.print_exc()
+            self.crashed = True
+        print(f"error: {folder}: {message or 'see the traceback above'}", file=sys.stderr)
+        self.failed.append(str(folder))
+        if SweepProgress.current is not None:
+            SweepProgress.current.failed.add(folder.name)
+            text = message or "".join(traceback.format_exception(error))
+            (text,) = words_without_secrets([text])
+            with suppress(OSError, UserError):  # a full disk may be the error itself
+                write_atomic(folder / ERROR, f"{text.strip()}\n".encode())
 
     @contextmanager
     def search(self) -> Iterator[None]:
@@ -90,15 +97,12 @@ class Jobs:
             raise
 
     def check(self) -> None:
-        """After a sweep; prints how its report is made.
+        """After a sweep.
 
         Raises:
             UserError: a run failed.
             RuntimeError: a run failed by an error that is not the user's.
         """
-        if self.progress is not None and self.progress.finished:
-            folder = self.progress.folder
-            print(f"report: rmlr-report {folder} --out {folder / 'report'}{self.split}")
         if not self.failed:
             return
         folders = ", ".join(self.failed)

@@ -1,37 +1,31 @@
 """How many runs of a sweep are finished, and how long the others will take."""
 
 import json
-import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
+from typing import ClassVar, NamedTuple
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
+from rmlr_lightning.callbacks.durations import duration
+from rmlr_lightning.errors import UserError, counted
+from rmlr_lightning.files import write_atomic
+from rmlr_lightning.runs.sweep_members import FAILED, LIST, Member, State, state_of
 
-from rmlr_lightning.errors import counted
+ANY = ""  # the mean over all earlier runs
+FINISHED = "the runs that finished"
 
 
-def number_of_runs(params: Mapping[str, str], arguments: Sequence[str]) -> int | None:
-    """The number of combinations that Hydra's own sweeper runs; None if they cannot be counted.
+class Look(NamedTuple):
+    """A sweep at one moment."""
 
-    Args:
-        params: `hydra.sweeper.params`.
-        arguments: the command line.
-    """
-    typed = [argument for argument in arguments if not argument.startswith("-")]
-    defaults = [f"{key}={value}" for key, value in (params or {}).items()]
-    try:
-        overrides = OverridesParser.create().parse_overrides([*defaults, *typed])
-        # of two values of a key the last one counts
-        choices = {override.get_key_element(): override for override in overrides}
-        return math.prod(
-            len(list(override.sweep_string_iterator()))
-            for override in choices.values()
-            if override.is_sweep_override()
-        )
-    except (HydraException, AssertionError):  # such as a glob, or a range of another sweeper
-        return None
+    finished: int
+    failed: int
+    started: int  # neither, with at least one epoch
+    left: int | None  # neither; None if their number is not known
+    seconds: float | None  # of training that are left, in one process
+    basis: str  # what the estimate rests on
+    done: float  # seconds of training that are done
 
 
 class SweepProgress:
@@ -39,55 +33,157 @@ class SweepProgress:
 
     Args:
         folder: of the sweep.
-        total: number of runs; None if it is not known.
+        members: its runs; None if they are not known, as those of Optuna.
+        total: the number of runs where they are not known.
+        begun: when the sweep was started (seconds since 1970); now if None.
     """
 
-    def __init__(self, folder: Path, total: int | None) -> None:
-        self.folder, self.total = folder, total
-        self.start = time.monotonic()
-        self.at_start = self.finished = self._count()
+    current: ClassVar["SweepProgress | None"] = None  # the sweep that this process does
 
-    def first_line(self) -> str:
-        """Before the first run, with the time that earlier runs took."""
-        line = f"sweep: {self._of_total()} finished"
-        seconds = [value for value in map(_fit_seconds, self._results()) if value is not None]
-        if seconds and self.total is not None:
-            line += self._left(sum(seconds) / len(seconds))
-        return line
+    def __init__(
+        self,
+        folder: Path,
+        members: Sequence[Member] | None,
+        total: int | None = None,
+        begun: float | None = None,
+    ) -> None:
+        self.folder, self.members = folder, members
+        self.total = total if members is None else len(members)
+        self.visited = 0  # runs that this process has done, or found done
+        self.failed: set[str] = set()  # folders, in this process
+        self.earlier: dict[str | None, float] = {}  # seconds per run, by experiment
+        self.start = time.monotonic()
+        self.begun = time.time() if begun is None else begun
+        first = self.look()
+        self.done_at_start, self.shown = first.done, (first.finished, first.failed)
+
+    def write_list(self) -> None:
+        """For `read_sweep`."""
+        members = None if self.members is None else [list(member) for member in self.members]
+        # JSON has no key None
+        earlier = [[name, seconds] for name, seconds in self.earlier.items()]
+        content = {"members": members, "total": self.total, "earlier": earlier}
+        write_atomic(self.folder / LIST, json.dumps(content).encode())
+
+    def failed_elsewhere(self, name: str) -> bool:
+        """Whether a run failed in another process since this one began."""
+        return name not in self.failed and self._state(name).failed
+
+    def first_line(self, earlier: Callable[[], Mapping[str | None, float]] = dict) -> str:
+        """Before the first run, with an estimate of the time.
+
+        Args:
+            earlier: finds the seconds per run of other sweeps, by experiment and for `ANY`; called
+                where this one has no finished run.
+        """
+        look = self.look()
+        if look.seconds is None and look.left:
+            self.earlier = dict(earlier())
+            self.write_list()
+            look = self.look()
+        if look.left and look.seconds is None:
+            return f"{self._counts(look)}; the time is estimated after the first epoch"
+        return self._alone(look)
 
     def next_line(self) -> str | None:
-        """After a run; None if no further one is finished, as after a run that was skipped."""
-        count = self._count()
-        if count == self.finished:
+        """After a run; None if nothing has changed, as after a run that was skipped."""
+        look = self.look()
+        if (look.finished, look.failed) == self.shown:
             return None
-        self.finished = count
-        # runs that other processes finished meanwhile shorten the time that is left
-        return f"sweep: {self._of_total()} finished" + self._left(
-            (time.monotonic() - self.start) / (count - self.at_start)
-        )
+        self.shown = look.finished, look.failed
+        return self.line(look)
 
-    def _of_total(self) -> str:
-        if self.total is None:
-            return counted(self.finished, "run")
-        return f"{self.finished} of {counted(self.total, 'run')}"
+    def after_first_epoch(self) -> None:
+        """Print an estimate, where there was none before."""
+        look = self.look()
+        if not look.finished and not self.earlier and look.seconds is not None:
+            print(self._alone(look), flush=True)
 
-    def _left(self, seconds_per_run: float) -> str:
-        # imported here: it loads Lightning, which a mistake on the command line must not wait for
-        from rmlr_lightning.callbacks.epoch_table import duration
+    def line(self, look: Look) -> str:
+        """Counts and time; what other processes do meanwhile shortens the time that is left."""
+        done = look.done - self.done_at_start
+        if look.seconds is None or done <= 0:
+            return self._alone(look)
+        elapsed = time.monotonic() - self.start
+        return self._counts(look) + self._time(look, look.seconds * elapsed / done)
 
-        if self.total is None or self.finished >= self.total:
+    def _alone(self, look: Look) -> str:
+        return self._counts(look) + self._time(look, look.seconds, " in one process")
+
+    def _counts(self, look: Look) -> str:
+        runs = counted(look.finished if self.total is None else self.total, "run")
+        line = f"sweep: {runs if self.total is None else f'{look.finished} of {runs}'} finished"
+        return line + (f", {look.failed} failed" if look.failed else "")
+
+    def _time(self, look: Look, seconds: float | None, where: str = "") -> str:
+        if not seconds or not look.left:  # 0 while the last run is tested
             return ""
-        return f", about {duration(seconds_per_run * (self.total - self.finished))} left"
+        return f", about {duration(seconds)} left{where} (by {look.basis})"
 
-    def _results(self) -> list[Path]:
-        return list(self.folder.glob("*/metrics.json"))
+    def look(self) -> Look:
+        """Read the files of all runs."""
+        members = self.members
+        if members is None:
+            members = [Member(p.name, p.name, None) for p in self.folder.glob("*/") if p.is_dir()]
+        states = {member: self._state(member.name) for member in members}
+        finished = sum(state.finished for state in states.values())
+        failed = sum(state.failed for state in states.values())
+        started = sum(state.share > 0 for state in states.values()) - finished - failed
+        expected, basis = self._expected(states)
+        left, seconds = self._left(states, expected)
+        done = sum(state.share * (state.seconds or 0.0) for state in states.values())
+        return Look(finished, failed, started, left, seconds, basis, done)
 
-    def _count(self) -> int:
-        return len(self._results())
+    def _state(self, name: str) -> State:
+        state = state_of(self.folder / name, self.begun)
+        # such as one whose folder holds a run of another configuration
+        return FAILED if name in self.failed else state
+
+    def _left(
+        self, states: Mapping[Member, State], expected: Mapping[Member, float | None]
+    ) -> tuple[int | None, float | None]:
+        if self.total is None:
+            return None, None
+        if self.members is None:  # a search; one process does its runs
+            left, known = self.total - self.visited, [s for s in expected.values() if s is not None]
+            return left, left * fmean(known) if known else None
+        open_ = {m: s for m, s in states.items() if not s.finished and not s.failed}
+        times = [(1 - state.share) * (expected[m] or 0.0) for m, state in open_.items()]
+        is_known = all(expected[member] is not None for member in open_)
+        return len(open_), sum(times) if is_known else None
+
+    def _expected(self, states: Mapping[Member, State]) -> tuple[dict[Member, float | None], str]:
+        """Seconds of each run: by its row, else by all rows, else by earlier runs."""
+        by_row: dict[str, list[float]] = {}
+        finished = any(state.finished for state in states.values())
+        for member, state in states.items():
+            if state.seconds is not None and (state.finished or not finished):
+                by_row.setdefault(member.row, []).append(state.seconds)
+        if by_row and (finished or not self.earlier):
+            mean = fmean(map(fmean, by_row.values()))
+            expected = {m: fmean(by_row.get(m.row, [mean])) for m in states}
+            return expected, FINISHED if finished else "the first epochs"
+        mean = self.earlier.get(ANY)
+        known = {m: self.earlier.get(m.experiment, mean) for m in states}
+        return known, "earlier runs with these data"
 
 
-def _fit_seconds(path: Path) -> float | None:
+def read_sweep(folder: Path) -> SweepProgress:
+    """The sweep that was started in a folder.
+
+    Raises:
+        UserError: there is none.
+    """
     try:
-        return float(json.loads(path.read_text(encoding="utf-8"))["fit_seconds"])
+        content = json.loads((folder / LIST).read_text(encoding="utf-8"))
+        members = content["members"]
+        members = members and [Member(*member) for member in members]
+        begun = (folder / LIST).stat().st_mtime
+        progress = SweepProgress(folder, members, content["total"], begun)
+        progress.earlier = dict(content["earlier"])
+        return progress
     except (OSError, ValueError, KeyError, TypeError):
-        return None
+        raise UserError(
+            f"{folder}: no sweep was started here; give the folder of one, such as "
+            "multirun/ablation"
+        ) from None

@@ -15,6 +15,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from torch import nn
 
 from rmlr_lightning.callbacks.cost import Cost
+from rmlr_lightning.callbacks.epoch_file import EpochFile
 from rmlr_lightning.callbacks.logged_metrics import LoggedMetrics
 from rmlr_lightning.callbacks.step_seeds import StepSeeds
 from rmlr_lightning.callbacks.stop_checkpoint import StopCheckpoint, heed_parent_only
@@ -40,6 +41,7 @@ from rmlr_lightning.runs.results_table import (
 )
 from rmlr_lightning.runs.resume import FILES, resume_path
 from rmlr_lightning.runs.secrets import without_secrets, words_without_secrets
+from rmlr_lightning.runs.sweep_progress import SweepProgress
 
 
 def train(cfg: DictConfig) -> dict[str, float]:
@@ -94,6 +96,8 @@ def train(cfg: DictConfig) -> dict[str, float]:
     cost, logged = Cost(), LoggedMetrics()
     stop = StopCheckpoint(output / "checkpoints" / FILES[0])
     callbacks = shown_callbacks(cfg, _parts(cfg.get("callbacks")))
+    if (sweep := SweepProgress.current) is not None:
+        callbacks.append(EpochFile(output, sweep.after_first_epoch))
     trainer: Trainer = instantiate(
         cfg.trainer,
         logger=_parts(loggers),

@@ -1,0 +1,145 @@
+"""A sweep ends with its report, which the last of its processes makes."""
+
+import json
+import platform
+from types import SimpleNamespace
+
+import pytest
+import yaml
+from omegaconf import OmegaConf
+
+from rmlr_lightning.runs import sweep_report as module
+from rmlr_lightning.runs.earlier_runs import earlier_seconds
+from rmlr_lightning.runs.sweep_progress import ANY, SweepProgress
+from rmlr_lightning.runs.sweep_report import SweepReport
+from rmlr_lightning.runs.sweep_watch import watch
+
+
+@pytest.fixture
+def sweep(tmp_path, monkeypatch):
+    """Starts a sweep; `calls` are the options that its report was made with."""
+    made = SimpleNamespace(calls=[], statuses=[0, 0])
+
+    def run(command, **_):
+        made.calls.append(command[command.index("--split") :])
+        return SimpleNamespace(returncode=made.statuses.pop(0), stderr="no row\n")
+
+    def start(*words: str, test: bool = True, report: bool = True):
+        hydra = {"sweep": {"dir": str(tmp_path)}, "sweeper": {"params": None}}
+        hydra["overrides"] = {"task": list(words)}
+        made.config = OmegaConf.create({"hydra": hydra, "test": test})
+        made.callback = SweepReport(report)
+        made.callback.on_multirun_start(made.config)
+        return made
+
+    monkeypatch.setattr(module.subprocess, "run", run)
+    made.start = start
+    yield made
+    SweepProgress.current = None
+
+
+def finish(folder, *names: str) -> None:
+    for name in names:
+        (folder / name).mkdir()
+        (folder / name / "metrics.json").write_text('{"fit_seconds": 1}')
+
+
+def test_the_last_process_makes_the_report(sweep, tmp_path, capsys):
+    sweep.start("seed=0,1", test=False)
+    finish(tmp_path, "seed=0")
+    sweep.callback.on_multirun_end(sweep.config)
+    assert "1 run left to other processes; the last one makes the report" in capsys.readouterr().out
+    assert not sweep.calls
+    finish(tmp_path, "seed=1")
+    sweep.callback.on_multirun_end(sweep.config)
+    assert sweep.calls == [["--split", "val"]]
+
+
+@pytest.mark.parametrize(
+    ("experiments", "baseline"), [("upt,visual,rmlr", "visual"), ("rmlr,random", "rmlr")]
+)
+def test_rows_are_compared_with_the_one_without_language_or_the_first(
+    experiments, baseline, sweep, tmp_path
+):
+    sweep.start(f"experiment={experiments}")
+    finish(tmp_path, *(f"experiment={name}" for name in experiments.split(",")))
+    sweep.callback.on_multirun_end(sweep.config)
+    assert sweep.calls == [["--split", "test", "--baseline", baseline]]
+
+
+@pytest.mark.fault
+def test_without_the_baseline_a_report_compares_nothing(sweep, tmp_path):
+    """The run of the baseline failed."""
+    sweep.start("experiment=visual,rmlr")
+    finish(tmp_path, "experiment=rmlr")
+    SweepProgress.current.failed.add("experiment=visual")
+    sweep.statuses = [2, 0]
+    sweep.callback.on_multirun_end(sweep.config)
+    assert [len(call) for call in sweep.calls] == [4, 2]
+
+
+@pytest.mark.fault
+def test_a_report_that_cannot_be_made_is_a_note(sweep, tmp_path, capsys):
+    sweep.start("seed=0")
+    finish(tmp_path, "seed=0")
+    sweep.statuses = [2]
+    sweep.callback.on_multirun_end(sweep.config)
+    assert capsys.readouterr().err == "note: no report was made: no row\n"
+
+
+def test_a_report_can_be_left_out(sweep, tmp_path):
+    sweep.start("seed=0", report=False)
+    finish(tmp_path, "seed=0")
+    sweep.callback.on_multirun_end(sweep.config)
+    assert not sweep.calls
+
+
+def test_a_watched_sweep_has_one_line_until_it_ends(sweep, tmp_path, capsys):
+    sweep.start("seed=0,1")
+    finish(tmp_path, "seed=0", "seed=1")
+    watch(tmp_path)
+    assert capsys.readouterr().out == "sweep: 2 of 2 runs finished\n"
+
+
+CONFIG = {
+    "name": "rmlr",
+    "data": {"batch_size": 8},
+    "trainer": {"max_epochs": 4, "devices": 1},
+    "paths": {"output": "o", "data": "d"},
+}
+
+
+@pytest.fixture
+def earlier(tmp_path):
+    """Writes a finished run of 40 seconds into another sweep."""
+
+    def write(name: str, machine: str = platform.platform(), **changed) -> None:
+        folder = tmp_path / "other" / name
+        folder.mkdir(parents=True)
+        (folder / "config.yaml").write_text(yaml.safe_dump({**CONFIG, "name": name, **changed}))
+        (folder / "metrics.json").write_text('{"fit_seconds": 40}')
+        (folder / "environment.json").write_text(json.dumps({"machine": machine}))
+
+    return write
+
+
+def test_earlier_runs_on_the_same_data_tell_the_time_per_epoch(earlier, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cfg = OmegaConf.create({**CONFIG, "trainer": {"max_epochs": 2, "devices": 1}})
+    assert earlier_seconds(cfg, tmp_path / "sweep") == {}
+    earlier("rmlr")
+    earlier("upt", trainer={"max_epochs": 1, "devices": 1})
+    found = earlier_seconds(cfg, tmp_path / "sweep")
+    assert found == {"rmlr": 20.0, "upt": 80.0, ANY: 50.0, None: 20.0}
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    "other",
+    [{"data": {"batch_size": 2}}, {"trainer": {"max_epochs": 4, "devices": 8}}, {"machine": "m"}]
+    + [{"trainer": 1}, {"paths": None}, {"trainer": {"max_epochs": 0, "devices": 1}}],
+)
+def test_other_data_machines_and_damaged_files_do_not(other, earlier, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    earlier("rmlr", **other)
+    assert earlier_seconds(OmegaConf.create(CONFIG), tmp_path / "sweep") == {}
