@@ -229,6 +229,24 @@ def test_the_same_run_in_two_folders_counts_once(runs, tmp_path):
     assert len(rows_of(tmp_path / "out" / "runs.csv")) == 18
 
 
+def test_two_named_runs_of_one_configuration_are_compared_by_folder(tmp_path, capsys):
+    """Such as before and after a change of the code."""
+    folders = [str(make_run(tmp_path / name, "rmlr", 0, 0.5)) for name in ("old", "new")]
+    metrics = json.loads((tmp_path / "new" / "metrics.json").read_text())
+    (tmp_path / "new" / "metrics.json").write_text(json.dumps(metrics | {"test/map_full": 0.6}))
+    main([*folders, "--html", str(tmp_path / "diff.html")])
+    page = (tmp_path / "diff.html").read_text()
+    assert all(f"rmlr ({folder})" in page for folder in folders)
+
+
+def test_repetitions_that_took_other_times_are_one_run(tmp_path, capsys):
+    for name, seconds in (("a", 1.0), ("b", 2.0)):
+        path = make_run(tmp_path / "runs" / name, "rmlr", 0, 0.5) / "metrics.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"fit_seconds": seconds}))
+    main([str(tmp_path / "runs")])
+    assert "rmlr" in capsys.readouterr().out
+
+
 def test_two_runs_of_a_row_and_seed_that_differ_are_an_error(runs, capsys):
     again = make_run(runs / "zz", "upt", 0, 0.5)
     message = error_of(capsys, runs)

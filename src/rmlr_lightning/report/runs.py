@@ -69,7 +69,23 @@ def find_runs(paths: Sequence[Path], required: str, commit: str | None = None) -
             f"{', '.join(map(str, paths))}: no finished run here{rest}; a run is finished when "
             "rmlr-train has written its metrics.json"
         )
+    typed = [path.resolve() for path in paths]
+    if len(counted) == 2 and [run.folder.resolve() for run in counted] == typed:
+        counted = _told_apart(counted)
     return FoundRuns(_unique(counted), unfinished, without)
+
+
+def _told_apart(pair: list[Run]) -> list[Run]:
+    """Two runs that were named to be compared, by their folders if their rows are the same.
+
+    They may differ in what no configuration holds, such as the commit.
+    """
+    if len({(run.row, run.train, run.seed) for run in pair}) == 2:
+        return pair
+    return [
+        run._replace(row=f"{run.row} ({run.folder})", label=f"{run.label} ({run.folder})")
+        for run in pair
+    ]
 
 
 def _named(folders: Sequence[tuple[RunFolder, str | None]]) -> list[Run]:
@@ -114,4 +130,6 @@ def _unique(runs: Iterable[Run]) -> list[Run]:
 
 
 def _defined(run: Run) -> dict[str, float]:
-    return {name: value for name, value in run.metrics.items() if not math.isnan(value)}
+    """Metrics of the splits; seconds differ between repetitions."""
+    metrics = run.metrics.items()
+    return {name: value for name, value in metrics if "/" in name and not math.isnan(value)}
