@@ -69,13 +69,13 @@ def find_runs(paths: Sequence[Path], required: str, commit: str | None = None) -
             f"{', '.join(map(str, paths))}: no finished run here{rest}; a run is finished when "
             "rmlr-train has written its metrics.json"
         )
-    typed = [path.resolve() for path in paths]
-    if len(counted) == 2 and [run.folder.resolve() for run in counted] == typed:
-        counted = _told_apart(counted)
+    named = [path.resolve() for path in paths]
+    if len(counted) == 2 and [run.folder.resolve() for run in counted] == named:
+        counted = _by_folder(counted)
     return FoundRuns(_unique(counted), unfinished, without)
 
 
-def _told_apart(pair: list[Run]) -> list[Run]:
+def _by_folder(pair: list[Run]) -> list[Run]:
     """Two runs that were named to be compared, by their folders if their rows are the same.
 
     They may differ in what no configuration holds, such as the commit.
