@@ -121,7 +121,7 @@ $(AXE)/package/axe.min.js: | $(VENV)/.ready
 .PHONY: test-axe
 test-axe: $(AXE)/package/axe.min.js ## accessibility of the HTML pages, by axe-core in Chromium
 	RMLR_AXE="$(abspath $<)" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -k axe tests/report \
-	  tests/predictions/test_gallery.py $(ARGS)
+	  tests/predictions/test_gallery.py tests/test_site.py $(ARGS)
 
 .PHONY: test-faults
 test-faults: setup ## the tests of docs/RELIABILITY.md: damaged files, kills, wrong data, bad numbers

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.report.browser import axe_findings, needs_axe
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -44,3 +46,15 @@ def test_pages_ask_no_other_host(site):
 def test_api_pages_hold_the_docstrings(site):
     text = (site / "api" / "prediction.html").read_text(encoding="utf-8")
     assert "from_pretrained" in text and "push_to_hub" in text
+
+
+@pytest.mark.slow
+@needs_axe
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("page", ["index", "TROUBLESHOOTING", "api/model"])
+def test_axe_finds_nothing_in_colours_and_links(page, dark, site):
+    path = site / f"{page}.html"
+    findings = axe_findings(path, path.parent, dark)  # beside the page, for its links to styles
+    # what site.css decides; the rest is the theme's
+    rules = ("color-contrast", "link-in-text-block")
+    assert not [line for line in findings if line.split()[1].rstrip(":") in rules]
