@@ -56,26 +56,34 @@ def results(record: TestRecord, thumbnails: dict[str, bytes]) -> dict[str, Any]:
 
     vocabulary, matched = record.vocabulary, record.matched["default"]
     ap, positives = matched.ap(), matched.positives
+    # words and units are those of the page that rmlr-report makes
+    verbs = [_words(verb) for verb in vocabulary.verbs]
     found = {
         "per_class/test": wandb.Table(
-            columns=["class", "rare", "AP", "annotated", "detected"],
+            columns=["class", "rare", "AP %", "annotated", "detected"],
             data=[
-                [name, hoi in vocabulary.rare, float(ap[hoi]), int(positives[hoi]), int(count)]
+                [
+                    name,
+                    hoi in vocabulary.rare,
+                    100 * float(ap[hoi]),
+                    int(positives[hoi]),
+                    int(count),
+                ]
                 for hoi, (name, count) in enumerate(zip(matched.names, record.counts, strict=True))
             ],
         ),
         "per_class/precision_recall": _precision_recall(record),
         "errors/test": wandb.Table(
-            columns=["type", "cost in mAP", "false positives", "missed pairs"],
+            columns=["type", "cost, mAP %", "false detections", "missed pairs"],
             data=[
-                [name, e["cost"], e["false_positives"], e["missed"]]
+                [_words(name), 100 * e["cost"], e["false_positives"], e["missed"]]
                 for name, e in record.facts["errors"].items()
             ],
         ),
         "confusion/verbs": wandb.Table(
             columns=["object", "annotated verb", "best verb", "pairs"],
             data=[
-                [vocabulary.objects[o], vocabulary.verbs[a], vocabulary.verbs[b], int(count)]
+                [vocabulary.objects[o], verbs[a], verbs[b], int(count)]
                 for (o, a, b), count in _counts(record.confusion)
             ],
         ),
@@ -83,14 +91,25 @@ def results(record: TestRecord, thumbnails: dict[str, bytes]) -> dict[str, Any]:
     }
     for name, rows in record.facts["breakdown"].items():
         found[f"breakdown/{name}"] = wandb.Table(
-            columns=["group", "mAP", "classes", "annotated", "detected"],
+            columns=["group", "mAP %", "classes", "annotated", "detected"],
             data=[
-                [r["name"], r["ap"], r["classes"], r["positives"], r["detections"]] for r in rows
+                [
+                    _words(r["name"]),
+                    100 * r["ap"],
+                    r["classes"],
+                    r["positives"],
+                    r["detections"],
+                ]
+                for r in rows
             ],
         )
     if record.facts.get("attention"):
         found["attention/words"] = _attention(record, thumbnails)
     return found
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _precision_recall(record: TestRecord) -> Any:
@@ -126,7 +145,7 @@ def _images(record: TestRecord, thumbnails: dict[str, bytes]) -> Any:
 
     place = {name: index for index, name in enumerate(record.file_names)}
     images = sorted((place[name] for name in thumbnails), key=lambda i: -record.image_ap[i])
-    table = wandb.Table(columns=["image", "AP of the image", "detected", "annotated"])
+    table = wandb.Table(columns=["image", "AP of the image, %", "detected", "annotated"])
     for image in images:
         name = record.file_names[image]
         opened = Image.open(io.BytesIO(thumbnails[name]))
@@ -137,7 +156,7 @@ def _images(record: TestRecord, thumbnails: dict[str, bytes]) -> Any:
         annotated = [_pair(record.truth, row) for row in truth]
         table.add_data(
             name,
-            float(record.image_ap[image]),
+            100 * float(record.image_ap[image]),
             wandb_image(opened, size, {"detected": detected}, record.vocabulary),
             wandb_image(opened, size, {"annotated": annotated}, record.vocabulary),
         )
@@ -153,7 +172,7 @@ def _attention(record: TestRecord, thumbnails: dict[str, bytes]) -> Any:
     """One row per word; the image shows the boxes of the pair."""
     import wandb
 
-    table = wandb.Table(columns=["image", "phrases", "loss", "word", "weight"])
+    table = wandb.Table(columns=["image", "phrases", "loss", "word", "weight %"])
     for row in record.facts["attention"]:
         phrases = "; ".join(row["phrases"])
         content = thumbnails.get(row["image"])
@@ -165,7 +184,7 @@ def _attention(record: TestRecord, thumbnails: dict[str, bytes]) -> Any:
             image = wandb_image(opened, (1, 1), {"annotated": pairs}, record.vocabulary, phrases)
         for loss, words in row["words"].items():
             for word, weight in words:
-                table.add_data(image, phrases, loss, word, weight)
+                table.add_data(image, phrases, loss, word, 100 * weight)
     return table
 
 

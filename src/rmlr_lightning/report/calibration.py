@@ -9,7 +9,7 @@ from rmlr_lightning.report.run_record import RunRecord
 
 MEANINGS = {
     "ece_score": "before calibration: ranks the detections, and AP is computed from it",
-    "ece": "after calibration fitted on val: for people, of `rmlr-predict`",
+    "ece": "after calibration fitted on val: what rmlr-predict shows",
 }
 NOTE = (
     "Expected calibration error (ECE): the mean distance between a score and the share of true "
