@@ -5,11 +5,13 @@ that are not here is listed with the test that runs it, or with the reason.
 """
 
 import importlib
+import io
 import json
 import pickle
 import re
 import shutil
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -106,8 +108,11 @@ def desk(world, tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("RMLR_DATA", str(folder / "data"))
-        for _ in range(2):  # outputs/rmlr and outputs/rmlr-2
-            run(*typed("rmlr-train"))
+        printed = io.StringIO()
+        with redirect_stdout(printed):
+            for _ in range(2):  # outputs/rmlr and outputs/rmlr-2
+                run(*typed("rmlr-train"))
+    (folder / "printed.txt").write_text(printed.getvalue())
     (folder / "outputs" / "hicodet_rmlr_r50").symlink_to("rmlr")
     return folder
 
@@ -123,6 +128,16 @@ def test_the_commands_of_a_page_run_one_after_the_other(page, desk, tmp_path, mo
     monkeypatch.setenv("WANDB_MODE", "offline")
     for command in ours(page):
         run(*typed(command))
+
+
+@pytest.mark.slow
+def test_a_run_ends_with_the_command_of_its_report(desk, monkeypatch):
+    monkeypatch.chdir(desk)
+    line = (desk / "printed.txt").read_text().splitlines()[-1]
+    label, command = line.split(": ")
+    assert label == "report"
+    run("report", words_of(command)[1:])
+    assert (desk / "outputs" / "rmlr-2" / "report.html").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize("pattern", ELSEWHERE)

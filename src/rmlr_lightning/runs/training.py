@@ -1,12 +1,14 @@
 """One run: trains and tests the task of a configuration."""
 
 import json
+import shlex
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Callback, LightningModule, Trainer, seed_everything
@@ -263,5 +265,10 @@ def _print_summary(
     names = ("curves.png", "panels", "metrics.json", "log", "config.yaml")
     found = [name for name in names if Path(cfg.paths.output, name).exists()]
     print(f"folder: {cfg.paths.output}, with {', '.join(found)}")
+    folder = Path(cfg.paths.output)
+    is_sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+    if (folder / "test_record.npz").exists() and not is_sweep:  # a sweep has one report
+        paths = (shlex.quote(str(path)) for path in (folder, folder / "report.html"))
+        print("report: rmlr-report {} --html {}".format(*paths))
     if cfg.export:
         print(f"detector: {cfg.export}")
