@@ -6,6 +6,12 @@ from typing import Any
 
 from rmlr_lightning.errors import counted
 from rmlr_lightning.report.charts import curves_chart, mark, scale_of
+from rmlr_lightning.report.comparison_sections import (
+    changed_classes,
+    changed_confusions,
+    extreme_classes,
+    words_of_both,
+)
 from rmlr_lightning.report.curves import validation_title
 from rmlr_lightning.report.html_page import html_page
 from rmlr_lightning.report.image_cards import image_card, most_changed
@@ -15,7 +21,6 @@ from rmlr_lightning.report.run_page import IDS
 from rmlr_lightning.report.run_record import RunRecord
 from rmlr_lightning.report.sections import (
     ERRORS,
-    class_rows,
     costs,
     origin,
 )
@@ -26,6 +31,8 @@ SECTIONS = {
     "classes": "Classes",
     "errors": "Errors",
     "images": "Images",
+    "confusions": "Confused verbs",
+    "attention": "Words",
     "costs": "Cost",
     "differing": "Options",
     "origins": "Commands and versions",
@@ -44,7 +51,7 @@ def comparison_page(
     ends = [100 * x for c in changed for x in (c.difference.low, c.difference.high)]
     scale = scale_of([*ends, *(100 * c.difference.gain for c in changed)], include=[0.0])
     # Bars of gains and losses share one scale.
-    classes = _classes(a, b)
+    classes = changed_classes(a, b)
     widest = max((abs(row["change"]) for row in classes), default=0.0)
     for row in classes:
         length = round(100 * abs(row["change"]) / widest, 1) if widest else 0
@@ -62,6 +69,9 @@ def comparison_page(
         "charts": _charts(a, b),
         "classes": classes,
         "widest": percent(widest, 0),
+        "extremes": extreme_classes(classes),
+        "confusions": changed_confusions(a, b),
+        "attention": words_of_both(a, b),
         "errors": [
             {"name": name.replace("_", " "), "meaning": ERRORS.get(name, ""), "a": cost, "b": other}
             for name, cost in a.test.facts["errors"].items()
@@ -105,6 +115,11 @@ def _verdict(changed: Sequence[Changed], a: RunRecord, b: RunRecord) -> dict[str
     sentences = [f"{c.title}: {_gain_and_interval(c, False)}." for c in others] or [
         "No other metric differs by more than the choice of the test images explains."
     ]
+    twins = next((c.difference for c in changed if c.key == "twin_accuracy"), None)
+    if twins is not None:
+        sentences.append(
+            f"Twins: A {percent(twins.a)} % right, B {percent(twins.b)} %; chance is 50 %."
+        )
     sentences.append(
         "B - A, with the 95 % interval over test images in brackets. To learn whether a method is "
         "better, train both with several seeds and make a page of all runs."
@@ -136,17 +151,6 @@ def _row(changed: Changed, scale: Any) -> dict[str, Any]:
         "significant": changed.significant,
         "mark": mark(scale, 100 * found.gain, 100 * found.low, 100 * found.high, colour=colour),
     }
-
-
-def _classes(a: RunRecord, b: RunRecord) -> list[dict[str, Any]]:
-    second = {row["name"]: row["ap"] for row in class_rows(b)}
-    rows = []
-    for row in class_rows(a):
-        gain = second[row["name"]] - row["ap"]
-        rows.append(
-            {**row, "a": row["ap"], "b": second[row["name"]], "change": gain, "gain": signed(gain)}
-        )
-    return sorted(rows, key=lambda row: -row["change"])
 
 
 def _images(a: RunRecord, b: RunRecord) -> list[dict[str, Any]]:

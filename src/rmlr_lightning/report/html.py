@@ -5,10 +5,11 @@ from pathlib import Path
 
 from rmlr_lightning.report.columns import DRAWS
 from rmlr_lightning.report.comparison_page import comparison_page
-from rmlr_lightning.report.measures import class_table
+from rmlr_lightning.report.measures import ClassTable, class_table
 from rmlr_lightning.report.rows import Report
 from rmlr_lightning.report.run_page import run_page
 from rmlr_lightning.report.run_record import RunRecord, read_run
+from rmlr_lightning.report.runs_csv import Run
 from rmlr_lightning.report.sweep_page import sweep_page
 
 
@@ -54,8 +55,20 @@ def html_report(
         is_shown = record.test is not None and split == "test"
         tables.append(class_table(record.test) if is_shown else None)
         records.append(record._replace(test=None, thumbnails={}))
+    best = _best(report, runs, tables)
     heading = title or f"Results on the {split} split"
-    return sweep_page(report, records, tables, split, argv, heading, left_out)
+    return sweep_page(report, records, tables, split, argv, heading, left_out, best)
+
+
+def _best(
+    report: Report, runs: Sequence[Run], tables: Sequence[ClassTable | None]
+) -> RunRecord | None:
+    """A run of the row with the highest mean, for its images; None where none kept a record."""
+    main = report.main
+    means = {row.name: row.metrics[main].mean for row in report.rows if main in row.metrics}
+    tested = [run for run, table in zip(runs, tables, strict=True) if table is not None]
+    best = max(tested, key=lambda run: means.get(run.row, 0.0), default=None)
+    return None if best is None else read_run(best)
 
 
 def _place(record: RunRecord, report: Report, paths: Sequence[Path]) -> tuple[bool, int]:

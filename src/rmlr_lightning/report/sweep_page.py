@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from rmlr_lightning.errors import counted
 from rmlr_lightning.report.cells import (
     comparison_cells,
@@ -16,13 +14,20 @@ from rmlr_lightning.report.cells import (
 from rmlr_lightning.report.charts import Scale, curves_chart, difference_scale, mark, scale_of
 from rmlr_lightning.report.curves import validation_title
 from rmlr_lightning.report.html_page import html_page
+from rmlr_lightning.report.image_cards import best_and_worst
 from rmlr_lightning.report.measures import VCOCO_NOTE, ClassTable
 from rmlr_lightning.report.page import LEGEND
-from rmlr_lightning.report.percent import percent
 from rmlr_lightning.report.rows import Report, Row
 from rmlr_lightning.report.run_page import IDS
 from rmlr_lightning.report.run_record import RunRecord, mean_history
-from rmlr_lightning.report.sections import command_of, duration, origin
+from rmlr_lightning.report.sections import origin
+from rmlr_lightning.report.sweep_sections import (
+    error_names,
+    run_row,
+    sweep_classes,
+    sweep_costs,
+    sweep_errors,
+)
 from rmlr_lightning.report.sweep_verdict import sweep_verdict
 
 SECTIONS = {
@@ -30,10 +35,17 @@ SECTIONS = {
     "comparisons": "Differences",
     "charts": "Curves",
     "classes": "Classes",
+    "gains": "Class differences",
     "errors": "Errors",
+    "images": "Images",
+    "costs": "Cost",
     "origins": "Runs and commands",
 }
-OWN_IDS = IDS | {"tables": "metrics", "comparisons": "differences"}
+TWINS = (
+    "Twins: two images with the same boxes and objects, and other verbs. Right: a pair scores its "
+    "own verb above that of its twin. Chance is 50 %."
+)
+OWN_IDS = IDS | {"tables": "metrics", "comparisons": "differences", "gains": "class-differences"}
 
 
 def sweep_page(
@@ -44,6 +56,7 @@ def sweep_page(
     argv: Sequence[str],
     title: str,
     left_out: Sequence[str] = (),
+    best: RunRecord | None = None,
 ) -> bytes:
     """All rows of a report. Classes and errors are shown where all runs of a row kept a record.
 
@@ -55,6 +68,7 @@ def sweep_page(
         argv: the arguments of rmlr-report that make this page.
         title: heading.
         left_out: sentences about runs that are not counted.
+        best: a run of the best row, for its images; None where none kept a record.
     """
     of_row: dict[str, list[RunRecord]] = {}
     for record in records:
@@ -66,9 +80,11 @@ def sweep_page(
     # As in the tables, the first metric is drawn.
     key = f"{split}/{report.metrics[report.main]}"
     comparisons = report.all_comparisons()
+    classes = sweep_classes(with_test, report.baseline)
     content: dict[str, Any] = {
         "verdict": sweep_verdict(report),
         "legend": LEGEND.replace("**Bold**", "Bold"),
+        "twins_note": TWINS if "twins" in report.metrics else "",
         "main_title": "mAP full" if report.main == "full" else report.main,
         "baseline": report.labels.get(report.baseline or "", ""),
         "tables": [_table(report, size, key) for size in report.sizes()],
@@ -78,10 +94,15 @@ def sweep_page(
         },
         "charts": _charts(report, of_row),
         "class_heads": [report.labels[row] for row in with_test],
-        "classes": _classes(with_test),
-        "errors": _errors(report, with_test),
-        "error_heads": _error_names(with_test),
-        "runs": [_run(record, key) for record in records],
+        "classes": classes["ap"],
+        "gain_heads": [report.labels[row] for row in with_test if row != report.baseline],
+        "gains": classes["gains"],
+        "errors": sweep_errors(report.labels, with_test),
+        "error_heads": error_names(with_test),
+        "images": best_and_worst(best) if best is not None else None,
+        "images_of": best.name if best is not None else "",
+        "costs": sweep_costs(report.labels, of_row),
+        "runs": [run_row(record, key) for record in records],
         # code and files of a sweep are those of its first run; the table has all commits
         "origins": [origin(record) for record in records[:1]],
     }
@@ -132,7 +153,24 @@ def _table(report: Report, size: int | None, key: str) -> dict[str, Any]:
         "scale": scale,
         "gains": bool(gain_ends),
         "gain_scale": gain_scale,
+        **_twins(report, rows, key),
     }
+
+
+def _twins(report: Report, rows: Sequence[Row], main_key: str) -> dict[str, Any]:
+    """Marks of the accuracy at twins, on a scale with its chance of 50 %."""
+    key = f"{main_key.partition('/')[0]}/{report.metrics.get('twins')}"
+    known = [row for row in rows if "twins" in row.metrics and report.main != "twins"]
+    ends = [x for row in known for x in _ends(row.metrics["twins"], _points(row, key))]
+    scale = scale_of(ends, include=[50.0])
+    marks = [
+        {
+            "label": report.labels[row.name],
+            "twins": _mark(scale, row.metrics["twins"], _points(row, key)),
+        }
+        for row in known
+    ]
+    return {"twins": marks, "twin_scale": scale}
 
 
 def _main_first(report: Report) -> list[int]:
@@ -185,53 +223,3 @@ def _charts(report: Report, of_row: dict[str, list[RunRecord]]) -> list[Any]:
         }
         charts.append(curves_chart(title, curves))
     return [chart for chart in charts if chart is not None]
-
-
-def _classes(with_test: dict[str, list[ClassTable]]) -> list[dict[str, Any]]:
-    """Classes that all rows share, by the AP of the first row."""
-    means = {}
-    for row, members in with_test.items():
-        if all(table.names == members[0].names for table in members):
-            mean = np.mean([table.ap for table in members], axis=0)
-            means[row] = dict(zip(members[0].names, mean.tolist(), strict=True))
-    if not means:
-        return []
-    first = next(iter(with_test.values()))[0]
-    nan = float("nan")
-    rows = [
-        {
-            "name": name,
-            "ap": [means.get(row, {}).get(name, nan) for row in with_test],
-            "truth": int(count),
-            "note": first.notes.get(name),
-        }
-        for name, count in zip(first.names, first.positives, strict=True)
-        if count
-    ]
-    return sorted(rows, key=lambda row: -row["ap"][0])
-
-
-def _error_names(with_test: dict[str, list[ClassTable]]) -> list[str]:
-    first = next(iter(with_test.values()), None)
-    return [name.replace("_", " ") for name in first[0].errors] if first else []
-
-
-def _errors(report: Report, with_test: dict[str, list[ClassTable]]) -> list[dict[str, Any]]:
-    rows = []
-    for row, members in with_test.items():
-        costs = np.mean([list(table.errors.values()) for table in members], axis=0)
-        rows.append({"label": report.labels[row], "costs": costs.tolist()})
-    return rows
-
-
-def _run(record: RunRecord, key: str) -> dict[str, Any]:
-    run = record.run
-    return {
-        "label": run.label,
-        "seed": run.seed,
-        "main": percent(run.metrics.get(key, float("nan"))),
-        "cost": duration(run.metrics["fit_seconds"]) if "fit_seconds" in run.metrics else "-",
-        "commit": origin(record)["commit"][:12],
-        "folder": str(run.folder),
-        "command": command_of(record.environment),
-    }
