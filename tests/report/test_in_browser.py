@@ -19,6 +19,7 @@ search.value = "truck";
 search.dispatchEvent(new Event("input"));
 const button = page.querySelector(".shot button");
 button?.focus();
+button?.dispatchEvent(new Event("focus"));  // a window that is not in front gets none
 return {
   width: frame.clientWidth,
   content: root.scrollWidth,
