@@ -69,7 +69,14 @@ def test_make_demo_installs_all_tested_versions_but_pillow(tmp_path):
     environment = tmp_path / "env"
     environment.mkdir()
     (environment / ".ready").touch()
-    command = ["make", "-n", "demo", f"VENV={environment}", "ARGS=--port 7999"]
+    command = [
+        "make",
+        "-n",
+        "--no-print-directory",
+        "demo",
+        f"VENV={environment}",
+        "ARGS=--port 7999",
+    ]
     lines = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.splitlines()

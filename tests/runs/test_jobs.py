@@ -47,7 +47,8 @@ def sweep(folder, **functions) -> tuple[Jobs, list]:
 
 @pytest.fixture
 def progress(tmp_path, monkeypatch):
-    """A sweep of two runs in `tmp_path`."""
+    """A sweep of two runs in `tmp_path`, where there are no earlier runs."""
+    monkeypatch.chdir(tmp_path)
     made = SweepProgress(tmp_path, members_of({}, ["seed=0,1"]), begun=0.0)
     yield made
     SweepProgress.current = None
