@@ -42,6 +42,7 @@ ELSEWHERE = {
     r"rmlr-report docs/results": "tests/cli/test_report.py",
     r"\+sweep=|rmlr-train -m": "tests/cli/test_sweep.py",
     r"text=hub|mpnet": "downloads weights",
+    r"experiment=unseen_text": "tests/cli/test_configs.py",
     r"unseen=rare_first": "the synthetic benchmark has no such split",
 }
 

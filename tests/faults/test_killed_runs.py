@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-KILLS = 3  # `python -m tests.faults.killed_runs FOLDER --kills 20` does more
+KILLS = 2  # `python -m tests.faults.killed_runs FOLDER --kills 20` does more
 
 
 @pytest.mark.slow
