@@ -47,9 +47,11 @@ def sweep(folder, **functions) -> tuple[Jobs, list]:
 
 @pytest.fixture
 def progress(tmp_path, monkeypatch):
-    """A sweep of two runs in `tmp_path`, where there are no earlier runs."""
+    """A sweep of two runs where there are no earlier runs, here or in folders beside it."""
     monkeypatch.chdir(tmp_path)
-    made = SweepProgress(tmp_path, members_of({}, ["seed=0,1"]), begun=0.0)
+    folder = tmp_path / "multirun" / "sweep"
+    folder.mkdir(parents=True)
+    made = SweepProgress(folder, members_of({}, ["seed=0,1"]), begun=0.0)
     yield made
     SweepProgress.current = None
 
