@@ -60,7 +60,7 @@ class Jobs:
             return None
         try:
             return function(cfg)
-        except Exception as error:
+        except Exception as error:  # of any class: the runs after it are to be done
             if stop_behind(error) is not None:
                 raise
             self._fail(folder, error)
