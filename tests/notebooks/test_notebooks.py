@@ -59,9 +59,16 @@ def test_outputs_are_kept_without_errors_and_machine_paths(path):
             assert not MACHINE_PATH.search(text_of(output))
 
 
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory) -> Path:
+    """Tiny data and runs of all notebooks."""
+    return tmp_path_factory.mktemp("scratch")
+
+
 @pytest.mark.slow
-def test_it_runs_at_the_small_size(path, tmp_path, monkeypatch):
+def test_it_runs_at_the_small_size(path, scratch, tmp_path, monkeypatch):
     monkeypatch.setenv("RMLR_NOTEBOOKS", "small")
+    monkeypatch.setenv("RMLR_SCRATCH", str(scratch))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     # the kernel works in an empty folder, so that nothing is left beside the notebook
     monkeypatch.setenv("PYTHONPATH", str(FOLDER))
