@@ -1,10 +1,12 @@
-"""Prints the largest difference of an exported head from the eager one, per format.
+"""Prints the largest difference of each exported head from the eager one, per format.
 
 In a process of its own, because the shape checks of the tests cannot be traced.
 """
 
 import json
+import math
 import sys
+import traceback
 import warnings
 from functools import partial
 from pathlib import Path
@@ -42,7 +44,8 @@ def scene_of(batch: int, detector: Detector) -> Scene:
     return scene._replace(entities=scene.entities._replace(mask=mask), maps=maps)
 
 
-def main(folder: str, remine: str, ire: str, irm: str) -> None:
+def differences(folder: str, remine: str, ire: str, irm: str) -> dict[str, float]:
+    """Of one composition, by format."""
     model = model_of(remine, ire, irm)
     program, inputs = export_head(model, CAPACITY, canvas=(48, 64))
     write_onnx(program, inputs, Path(folder, "head.onnx"))
@@ -71,6 +74,17 @@ def main(folder: str, remine: str, ire: str, irm: str) -> None:
         for name, both in pairs.items():
             for a, b in both:
                 found[name] = max([found[name], *(a - b).abs().flatten().tolist()])
+    return found
+
+
+def main(folder: str, *compositions: str) -> None:
+    found = {}
+    for composition in compositions:
+        torch.compiler.reset()
+        try:
+            found[composition] = differences(folder, *composition.split())
+        except Exception:
+            found[composition] = {traceback.format_exc(): math.inf}
     print(json.dumps(found))
 
 

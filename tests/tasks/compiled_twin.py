@@ -1,4 +1,4 @@
-"""Prints how a compiled training compares with an eager one, as a line of JSON.
+"""Prints how each of some compiled trainings compares with an eager one, as a line of JSON.
 
 In a process of its own, because the shape checks of the tests cannot be traced.
 """
@@ -46,8 +46,10 @@ def made(compiled: bool, counting: bool) -> HOITask:
     return tiny_task({name: LOSSES[name] for name in names}, compiled=compiled)
 
 
-def main(backend: str, step: str) -> None:
-    torch.compile = partial(torch.compile, backend=backend)
+def compare(step: str) -> dict:
+    """Differences of gradients, and numbers of graphs and of their breaks."""
+    torch.compiler.reset()
+    torch._dynamo.utils.counters.clear()
     eager, compiled = (made(is_compiled, step == "counting") for is_compiled in (False, True))
     compiled.capacities = Capacities(compiled.model.selection, 0)
     compiled.capacities.reserve({"memory": (8, 8)}, 4)
@@ -70,8 +72,12 @@ def main(backend: str, step: str) -> None:
         drawn.append(gradients(compiled, batches[1]))
     repeats = largest_difference(drawn[0], drawn[1]), largest_difference(drawn[0], drawn[2])
     breaks = sum(counters["graph_break"].values())
-    found = {"difference": max(first), "graphs": graphs, "breaks": breaks, "repeats": repeats}
-    print(json.dumps(found))
+    return {"difference": max(first), "graphs": graphs, "breaks": breaks, "repeats": repeats}
+
+
+def main(backend: str, *steps: str) -> None:
+    torch.compile = partial(torch.compile, backend=backend)
+    print(json.dumps({step: compare(step) for step in steps}))
 
 
 if __name__ == "__main__":
