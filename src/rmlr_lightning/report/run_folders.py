@@ -15,7 +15,7 @@ from rmlr_lightning.report.sweep_order import place_in_sweep, swept_values
 
 # Overrides that make no row of their own: shown elsewhere, or without influence on the result.
 NO_ROW = re.compile(
-    r"experiment|sweep|seed|name|label|resume|debug|logger.*|paths\..*|hydra.*"
+    r"experiment|sweep|seed|name|label|report|resume|debug|logger.*|paths\..*|hydra.*"
     r"|data\.prepare\.(config\.train|out|workers)|data\.num_workers|features\.(path|num_workers)"
     r"|trainer\.(devices|accelerator)"
     r"|callbacks\.(curves|panel|record|wandb|speed|gradients)(\..*)?"

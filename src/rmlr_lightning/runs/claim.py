@@ -31,7 +31,7 @@ from rmlr_lightning.runs.sweep_members import ERROR, SAME
 
 HASH = ".config_hash"
 # What a run replaces in its folder; .hydra/hydra.yaml is of another program that uses Hydra.
-REPLACED = ("config.yaml", "environment.json", "curves.png", "test_record.npz")
+REPLACED = ("config.yaml", "environment.json", "curves.png", "test_record.npz", "report.html")
 FOREIGN = f"{FOLDER}/hydra.yaml"
 # Loading processes of a killed run hold its lock until they notice, which takes up to 5 seconds.
 PATIENCE_S = 15.0

@@ -13,6 +13,7 @@ from rmlr_lightning.runs.secrets import without_secrets
 IRRELEVANT_KEYS = (
     "resume",
     "label",
+    "report",
     "paths",
     "logger",
     "data.num_workers",

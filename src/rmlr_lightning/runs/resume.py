@@ -23,6 +23,7 @@ DAMAGED = ".damaged"
 APPLIED = (
     "name",
     "label",
+    "report",
     "resume",
     "test",
     "export",

@@ -1,7 +1,6 @@
 """One run: trains and tests the task of a configuration."""
 
 import json
-import shlex
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -215,8 +214,9 @@ def _start_output(
     output = Path(cfg.paths.output)
     for partial in (output / "checkpoints").glob(f".*{PARTIAL}"):
         partial.unlink()  # of a process that was killed while it wrote
-    # Only a finished run has metrics.json; that of its first part would be taken for this one's.
-    (output / "metrics.json").unlink(missing_ok=True)
+    # Only a finished run has these; those of its first part would be taken for this one's.
+    for name in ("metrics.json", "test_record.npz", "report.html"):
+        (output / name).unlink(missing_ok=True)
     resolved = OmegaConf.create(without_secrets(OmegaConf.to_container(cfg, resolve=True)))
     write_atomic(output / "config.yaml", OmegaConf.to_yaml(resolved).encode())
     write_for_repetition(output, run_config, _typed())
@@ -265,10 +265,11 @@ def _print_summary(
     names = ("curves.png", "panels", "metrics.json", "log", "config.yaml")
     found = [name for name in names if Path(cfg.paths.output, name).exists()]
     print(f"folder: {cfg.paths.output}, with {', '.join(found)}")
-    folder = Path(cfg.paths.output)
-    is_sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
-    if (folder / "test_record.npz").exists() and not is_sweep:  # a sweep has one report
-        paths = (shlex.quote(str(path)) for path in (folder, folder / "report.html"))
-        print("report: rmlr-report {} --html {}".format(*paths))
     if cfg.export:
         print(f"detector: {cfg.export}")
+    is_sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+    if cfg.report and not is_sweep:  # a sweep has one report of all its runs
+        # imported here: the statistics take a second
+        from rmlr_lightning.runs.run_report import write_run_report
+
+        write_run_report(Path(cfg.paths.output))
