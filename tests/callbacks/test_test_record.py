@@ -1,11 +1,14 @@
 """The record that a test leaves, and the words that pairs attend to."""
 
+import errno
+import os
 from types import SimpleNamespace
 
 import pytest
 import torch
 from PIL import Image
 
+from rmlr_lightning import files
 from rmlr_lightning.callbacks.test_record import KeepTestRecord
 from rmlr_lightning.callbacks.word_attention import attended_words
 from rmlr_lightning.metrics.hicodet_metric import HICODetMeanAP
@@ -28,6 +31,13 @@ def trainer_of(**options):
     return SimpleNamespace(is_global_zero=True, world_size=1, datamodule=datamodule, **options)
 
 
+def task_of(metrics, bins=None):
+    task = SimpleNamespace(kept=None, vocabulary=worlds.VOCABULARY)
+    reliability = SimpleNamespace(bins=bins or {})
+    task.metrics = {"test": SimpleNamespace(metrics=metrics, reliability=reliability)}
+    return task
+
+
 def test_a_test_leaves_its_record_with_thumbnails(tmp_path):
     found = results(3)
     metric = HICODetMeanAP(worlds.VOCABULARY)
@@ -36,10 +46,8 @@ def test_a_test_leaves_its_record_with_thumbnails(tmp_path):
     twins = TwinAccuracy({"2.jpg": [Twin(box, box, 0, (0,), (1,))] * 2})
     twins.update([found[2][1]], [found[2][0]])
 
-    task = SimpleNamespace(kept=None, vocabulary=worlds.VOCABULARY)
-    both = {"hicodet": metric, "twins": twins}
-    reliability = SimpleNamespace(bins={"ece_score": [[2.0, 0.5, 1.0]]})
-    task.metrics = {"test": SimpleNamespace(metrics=both, reliability=reliability)}
+    bins = {"ece_score": [[2.0, 0.5, 1.0]]}
+    task = task_of({"hicodet": metric, "twins": twins}, bins)
     callback = KeepTestRecord(str(tmp_path), images=2)
     callback.on_test_start(trainer_of(), task)
     # in any order, and one image twice, as from a padding sampler of several processes
@@ -53,8 +61,23 @@ def test_a_test_leaves_its_record_with_thumbnails(tmp_path):
     ((image, total, matched, right),) = record.facts["twins"]
     assert (image, total) == (2, 2)
     assert (matched, right) == (float(twins.matched), float(twins.right))
-    assert record.facts["reliability"] == reliability.bins
+    assert record.facts["reliability"] == bins
     assert len(thumbnails) == 4 and all(len(jpeg) < 10_000 for jpeg in thumbnails.values())
+
+
+@pytest.mark.fault
+def test_a_full_disk_costs_the_record_and_not_the_run(tmp_path, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    task, callback = task_of({}), KeepTestRecord(str(tmp_path))
+    callback.on_test_start(trainer_of(), task)
+    task.kept += results(3)
+    monkeypatch.setattr(files, "_write_and_rename", full)
+    callback.on_test_end(trainer_of(), task)
+    assert not list(tmp_path.iterdir())
+    assert "test_record.npz: the disk is full" in capsys.readouterr().out
+    assert callback.record is not None  # for the loggers
 
 
 def test_a_task_without_interactions_leaves_nothing(tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from rmlr_lightning.callbacks.optional_image import optional_image
+from rmlr_lightning.callbacks.optional_output import optional_output
 from rmlr_lightning.drawing.curves import draw_curves
 
 
@@ -46,5 +46,5 @@ class Curves(Callback):
 
         # Every process keeps the history, which checkpoints store; one draws it.
         if trainer.is_global_zero and self.history:
-            with optional_image():
+            with optional_output("image"):
                 draw_curves(self.history, self.path)

@@ -32,7 +32,9 @@ class EpochTable(ProgressBar):
         self._bar: Progress | None = None
         self._start = self._seconds = 0.0  # of the epoch; of its training batches
         self._images = 0
-        self._measured: list[float] = []  # seconds of the epochs of this process
+        # seconds of the epochs of this process, without the rest of one that a run resumed in
+        self._measured: list[float] = []
+        self._is_whole = False
 
     def disable(self) -> None:
         self._enabled = False
@@ -48,6 +50,8 @@ class EpochTable(ProgressBar):
             print(*texts, flush=True)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # a run that resumes within an epoch does not start this one
+        self._restart(is_whole=False)
         if self._enabled:
             self.print(_weights(pl_module))
             name = self.metric.removeprefix("val/").replace("_", " ")
@@ -56,7 +60,7 @@ class EpochTable(ProgressBar):
             self.print(self._row(columns))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._start, self._images, self._seconds = time.perf_counter(), 0, 0.0
+        self._restart(is_whole=True)
         self._show(f"epoch {trainer.current_epoch + 1}", self.total_train_batches)
 
     def on_train_batch_end(
@@ -71,19 +75,19 @@ class EpochTable(ProgressBar):
         self._hide()
         if not self._enabled:
             return
-        self._measured.append(time.perf_counter() - self._start)
-        # without those that a resumed run made earlier, perhaps on another machine
+        seconds = time.perf_counter() - self._start
+        if self._is_whole:
+            self._measured.append(seconds)
         left = _epochs_left(trainer)
-        mean = sum(self._measured) / len(self._measured)
         values = trainer.callback_metrics
         metric = values.get(self.metric)
         cells = (
             f"{trainer.current_epoch + 1}" + (f"/{trainer.max_epochs}" if left is not None else ""),
             _loss(values),
             "" if metric is None else f"{100 * float(metric):.2f}",
-            f"{self._measured[-1]:.1f}",
+            f"{seconds:.1f}",
             f"{self._images / max(self._seconds, 1e-9):.1f}",
-            "" if left is None else duration(left * mean),
+            self._time_left(left),
         )
         self.print(self._row(cells))
 
@@ -110,6 +114,15 @@ class EpochTable(ProgressBar):
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._hide()
+
+    def _restart(self, is_whole: bool) -> None:
+        self._start, self._images, self._seconds = time.perf_counter(), 0, 0.0
+        self._is_whole = is_whole
+
+    def _time_left(self, epochs: float | None) -> str:
+        if epochs is None or not self._measured:
+            return ""
+        return duration(epochs * sum(self._measured) / len(self._measured))
 
     def _row(self, cells: tuple[str, ...]) -> str:
         pairs = zip(cells, self._widths, strict=True)

@@ -8,7 +8,7 @@ from PIL import Image
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import WandbLogger
 
-from rmlr_lightning.callbacks.optional_image import optional_image
+from rmlr_lightning.callbacks.optional_output import optional_output
 from rmlr_lightning.callbacks.wandb_images import annotated_pairs, detected_pairs, wandb_image
 from rmlr_lightning.drawing.contact_sheet import contact_sheet
 from rmlr_lightning.drawing.thumbnail import thumbnail
@@ -89,7 +89,7 @@ class PredictionPanel(Callback):
         sheet = contact_sheet(tiles, columns=min(3, len(tiles)))
         png = io.BytesIO()
         sheet.save(png, "png", compress_level=1)  # the default takes four times as long
-        with optional_image():
+        with optional_output("image"):
             self.folder.mkdir(parents=True, exist_ok=True)
             write_atomic(self.folder / name, png.getvalue())
         for logger in loggers:

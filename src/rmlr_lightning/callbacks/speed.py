@@ -24,6 +24,10 @@ class Speed(Callback):
         self._start = self._last = 0.0  # of the epoch; end of the last batch
         self._waited, self._images = 0.0, 0
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # a run that resumes within an epoch does not start this one
+        self.on_train_epoch_start(trainer, pl_module)
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._start = self._last = time.perf_counter()
         self._waited, self._images = 0.0, 0

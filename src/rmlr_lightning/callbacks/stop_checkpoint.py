@@ -93,7 +93,7 @@ class StopCheckpoint(Callback):
     def _save(self, trainer: Trainer) -> None:
         if trainer.is_global_zero and self.path.is_file():
             keep_previous(self.path)
-        trainer.save_checkpoint(self.path)
+        trainer.save_checkpoint(self.path, weights_only=False)
 
     def _stop(self) -> None:
         signum, self.signum = self.signum, 0

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from rmlr_lightning.callbacks.optional_output import optional_output
 from rmlr_lightning.callbacks.word_attention import attended_words
 from rmlr_lightning.drawing.thumbnail import thumbnail
 from rmlr_lightning.scoring.record import TestRecord, extremes, make_record
@@ -74,7 +75,8 @@ class KeepTestRecord(Callback):
         )
         self.record = record
         self.thumbnails = self._thumbnails(record, trainer.datamodule)
-        write_record(self.path, record, self.thumbnails)
+        with optional_output("record"):
+            write_record(self.path, record, self.thumbnails)
 
     def _thumbnails(self, record: TestRecord, datamodule: Any) -> dict[str, bytes]:
         """JPEG files of the best and worst images, and of those whose attention is shown."""
