@@ -23,6 +23,8 @@ def write_run_report(folder: Path) -> None:
     """
     if not (folder / RECORD).exists():
         return
+    if folder.is_absolute() and folder.is_relative_to(Path.cwd()):
+        folder = folder.relative_to(Path.cwd())  # as one would type it
     path = folder / FILE
     command = [str(folder), "--html", str(path)]
     try:
