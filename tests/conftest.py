@@ -3,8 +3,11 @@
 jaxtyping's hook is installed before the first import of the package.
 """
 
+import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -28,7 +31,13 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests go first, so that no process waits for another one at the end."""
+    """Files with slow tests go first, so that no process waits for another one at the end.
+
+    Tests in the browser get their marker.
+    """
+    for item in items:
+        if "chromium" in item.fixturenames:
+            item.add_marker("browser")
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 
@@ -47,3 +56,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("data") / "synthetic"
     write_world(WorldConfig(train=60, val=24, test=48, seed=3), out)
     return out
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """Headless Chromium as playwright's Browser."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    driver = pytest.importorskip(
+        "playwright.sync_api", reason="needs playwright: make test-browser", exc_type=ImportError
+    )
+    with driver.sync_playwright() as playwright:
+        # root needs --no-sandbox; the tests open no page of strangers
+        with playwright.chromium.launch(executable_path=program, args=["--no-sandbox"]) as browser:
+            yield browser

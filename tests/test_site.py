@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.browser import axe_findings, needs_axe
+from tests.browser import axe_findings, needs_axe
 
 ROOT = Path(__file__).parents[1]
 

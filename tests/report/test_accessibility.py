@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import rmlr_lightning
-from tests.report.browser import axe_findings, needs_axe
+from tests.browser import axe_findings, needs_axe
 from tests.report.made_up import make_run, record_of, results
 from tests.report.test_html import page_of
 
@@ -44,16 +44,16 @@ def made(kind: str, runs: list[Path], folder: Path):
 @needs_axe
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_axe_finds_nothing(kind, dark, runs, tmp_path):
+def test_axe_finds_nothing(kind, dark, runs, chromium, tmp_path):
     made(kind, runs, tmp_path)
-    assert axe_findings(tmp_path / "page.html", tmp_path, dark) == []
+    assert axe_findings(chromium, tmp_path / "page.html", dark) == []
 
 
 @pytest.mark.slow
 @needs_axe
-def test_axe_finds_an_image_without_a_text(tmp_path):
+def test_axe_finds_an_image_without_a_text(chromium, tmp_path):
     (tmp_path / "page.html").write_text("<html lang='en'><title>t</title><img src='data:,'>")
-    findings = axe_findings(tmp_path / "page.html", tmp_path)
+    findings = axe_findings(chromium, tmp_path / "page.html")
     assert any(line.startswith("critical image-alt") for line in findings)
 
 

@@ -1,0 +1,49 @@
+"""Pages in headless Chromium, which the fixture `chromium` starts, at the widths of two screens."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+WIDTHS = (1400, 400)
+AXE = Path(os.environ.get("RMLR_AXE", ""))
+needs_axe = pytest.mark.skipif(
+    not AXE.is_file(),
+    reason="needs RMLR_AXE=FILE, the axe.min.js of `npm pack axe-core`: make test-browser",
+)
+
+
+@contextmanager
+def window(chromium: Any, width: int, dark: bool = False) -> Iterator[tuple[Any, list[str]]]:
+    """A new window as playwright's Page, and what its page writes to the console, as it comes."""
+    context = chromium.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme="dark" if dark else "light",
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+    yield page, complaints
+    context.close()
+
+
+def axe_findings(chromium: Any, path: Path, dark: bool = False, widths=WIDTHS) -> list[str]:
+    """What axe-core finds in a file at each width: "serious color-contrast: HTML of the element"."""
+    found = set()
+    for width in widths:
+        with window(chromium, width, dark) as (page, _):
+            page.goto(path.as_uri())
+            page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
+            page.evaluate(AXE.read_text(encoding="utf-8"))
+            result = page.evaluate("axe.run({resultTypes: ['violations']})")
+        found |= {
+            f"{rule['impact']} {rule['id']}: {node['html'][:200]}"
+            for rule in result["violations"]
+            for node in rule["nodes"]
+        }
+    return sorted(found)
