@@ -76,7 +76,8 @@ def page(detector: HOIDetector) -> Any:
         try:
             return answer(detector, image, thresholds)
         except UserError as error:
-            raise gr.Error(str(error)) from error
+            # a mistake of the user's: no traceback in the terminal
+            raise gr.Error(str(error), print_exception=False) from error
 
     number = "score" if detector.saved.calibration is None else "probability"
     columns = ["human", "verb", "object", number]
@@ -85,11 +86,13 @@ def page(detector: HOIDetector) -> Any:
         gr.Markdown(f"# {TITLE}\nEach verb is shown from its own {number} on.")
         with gr.Row():
             image = gr.Image(type="pil", label="image", sources=["upload", "clipboard"], **NARROW)
-            drawing = gr.Image(label="interactions", interactive=False, **NARROW)
+            buttons = ["download", "fullscreen"]  # "share" would send the drawing to another host
+            drawing = gr.Image(label="interactions", interactive=False, buttons=buttons, **NARROW)
         with gr.Row():
-            table = gr.Dataframe(headers=columns, interactive=False, **NARROW)
+            table = gr.Dataframe(headers=columns, label="triplets", interactive=False, **NARROW)
             options = {"headers": ["verb", "shown from"], "static_columns": [0], "type": "array"}
-            limits = gr.Dataframe(first, interactive=True, max_height=400, **options, **NARROW)
+            options |= {"label": "thresholds", "max_height": 400}
+            limits = gr.Dataframe(first, interactive=True, **options, **NARROW)
         for part in (image, limits):
             part.change(shown, [image, limits], [drawing, table])
     return blocks
@@ -103,8 +106,9 @@ def serve(args: Namespace) -> None:
     """
     gr = _gradio()  # before the model is loaded
     detector = load_detector(args.checkpoint).to(device_of(args.device, "--device"))
-    # fonts of the system: the default theme asks another host for them
-    theme = gr.themes.Default(font="sans-serif", font_mono="monospace")
+    # Fonts of the system: the default theme asks another host for them. Tables have `font_mono`; in
+    # a monospaced font, four columns are wider than a phone.
+    theme = gr.themes.Default(font="sans-serif", font_mono="sans-serif")
     try:
         page(detector).launch(server_name="127.0.0.1", server_port=args.port, theme=theme)
     except OSError as error:

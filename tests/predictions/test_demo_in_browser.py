@@ -1,0 +1,194 @@
+"""The page of rmlr-demo as a user sees it: served by the real program, in a real browser."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import pytest
+
+from rmlr_lightning import HOIDetector
+from tests.browser import WIDTHS, window
+
+pytestmark = pytest.mark.slow
+PATIENCE = 60_000  # milliseconds
+# All that can be scrolled sideways at a width of the window, once the page is laid out for it
+SIDEWAYS = """(width) => innerWidth === width &&
+[document.documentElement, ...document.querySelectorAll("*")].filter((part) =>
+  part.scrollWidth > part.clientWidth && (part === document.documentElement ||
+    ["auto", "scroll"].includes(getComputedStyle(part).overflowX))).map((part) => part.outerHTML)
+"""
+
+
+class Visit(NamedTuple):
+    """What a user saw, step by step."""
+
+    rows: list[list[str]]  # of the table of triplets
+    rows_without: list[list[str]]  # the first verb is shown from 1 on
+    mistake: list[str]  # messages, after the threshold "much"
+    rows_again: list[list[str]]
+    drawings: list[str]  # addresses: of all rows, and without the first verb
+    sideways: dict[int, list[str]]  # what can be scrolled sideways at each width
+    hosts: set[str]
+    errors: list[str]  # in the console of the browser
+    status: int  # of the program
+    output: str
+
+
+@pytest.fixture(scope="module")
+def image(world) -> Path:
+    return min((world / "hico_20160224_det" / "images" / "test2015").glob("*.jpg"))
+
+
+@pytest.fixture(scope="module")
+def expected(image) -> list[list[str]]:
+    """The rows of the image by the public API."""
+    found = HOIDetector.from_pretrained("rmlr-synthetic").predict(image).likely
+    assert len({triplet.verb for triplet in found}) > 1
+    return [["person", one.verb, one.object, str(round(one.probability, 3))] for one in found]
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The address of the page, and the program that serves it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    command = [sys.executable, "-m", "rmlr_lightning.cli.demo", "--port", port]
+    with subprocess.Popen(
+        command,
+        env=os.environ | {"GRADIO_TEMP_DIR": str(folder), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as program:
+        try:
+            start = []
+            while "http://" not in (line := program.stdout.readline()):
+                start.append(line)
+                assert line, f"rmlr-demo has ended: {start}"
+            yield f"http://127.0.0.1:{port}", program
+        finally:
+            program.kill()
+
+
+def rows_of(table: Any) -> list[list[str]]:
+    cells = table.get_by_role("gridcell").all_inner_texts()
+    return [cells[start : start + 4] for start in range(0, len(cells), 4)]
+
+
+def set_threshold(page: Any, verb: str, text: str) -> str:
+    """Type into the table, as a user does. Returns what was there."""
+    row = page.get_by_role("grid", name="thresholds").get_by_role("row").filter(has_text=verb)
+    cell = row.get_by_role("gridcell").last
+    before = cell.inner_text()
+    cell.dblclick()
+    cell.get_by_role("textbox").fill(text)
+    page.keyboard.press("Enter")
+    return before
+
+
+def sideways(page: Any, width: int) -> list[str]:
+    from playwright.sync_api import TimeoutError
+
+    page.set_viewport_size({"width": width, "height": 900})
+    try:  # a table takes a moment
+        page.wait_for_function(f"({SIDEWAYS})({width}).length === 0", timeout=10_000)
+    except TimeoutError:
+        return page.evaluate(SIDEWAYS, width)
+    return []
+
+
+@pytest.fixture(scope="module")
+def visit(chromium, image, expected, tmp_path_factory) -> Visit:
+    pytest.importorskip("gradio", reason="needs gradio: make test-browser")
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=PATIENCE)
+    verb = expected[0][1]
+    with (
+        served(tmp_path_factory.mktemp("gradio")) as (address, program),
+        window(chromium, WIDTHS[0]) as (page, complaints),
+    ):
+        page.set_default_timeout(PATIENCE)
+        hosts = set()
+        page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+        page.goto(address)
+        with page.expect_file_chooser() as chooser:
+            page.get_by_text("Click to Upload").click()
+        chooser.value.set_files(image)
+
+        triplets = page.get_by_role("grid", name="triplets")
+        drawing = page.locator("img[src*='/gradio_api/file=']").last
+        with_verb = triplets.get_by_role("gridcell", name=verb, exact=True)
+        expect(with_verb.first).to_be_visible()
+        rows, drawings = rows_of(triplets), [drawing.get_attribute("src")]
+
+        threshold = set_threshold(page, verb, "1")
+        expect(with_verb).to_have_count(0)
+        rows_without = rows_of(triplets)
+        drawings.append(drawing.get_attribute("src"))
+
+        set_threshold(page, verb, "much")
+        messages = page.get_by_test_id("toast-text")
+        messages.first.wait_for()
+        mistake = messages.all_inner_texts()
+
+        set_threshold(page, verb, threshold)
+        expect(with_verb.first).to_be_visible()
+        rows_again = rows_of(triplets)
+        scrolled = {width: sideways(page, width) for width in WIDTHS}
+
+        program.send_signal(signal.SIGINT)
+        output, _ = program.communicate(timeout=PATIENCE / 1000)
+    errors = [line for line in complaints if line.startswith("error")]
+    return Visit(
+        rows,
+        rows_without,
+        mistake,
+        rows_again,
+        drawings,
+        scrolled,
+        hosts,
+        errors,
+        program.returncode,
+        output,
+    )
+
+
+def test_an_image_is_answered_with_the_likely_triplets(visit, expected):
+    assert visit.rows == expected
+
+
+def test_a_threshold_changes_the_rows_and_the_drawing(visit, expected):
+    assert visit.rows_without == [row for row in expected if row[1] != expected[0][1]]
+    assert len(set(visit.drawings)) == 2
+
+
+@pytest.mark.fault
+def test_what_is_no_threshold_is_answered_in_one_line(visit, expected):
+    message = f"threshold of {expected[0][1]}: 'much' is not a number from 0 to 1"
+    assert set(visit.mistake) == {message}  # gradio 6.31 tells of each edit twice
+    assert visit.rows_again == expected
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_scrolls_sideways(width, visit):
+    assert visit.sideways[width] == []
+
+
+def test_the_page_has_no_error_and_asks_no_other_host(visit):
+    assert visit.errors == []
+    assert visit.hosts == {"127.0.0.1"}
+
+
+def test_ctrl_c_ends_the_program_in_one_line(visit):
+    assert visit.status == 128 + signal.SIGINT
+    assert "Traceback" not in visit.output
+    assert visit.output.splitlines()[-1] == "stopped by SIGINT"
