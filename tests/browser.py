@@ -33,17 +33,19 @@ def window(chromium: Any, width: int, dark: bool = False) -> Iterator[tuple[Any,
 
 
 def axe_findings(chromium: Any, path: Path, dark: bool = False, widths=WIDTHS) -> list[str]:
-    """What axe-core finds in a file at each width: "serious color-contrast: HTML of the element"."""
+    """What axe-core finds in a file at each width: "serious color-contrast: HTML of an element"."""
     found = set()
     for width in widths:
         with window(chromium, width, dark) as (page, _):
             page.goto(path.as_uri())
-            page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
+            page.evaluate("document.querySelectorAll('details').forEach((it) => (it.open = true))")
             page.evaluate(AXE.read_text(encoding="utf-8"))
-            result = page.evaluate("axe.run({resultTypes: ['violations']})")
+            rules = page.evaluate(
+                "axe.run({resultTypes: ['violations']}).then((result) => result.violations)"
+            )
         found |= {
             f"{rule['impact']} {rule['id']}: {node['html'][:200]}"
-            for rule in result["violations"]
+            for rule in rules
             for node in rule["nodes"]
         }
     return sorted(found)

@@ -11,6 +11,15 @@ import pytest
 from tests.browser import axe_findings, needs_axe
 
 ROOT = Path(__file__).parents[1]
+# Rules of axe-core that are broken and left: the corner of a table may be empty, and the theme puts
+# the button of each block of code into a <nav> without a name, and nested contents into two.
+LEFT = ("minor empty-table-header", "moderate landmark-unique")
+# Pages with tables, shell, Python and annotations: all colours
+IN_THE_DARK = ("index.html", "TROUBLESHOOTING.html", "api/model.html")
+
+
+def ours(findings: list[str]) -> list[str]:
+    return [line for line in findings if not line.startswith(LEFT)]
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +59,15 @@ def test_api_pages_hold_the_docstrings(site):
 
 @pytest.mark.slow
 @needs_axe
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("page", ["index", "TROUBLESHOOTING", "api/model"])
-def test_axe_finds_nothing_in_colours_and_links(page, dark, site):
-    path = site / f"{page}.html"
-    findings = axe_findings(path, path.parent, dark)  # beside the page, for its links to styles
-    # what site.css decides; the rest is the theme's
-    rules = ("color-contrast", "link-in-text-block")
-    assert not [line for line in findings if line.split()[1].rstrip(":") in rules]
+def test_axe_finds_nothing_in_any_page_on_a_phone(chromium, site):
+    pages = {path.relative_to(site).as_posix() for path in site.rglob("*.html")}
+    assert pages >= set(IN_THE_DARK)
+    for page in sorted(pages - {"404.html"}):  # 404.html needs a server, for its styles
+        assert ours(axe_findings(chromium, site / page, widths=[400])) == [], page
+
+
+@pytest.mark.slow
+@needs_axe
+@pytest.mark.parametrize("page", IN_THE_DARK)
+def test_axe_finds_nothing_in_the_dark(page, chromium, site):
+    assert ours(axe_findings(chromium, site / page, dark=True, widths=[1400])) == []
