@@ -111,18 +111,6 @@ PARALLEL = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 test: setup ## all tests, JOBS=2 in parallel; ARGS="-m 'not slow'" for the fast ones
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
-# Needs npm and Chromium. Without axe-core the other tests check structure and colours only.
-AXE := $(VENV)/axe-core
-
-$(AXE)/package/axe.min.js: | $(VENV)/.ready
-	mkdir -p $(AXE)
-	cd $(AXE) && npm pack --silent axe-core@4 && tar -xzf axe-core-*.tgz && touch package/axe.min.js
-
-.PHONY: test-axe
-test-axe: $(AXE)/package/axe.min.js ## accessibility of the HTML pages, by axe-core in Chromium
-	RMLR_AXE="$(abspath $<)" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -k axe tests/report \
-	  tests/predictions/test_gallery.py tests/test_site.py $(ARGS)
-
 .PHONY: test-faults
 test-faults: setup ## the tests of docs/RELIABILITY.md: damaged files, kills, wrong data, bad numbers
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) -m fault $(ARGS)
@@ -151,6 +139,29 @@ $(VENV)/.demo: $(VENV)/.ready
 .PHONY: demo
 demo: $(VENV)/.demo ## a page in the browser to try a model; ARGS="--checkpoint FILE"
 	$(BIN)/rmlr-demo $(ARGS)
+
+# The tests in the browser need Chromium, playwright, the demo page's gradio and axe-core (from npm).
+# `make test` leaves out those whose tools are not there.
+AXE := $(VENV)/axe-core
+
+.PHONY: has-browser
+has-browser:
+	@{ command -v chromium || command -v chromium-browser; } >/dev/null && \
+	  command -v npm >/dev/null || { echo "error: make test-browser needs npm and Chromium:" \
+	  "apt-get install npm chromium" >&2; exit 2; }
+
+$(AXE)/package/axe.min.js: | $(VENV)/.ready
+	mkdir -p $(AXE)
+	cd $(AXE) && npm pack --silent axe-core@4 && tar -xzf axe-core-*.tgz && touch package/axe.min.js
+
+$(VENV)/.browser: $(VENV)/.demo
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $<.txt playwright
+	@touch $@
+
+.PHONY: test-browser
+test-browser: has-browser $(AXE)/package/axe.min.js $(VENV)/.browser ## all HTML pages, in Chromium
+	RMLR_AXE="$(abspath $(AXE)/package/axe.min.js)" OMP_NUM_THREADS=1 $(BIN)/python -m pytest \
+	  $(PARALLEL) -m browser tests/report tests/predictions tests/test_site.py $(ARGS)
 
 # The lower bounds of pyproject.toml, in an environment of their own (several GB).
 OLDEST := .venv-oldest
