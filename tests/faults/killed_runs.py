@@ -50,7 +50,6 @@ OPTIONS = (
     "callbacks.ema.decay=0.9",
     "callbacks.progress=null",
     "+trainer.enable_progress_bar=false",
-    "callbacks.panel.every_n_epochs=1",
     "callbacks.panel.max_images=1",
     "trainer.max_epochs=3",
     "trainer.accumulate_grad_batches=2",

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.linked_world import link_world
+
 KILLS = 2  # `python -m tests.faults.killed_runs FOLDER --kills 20` does more
 
 
@@ -14,7 +16,7 @@ KILLS = 2  # `python -m tests.faults.killed_runs FOLDER --kills 20` does more
 @pytest.mark.fault
 def test_killed_runs_end_like_one_that_ran_through(world, tmp_path):
     """To the bit: weights, moving average, optimiser, schedule, metrics, best checkpoint."""
-    (tmp_path / "synthetic").symlink_to(world)
+    link_world(world, tmp_path)
     seed = random.randrange(2**32)
     command = [sys.executable, "-m", "tests.faults.killed_runs", str(tmp_path)]
     done = subprocess.run(

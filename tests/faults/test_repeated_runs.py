@@ -12,6 +12,7 @@ import yaml
 
 from rmlr_lightning.cli import train
 from tests.faults.killed_runs import OPTIONS, differences
+from tests.linked_world import link_world
 
 pytestmark = [
     pytest.mark.slow,
@@ -33,7 +34,7 @@ WITHIN_EPOCHS = (  # 3 optimiser steps per epoch: the last one lies within the t
 def places(world, tmp_path_factory) -> Path:
     """A folder for data, features and runs."""
     folder = tmp_path_factory.mktemp("runs")
-    (folder / "synthetic").symlink_to(world)
+    link_world(world, folder)
     return folder
 
 
