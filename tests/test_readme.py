@@ -211,6 +211,8 @@ def test_the_python_example_runs(world, tmp_path, monkeypatch):
         "data.batch_size=12",
         "trainer.log_every_n_steps=1",
         "features=online",
+        "callbacks.panel=null",
+        "callbacks.curves=null",
         "test=false",
     ]
     monkeypatch.setattr(sys, "argv", ["rmlr-train", *arguments])

@@ -44,6 +44,7 @@ QUIET = [
     "+trainer.enable_progress_bar=false",
     "+trainer.enable_model_summary=false",
     "callbacks.progress=null",
+    "callbacks.curves=null",
     "trainer.accelerator=cpu",
 ]
 FAST = "debug=fast"  # one batch of each split, no checkpoint

@@ -28,6 +28,7 @@ DETECTOR_STAGE = [
     "+trainer.limit_train_batches=2",
     "trainer.log_every_n_steps=1",
     "trainer.accelerator=cpu",
+    "callbacks.last=null",  # of 500 MB
 ]
 SECOND_STAGE = [
     "model/detector=file",
@@ -38,7 +39,8 @@ SECOND_STAGE = [
     "data.num_workers=0",
     "trainer.accelerator=cpu",
 ]
-QUICK = ["trainer.max_epochs=1", "trainer.log_every_n_steps=1"]
+UNDRAWN = ["callbacks.panel=null", "callbacks.curves=null"]
+QUICK = ["trainer.max_epochs=1", "trainer.log_every_n_steps=1", *UNDRAWN]
 SMALL = ["data.test.resize.shortest=64", "+data.test.limit=6", "+data.val.limit=3"]
 
 

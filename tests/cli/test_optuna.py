@@ -28,6 +28,8 @@ TINY = [
     "data.prepare.workers=1",
     "data.num_workers=0",
     "trainer.max_epochs=1",
+    "callbacks.panel=null",
+    "callbacks.curves=null",
     "experiment=visual",
     "test=false",
 ]

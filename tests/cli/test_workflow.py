@@ -31,6 +31,7 @@ QUICK = [
     "model/remine=neck",
     "trainer.log_every_n_steps=1",
 ]
+UNDRAWN = ["callbacks.panel=null", "callbacks.curves=null"]
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +120,7 @@ def test_a_decaying_loss_follows_the_progress_of_the_run(world, tmp_path, monkey
         "trainer.max_epochs=2",
         "alignment.word.decay=0.5",
         "test=false",
-        "callbacks.panel=null",
+        *UNDRAWN,
     ]
     monkeypatch.setattr(sys, "argv", argv)
     train.main()
@@ -397,6 +398,7 @@ def test_a_run_resumes_where_it_stopped(world, tmp_path, monkeypatch):
         f"hydra.run.dir={tmp_path}",
         *QUICK,
         "test=false",
+        "callbacks.panel=null",
     ]
     for more in (["trainer.max_epochs=1"], ["trainer.max_epochs=2", "resume=last"]):
         monkeypatch.setattr(sys, "argv", [*argv, *more])
@@ -418,6 +420,7 @@ def test_a_run_that_was_interrupted_before_its_test_gets_all_metrics_and_the_who
         f"paths.data={world.parent}",
         f"hydra.run.dir={tmp_path}",
         *QUICK,
+        *UNDRAWN,
         "trainer.max_epochs=1",
     ]
     metrics = []
@@ -438,7 +441,7 @@ def test_a_moving_average_is_tested_resumed_and_leaves_the_detector_alone(
     world, tmp_path, monkeypatch
 ):
     argv = ["rmlr-train", f"paths.data={world.parent}", f"hydra.run.dir={tmp_path}", *QUICK]
-    argv += ["callbacks=ema", "callbacks.ema.decay=0.9"]
+    argv += ["callbacks=ema", "callbacks.ema.decay=0.9", *UNDRAWN]
     for more in (["trainer.max_epochs=1", "test=false"], ["trainer.max_epochs=2", "resume=last"]):
         monkeypatch.setattr(sys, "argv", [*argv, *more])
         train.main()
