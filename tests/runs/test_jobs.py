@@ -19,12 +19,11 @@ pytestmark = pytest.mark.fault
 @pytest.fixture
 def folder(monkeypatch):
     """The output folder of the current run, as Hydra has it."""
-    current = SimpleNamespace(name="")
-    content = {"hydra": {"runtime": {"output_dir": ""}}}
+    current = SimpleNamespace(name="", callbacks={"sweep": {}})
 
     def config():
-        content["hydra"]["runtime"]["output_dir"] = current.name
-        return OmegaConf.create(content).hydra
+        runtime = {"output_dir": current.name}
+        return OmegaConf.create({"runtime": runtime, "callbacks": current.callbacks})
 
     monkeypatch.setattr(HydraConfig, "get", staticmethod(config))
     return current
@@ -119,8 +118,28 @@ def test_a_signal_stops_the_whole_sweep(folder):
             sweep(folder, a=function, b=lambda cfg: pytest.fail("started"))
 
 
-def test_another_process_hands_its_error_to_the_sweep(folder):
-    """A launcher such as submitit does a run elsewhere and raises its error in this process."""
+def test_a_run_that_fails_in_a_process_of_a_launcher_is_found_in_its_folder(
+    progress, folder, capsys
+):
+    """A launcher such as submitit leaves the sweep at the first error that it gets."""
+    elsewhere = Jobs()
+    elsewhere.process = -1
+    for name, function in {"seed=0": crashing, "seed=1": lambda cfg: 1.0}.items():
+        (progress.folder / name).mkdir()
+        folder.name = str(progress.folder / name)
+        assert elsewhere.run(function, None) == {"seed=0": None, "seed=1": 1.0}[name]
+    capsys.readouterr()
+    users = Jobs()  # in the process of the user, which has done no run
+    SweepProgress.current = progress
+    with pytest.raises(UserError, match=r"^1 of 2 runs failed: \S*seed=0$"):
+        users.check()
+    assert capsys.readouterr().err.endswith("seed=0: ZeroDivisionError: a mistake of ours\n")
+    text = (progress.folder / "seed=0" / "error.txt").read_text()
+    assert text.endswith("ZeroDivisionError: a mistake of ours\n")
+
+
+def test_a_launcher_gets_the_error_of_a_program_that_has_no_sweeps(folder):
+    folder.callbacks = {}
     jobs = Jobs()
     jobs.process = -1
     with pytest.raises(UserError, match=r"data\.batch_size=0"):

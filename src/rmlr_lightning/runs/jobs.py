@@ -11,7 +11,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from rmlr_lightning.errors import UserError, counted
+from rmlr_lightning.errors import UserError, counted, printable
 from rmlr_lightning.files import write_atomic
 from rmlr_lightning.runs.earlier_runs import earlier_seconds
 from rmlr_lightning.runs.secrets import words_without_secrets
@@ -47,9 +47,8 @@ class Jobs:
 
     def run(self, function: Function, cfg: DictConfig) -> Any:
         """Do one run. If it fails, print why, so that the sweep continues with the next one."""
-        # A launcher such as submitit calls this in another process, and brings its error here.
         if os.getpid() != self.process:
-            return function(cfg)
+            return self._run_elsewhere(function, cfg)
         progress = SweepProgress.current
         if progress is not None and self.number == 0:
             print(progress.first_line(lambda: earlier_seconds(cfg, progress.folder)), flush=True)
@@ -71,20 +70,38 @@ class Jobs:
                 if line := progress.next_line():
                     print(line, flush=True)
 
+    def _run_elsewhere(self, function: Function, cfg: DictConfig) -> Any:
+        """Do one run in a process of a launcher, such as submitit, which gets its errors, too.
+
+        Of a sweep it gets none: it would leave the sweep. `check` finds them in the folders.
+        """
+        hydra = HydraConfig.get()
+        if "sweep" not in hydra.callbacks:
+            return function(cfg)
+        try:
+            return function(cfg)
+        except Exception as error:  # of any class: the sweep is to end with its report
+            if stop_behind(error) is not None:
+                raise
+            folder = Path(hydra.runtime.output_dir)
+            _write_error(folder, error, self._print(folder, error))
+            return None
+
     def _fail(self, folder: Path, error: Exception) -> None:
         """Print why a run failed, and write it into its folder."""
+        message = self._print(folder, error)
+        self.failed.append(str(folder))
+        if SweepProgress.current is not None:
+            SweepProgress.current.failed.add(folder.name)
+            _write_error(folder, error, message)
+
+    def _print(self, folder: Path, error: Exception) -> str | None:
         message = user_message(error)
         if message is None:
             traceback.print_exc()
             self.crashed = True
         print(f"error: {folder}: {message or 'see the traceback above'}", file=sys.stderr)
-        self.failed.append(str(folder))
-        if SweepProgress.current is not None:
-            SweepProgress.current.failed.add(folder.name)
-            text = message or "".join(traceback.format_exception(error))
-            (text,) = words_without_secrets([text])
-            with suppress(OSError, UserError):  # a full disk may be the error itself
-                write_atomic(folder / ERROR, f"{text.strip()}\n".encode())
+        return message
 
     @contextmanager
     def search(self) -> Iterator[None]:
@@ -103,10 +120,24 @@ class Jobs:
             UserError: a run failed.
             RuntimeError: a run failed by an error that is not the user's.
         """
+        number, progress = self.number, SweepProgress.current
+        if number == 0 and progress is not None:  # a launcher did them in other processes
+            self.failed, number = progress.failed_runs(), progress.total or 0
+            for folder in self.failed:
+                last = (Path(folder) / ERROR).read_text("utf-8").rstrip().rpartition("\n")[2]
+                print(f"error: {folder}: {printable(last)}", file=sys.stderr)
         if not self.failed:
             return
         folders = ", ".join(self.failed)
-        message = f"{len(self.failed)} of {counted(self.number, 'run')} failed: {folders}"
+        message = f"{len(self.failed)} of {counted(number, 'run')} failed: {folders}"
         if self.crashed:
             raise RuntimeError(message)
         raise UserError(message)
+
+
+def _write_error(folder: Path, error: Exception, message: str | None) -> None:
+    """Write why a run failed into its folder: the line for the user, or else the traceback."""
+    text = message or "".join(traceback.format_exception(error))
+    (text,) = words_without_secrets([text])
+    with suppress(OSError, UserError):  # a full disk may be the error itself
+        write_atomic(folder / ERROR, f"{text.strip()}\n".encode())

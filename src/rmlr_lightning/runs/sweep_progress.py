@@ -69,6 +69,11 @@ class SweepProgress:
         """Whether a run failed in another process since this one began."""
         return name not in self.failed and self._state(name).failed
 
+    def failed_runs(self) -> list[str]:
+        """Folders of runs that failed since the sweep began, in any process."""
+        names = [member.name for member in self._members()]
+        return [str(self.folder / name) for name in names if self._state(name).failed]
+
     def first_line(self, earlier: Callable[[], Mapping[str | None, float]] = dict) -> str:
         """Before the first run, with an estimate of the time.
 
@@ -122,10 +127,7 @@ class SweepProgress:
 
     def look(self) -> Look:
         """Read the files of all runs."""
-        members = self.members
-        if members is None:
-            members = [Member(p.name, p.name, None) for p in self.folder.glob("*/") if p.is_dir()]
-        states = {member: self._state(member.name) for member in members}
+        states = {member: self._state(member.name) for member in self._members()}
         finished = sum(state.finished for state in states.values())
         failed = sum(state.failed for state in states.values())
         started = sum(state.share > 0 for state in states.values()) - finished - failed
@@ -133,6 +135,11 @@ class SweepProgress:
         left, seconds = self._left(states, expected)
         done = sum(state.share * (state.seconds or 0.0) for state in states.values())
         return Look(finished, failed, started, left, seconds, basis, done)
+
+    def _members(self) -> Sequence[Member]:
+        if self.members is not None:
+            return self.members
+        return [Member(p.name, p.name, None) for p in self.folder.glob("*/") if p.is_dir()]
 
     def _state(self, name: str) -> State:
         state = state_of(self.folder / name, self.begun)
