@@ -155,7 +155,8 @@ $(AXE)/package/axe.min.js: | $(VENV)/.ready
 	cd $(AXE) && npm pack --silent axe-core@4 && tar -xzf axe-core-*.tgz && touch package/axe.min.js
 
 $(VENV)/.browser: $(VENV)/.demo
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $<.txt playwright
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $<.txt \
+	  -e ".[demo,browser]"
 	@touch $@
 
 .PHONY: test-browser
