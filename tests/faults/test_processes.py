@@ -1,12 +1,9 @@
 """A failure in one of two processes ends both, with one line."""
 
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import torch
@@ -31,34 +28,20 @@ OPTIONS = [
 ]
 
 
-class Ended(NamedTuple):
-    """A run of two processes, both of which have ended."""
-
-    returncode: int  # of the first one
-    stderr: str  # of both
-
-
-@pytest.fixture(scope="module")
-def trained(world) -> Iterator[Callable[..., Ended]]:
-    """rmlr-train in two processes, of which a loss fails in a way."""
+def trained(world, folder, how: str, *more: str) -> subprocess.CompletedProcess:
+    """rmlr-train in two processes. Both hold the pipe of stderr: this returns when both ended."""
+    command = [sys.executable, "-m", "rmlr_lightning.cli.train", *OPTIONS]
+    command += [f"paths.data={world.parent}", f"hydra.run.dir={folder}"]
+    command += [f"+loss.failing.how={how!r}", "+loss.failing.at_step=1", *more]
     path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.warm_processes"],
+    return subprocess.run(
+        command,
+        cwd=folder,
         env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        capture_output=True,
         text=True,
-    ) as process:
-
-        def run(folder: Path, how: str, *more: str) -> Ended:
-            places = [f"paths.data={world.parent}", f"hydra.run.dir={folder}"]
-            failure = [f"+loss.failing.how={how!r}", "+loss.failing.at_step=1"]
-            process.stdin.write(json.dumps([str(folder), OPTIONS + places + failure + [*more]]))
-            process.stdin.write("\n")
-            process.stdin.flush()
-            return Ended(*json.loads(process.stdout.readline()))
-
-        yield run
+        timeout=300,
+    )
 
 
 @pytest.mark.slow
@@ -75,8 +58,8 @@ def trained(world) -> Iterator[Callable[..., Ended]]:
         ("killed", "another process of this run ended without a message"),
     ],
 )
-def test_both_processes_end_with_one_line(trained, tmp_path, how, line):
-    run = trained(tmp_path, how)
+def test_both_processes_end_with_one_line(world, tmp_path, how, line):
+    run = trained(world, tmp_path, how)
     errors = [text for text in run.stderr.splitlines() if text.startswith("error: ")]
     assert len(errors) == 1 and line in errors[0], run.stderr
     assert "Traceback" not in run.stderr and run.returncode == 2
@@ -89,8 +72,8 @@ def test_both_processes_end_with_one_line(trained, tmp_path, how, line):
     "how, status, line",
     [("first killed", -9, None), ("interrupted", 130, "stopped by SIGINT")],
 )
-def test_a_signal_to_the_first_process_leaves_no_orphan(trained, tmp_path, how, status, line):
-    run = trained(tmp_path, how)
+def test_a_signal_to_the_first_process_leaves_no_orphan(world, tmp_path, how, status, line):
+    run = trained(world, tmp_path, how)
     assert run.returncode == status, run.stderr
     assert "Traceback" not in run.stderr
     assert [text.partition(";")[0] for text in run.stderr.splitlines() if "stopped by" in text] == (
@@ -100,13 +83,13 @@ def test_a_signal_to_the_first_process_leaves_no_orphan(trained, tmp_path, how, 
 
 @pytest.mark.slow
 @pytest.mark.fault
-def test_both_processes_stop_after_one_step_with_a_checkpoint_and_resume(trained, tmp_path):
+def test_both_processes_stop_after_one_step_with_a_checkpoint_and_resume(world, tmp_path):
     every = ("data.batch_size=2", "+trainer.limit_train_batches=12", "test=false")
-    run = trained(tmp_path, "terminated", *every)
+    run = trained(world, tmp_path, "terminated", *every)
     assert run.returncode == 143, run.stderr
     assert "stopped by SIGTERM; resume with" in run.stderr and "Traceback" not in run.stderr
     last = tmp_path / "checkpoints" / "last.ckpt"
     assert torch.load(last, weights_only=True)["global_step"] == 10
-    run = trained(tmp_path, "terminated", *every, "resume=last")
+    run = trained(world, tmp_path, "terminated", *every, "resume=last")
     assert run.returncode == 0, run.stderr
     assert torch.load(last, weights_only=True)["global_step"] == 12
