@@ -91,8 +91,9 @@ def test_external_detections_replace_the_detector(from_checkpoint, result):
     found = from_checkpoint.predict(result.image, boxes=BOXES)
     assert {one.object for one in found} == {"cup"}
     np.testing.assert_allclose(found.triplets[0].box_h, BOXES["boxes"][0], atol=1e-3)
-    by_index = BOXES | {"labels": torch.tensor([0, 41]), "scores": np.array([0.9, 0.8])}
-    again = from_checkpoint.predict([result.image] * 2, boxes=[by_index] * 2)
+    arrays = {"boxes": torch.tensor(BOXES["boxes"]), "labels": np.array(["person", "cup"])}
+    as_arrays = arrays | {"scores": np.array([0.9, 0.8])}
+    again = from_checkpoint.predict([result.image] * 2, boxes=[as_arrays] * 2)
     assert [one.triplets for one in again] == [found.triplets] * 2
 
 
@@ -124,7 +125,8 @@ def test_images_of_other_kinds_are_refused_with_one_line(from_checkpoint, given,
         ({"boxes": [[10, 10, 5, 90]] * 2}, "not x1, y1, x2, y2"),
         ({"boxes": "many"}, "expected N x 4 numbers"),
         ({"labels": ["person", "dragon"]}, "label 'dragon' is none of the classes"),
-        ({"labels": [0, 99]}, "label 99 is none of the 80 classes"),
+        # 1 is the person in COCO's files, and the bicycle where classes are counted from 0
+        ({"labels": torch.tensor([1, 47])}, r"label 1 is no name; .* such as 'person'"),
         ({"scores": [0.9, 8]}, "a score is not in"),
     ],
 )

@@ -34,6 +34,8 @@ class Visit(NamedTuple):
     mistake: list[str]  # messages, after the threshold "much"
     rows_again: list[list[str]]
     drawings: list[str]  # addresses: of all rows, and without the first verb
+    no_image: list[str]  # messages, after a text file was chosen
+    text: str  # of the whole page
     sideways: dict[int, list[str]]  # what can be scrolled sideways at each width
     hosts: set[str]
     errors: list[str]  # in the console of the browser
@@ -94,6 +96,12 @@ def set_threshold(page: Any, verb: str, text: str) -> str:
     return before
 
 
+def choose(page: Any, file: Path) -> None:
+    with page.expect_file_chooser() as chooser:
+        page.get_by_text("Click to Upload").click()
+    chooser.value.set_files(file)
+
+
 def sideways(page: Any, width: int) -> list[str]:
     from playwright.sync_api import TimeoutError
 
@@ -112,17 +120,18 @@ def visit(chromium, image, expected, tmp_path_factory) -> Visit:
 
     expect.set_options(timeout=PATIENCE)
     verb = expected[0][1]
+    folder = tmp_path_factory.mktemp("gradio")
+    text_file = folder / "note.jpg"
+    text_file.write_text("no image")
     with (
-        served(tmp_path_factory.mktemp("gradio")) as (address, program),
+        served(folder) as (address, program),
         window(chromium, WIDTHS[0]) as (page, complaints),
     ):
         page.set_default_timeout(PATIENCE)
         hosts = set()
         page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
         page.goto(address)
-        with page.expect_file_chooser() as chooser:
-            page.get_by_text("Click to Upload").click()
-        chooser.value.set_files(image)
+        choose(page, image)
 
         triplets = page.get_by_role("grid", name="triplets")
         drawing = page.locator("img[src*='/gradio_api/file=']").last
@@ -144,6 +153,13 @@ def visit(chromium, image, expected, tmp_path_factory) -> Visit:
         expect(with_verb.first).to_be_visible()
         rows_again = rows_of(triplets)
         scrolled = {width: sideways(page, width) for width in WIDTHS}
+        text = page.locator("body").inner_text()
+
+        messages.first.wait_for(state="detached")
+        page.get_by_label("Remove Image").click()
+        choose(page, text_file)
+        messages.first.wait_for()
+        no_image = messages.all_inner_texts()
 
         program.send_signal(signal.SIGINT)
         output, _ = program.communicate(timeout=PATIENCE / 1000)
@@ -154,6 +170,8 @@ def visit(chromium, image, expected, tmp_path_factory) -> Visit:
         mistake,
         rows_again,
         drawings,
+        no_image,
+        text,
         scrolled,
         hosts,
         errors,
@@ -176,6 +194,16 @@ def test_what_is_no_threshold_is_answered_in_one_line(visit, expected):
     message = f"threshold of {expected[0][1]}: 'much' is not a number from 0 to 1"
     assert set(visit.mistake) == {message}  # gradio 6.31 tells of each edit twice
     assert visit.rows_again == expected
+
+
+@pytest.mark.fault
+def test_a_file_that_is_no_image_is_named(visit):
+    (message,) = visit.no_image
+    assert message.startswith("note.jpg: not a readable image")
+
+
+def test_a_model_of_drawings_is_named_so(visit):
+    assert "what it finds in photographs means nothing" in visit.text
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -185,7 +185,7 @@ class HOIDetector(nn.Module, ModelHubMixin, library_name="rmlr_lightning"):
                 width (RGB; values by the rule of `images.image_file.as_rgb`), a list of these, or
                 a folder. Results do not depend on the other images.
             boxes: external detections in place of the detector's, one for each image: a dict of
-                boxes, labels and scores, as torchvision's detectors return them; see
+                boxes (N x 4, xyxy in pixels), labels (N names of classes) and scores (N); see
                 `hub.image_inputs.external_entities`.
             threshold: triplets of a lower score are left out.
             max_triplets: per image, best first; None keeps all.

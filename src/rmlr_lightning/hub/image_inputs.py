@@ -72,11 +72,12 @@ def opened(image: ImageLike) -> Image.Image:
 def external_entities(
     external: Mapping[str, Any], image: Image.Image, vocabulary: Vocabulary
 ) -> Entities:
-    """External detections of an image, as torchvision's detectors return them.
+    """External detections of an image, in the form of torchvision's detectors, with named classes.
 
     Args:
-        external: "boxes", N x 4 xyxy in pixels; "labels", names of object classes or their indices;
-            "scores", N numbers in [0, 1]. Lists, arrays or tensors.
+        external: "boxes", N x 4 xyxy in pixels; "labels", N names of object classes, because the
+            same number is another class in another tool; "scores", N numbers in [0, 1]. Lists,
+            arrays or tensors.
 
     Returns:
         Entities relative to the image, without tokens and batch dimension.
@@ -112,15 +113,12 @@ def external_entities(
 
 
 def _label(label: Any, vocabulary: Vocabulary) -> int:
-    if isinstance(label, str):
-        if label not in vocabulary.objects:
-            some = ", ".join(vocabulary.objects[:3])
-            raise UserError(f"boxes: label {label!r} is none of the classes ({some}, ...)")
-        return vocabulary.objects.index(label)
-    try:
-        index = int(label)
-    except (ValueError, TypeError):
-        index = -1
-    if not 0 <= index < len(vocabulary.objects):
-        raise UserError(f"boxes: label {label} is none of the {len(vocabulary.objects)} classes")
-    return index
+    if not isinstance(label, str):
+        raise UserError(
+            f"boxes: label {label} is no name; give names of classes, such as "
+            f"{vocabulary.objects[0]!r}: a number is another class in another tool"
+        )
+    if label not in vocabulary.objects:
+        some = ", ".join(vocabulary.objects[:3])
+        raise UserError(f"boxes: label {label!r} is none of the classes ({some}, ...)")
+    return vocabulary.objects.index(label)

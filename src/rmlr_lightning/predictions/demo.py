@@ -3,6 +3,7 @@
 import os
 from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -11,6 +12,7 @@ from rmlr_lightning.errors import UserError
 from rmlr_lightning.hub.detector import HOIDetector, load_detector
 from rmlr_lightning.hub.named_detections import LIKELY_SCORE
 from rmlr_lightning.hub.result import Result, certainty
+from rmlr_lightning.predictions.predict_files import OF_DRAWINGS
 from rmlr_lightning.runs.device import device_of
 
 TITLE = "Human-object interactions"
@@ -27,17 +29,17 @@ def first_thresholds(detector: HOIDetector) -> Rows:
 
 
 def answer(
-    detector: HOIDetector, image: Image.Image | None, thresholds: Rows
+    detector: HOIDetector, image: str | Image.Image | None, thresholds: Rows
 ) -> tuple[Image.Image | None, Rows]:
     """What the page shows for an image: a drawing, and rows (human, verb, object, number).
 
     Args:
-        image: None before one is chosen.
+        image: a file, or an image; None before one is chosen.
         thresholds: (verb, number in [0, 1]) of the probability, or of the score where the model
             has no calibration. Verbs that are not listed are not shown.
 
     Raises:
-        UserError: a threshold is not such a number, or the image is of a kind that is refused.
+        UserError: a threshold is not such a number, or the image cannot be read.
     """
     limits = {verb: _number(verb, value) for verb, value in thresholds}
     if image is None:
@@ -72,20 +74,26 @@ def page(detector: HOIDetector) -> Any:
     """
     gr = _gradio()
 
-    def shown(image: Image.Image | None, thresholds: Rows) -> Any:
+    def shown(image: str | None, thresholds: Rows) -> Any:
         try:
             return answer(detector, image, thresholds)
         except UserError as error:
+            message = str(error)
+            if image is not None:  # the folder is gradio's
+                message = message.replace(f"{Path(image).parent}{os.sep}", "")
             # a mistake of the user's: no traceback in the terminal
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(message, print_exception=False) from error
 
     number = "score" if detector.saved.calibration is None else "probability"
     columns = ["human", "verb", "object", number]
     first = first_thresholds(detector)
+    note = f" Note: {OF_DRAWINGS}." if detector.saved.knows_drawings_only else ""
     with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
-        gr.Markdown(f"# {TITLE}\nEach verb is shown from its own {number} on.")
+        gr.Markdown(f"# {TITLE}\nEach verb is shown from its own {number} on.{note}")
         with gr.Row():
-            image = gr.Image(type="pil", label="image", sources=["upload", "clipboard"], **NARROW)
+            image = gr.Image(label="image", sources=["upload", "clipboard"], **NARROW)
+            # the file as it is: gradio would open it, and print a traceback if it is none
+            image.preprocess = lambda file: None if file is None else file.path
             buttons = ["download", "fullscreen"]  # "share" would send the drawing to another host
             drawing = gr.Image(label="interactions", interactive=False, buttons=buttons, **NARROW)
         with gr.Row():
