@@ -97,6 +97,21 @@ def test_runs_of_other_processes_shorten_the_time_that_is_left(tmp_path, clock):
     assert progress.next_line() == "sweep: 7 of 7 runs finished"
 
 
+def test_the_time_in_which_data_are_prepared_is_no_measure_of_the_rest(tmp_path, clock):
+    """Two processes prepare data for an hour; then an epoch of 10 s ends in each."""
+    progress = progress_of(tmp_path, "seed=range(4)")
+    clock.now += 3600
+    for name in ("seed=0", "seed=1"):
+        write(tmp_path, name, ".epoch.json", epoch=1, epochs=10, seconds=10.0)
+    # 9 + 9 + 10 + 10 epochs by two processes
+    line = "sweep: 0 of 4 runs finished, about 3:10 left (by the first epochs)"
+    assert progress.line(progress.look()) == line
+    clock.now += 100
+    for name in ("seed=0", "seed=1"):
+        write(tmp_path, name, ".epoch.json", epoch=10, epochs=10, seconds=10.0)
+    assert "about 1:50 left" in progress.line(progress.look())  # 200 s, with breaks
+
+
 @pytest.mark.fault
 def test_failed_runs_are_counted_and_take_no_more_time(tmp_path, clock):
     progress = progress_of(tmp_path, "seed=range(4)")

@@ -53,6 +53,12 @@ def test_an_unknown_key_is_one_line_with_the_nearest_one():
 
 
 @pytest.mark.fault
+def test_a_group_that_has_no_place_of_its_own_is_added_with_a_plus_sign():
+    message = str(unknown_name(error_of("sweep=short"), "train", ["sweep=short"]))
+    assert message == "sweep=short: this group is added with a plus sign: +sweep=short"
+
+
+@pytest.mark.fault
 def test_a_key_of_a_choice_that_was_not_made_names_the_choice():
     message = str(unknown_name(error_of("callbacks.ema.decay=0.9"), "train", []))
     expected = "is a key of callbacks=ema, which is not chosen; add callbacks=ema"

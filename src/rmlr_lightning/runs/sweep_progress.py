@@ -56,6 +56,7 @@ class SweepProgress:
         self.begun = time.time() if begun is None else begun
         first = self.look()
         self.done_at_start, self.shown = first.done, (first.finished, first.failed)
+        self.is_begun = False  # something was done since
 
     def write_list(self) -> None:
         """For `read_sweep`."""
@@ -101,16 +102,27 @@ class SweepProgress:
     def after_first_epoch(self) -> None:
         """Print an estimate, where there was none before."""
         look = self.look()
+        self._begin(look)
         if not look.finished and not self.earlier and look.seconds is not None:
             print(self._alone(look), flush=True)
 
     def line(self, look: Look) -> str:
         """Counts and time; what other processes do meanwhile shortens the time that is left."""
+        self._begin(look)
         done = look.done - self.done_at_start
         if look.seconds is None or done <= 0:
             return self._alone(look)
         elapsed = time.monotonic() - self.start
         return self._counts(look) + self._time(look, look.seconds * elapsed / done)
+
+    def _begin(self, look: Look) -> None:
+        """Start the clock with the first epoch that is seen: data are prepared before it."""
+        done = look.done - self.done_at_start
+        if self.is_begun or done <= 0:
+            return
+        self.is_begun = True
+        if look.started and look.finished == self.shown[0]:
+            self.start = max(self.start, time.monotonic() - done / look.started)
 
     def _alone(self, look: Look) -> str:
         return self._counts(look) + self._time(look, look.seconds, " in one process")

@@ -65,13 +65,17 @@ def unknown_name(
     choice = _choice_with(key)
     if choice is not None:
         return UserError(f"{key}: is a key of {choice}, which is not chosen; add {choice}")
+    if re.fullmatch(r"[\w/]+", key) and any(Path(conf_dir(), key).glob("*.yaml")):
+        # such as `sweep`, which the configuration has no place for
+        typed = next((one for one in arguments if one.startswith(f"{key}=")), f"{key}=NAME")
+        return UserError(f"{typed}: this group is added with a plus sign: +{typed}")
     known = known_keys(config_name, arguments)
     if key.startswith(f"{TRAINER}."):
         known |= {f"{TRAINER}.{name}" for name in _trainer_options()}
     close = nearest(key, known)
     hint = f"did you mean {close}?" if close else "`--help` lists groups and keys"
     # a group has no key that could be added
-    is_group = "/" in key or Path(conf_dir(), key).is_dir()
+    is_group = "/" in key
     new = "" if is_group else f" (+{key}=... adds a new key)"
     return UserError(f"{key}: no such {'group' if is_group else 'key'}; {hint}{new}")
 
