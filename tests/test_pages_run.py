@@ -14,6 +14,7 @@ import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -89,6 +90,19 @@ def desk(world, tmp_path_factory) -> Path:
     (folder / "data" / "synthetic").symlink_to(world)
     image = min((world / "hico_20160224_det" / "images" / "test2015").glob("*.jpg"))
     Image.open(image).save(folder / "image.jpg")
+
+    (folder / "images").symlink_to(image.parent)
+    frame = cv2.imread(str(image))
+    size = frame.shape[1::-1]
+    video = cv2.VideoWriter(str(folder / "video.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), 5, size)
+    for _ in range(11):
+        video.write(frame)
+    video.release()
+    rows = [
+        {"image_id": image.name, "category_id": category, "bbox": [10, 10, 90, 90], "score": 0.9}
+        for category in (1, 4)
+    ]
+    (folder / "found.json").write_text(json.dumps(rows))
 
     make_hicodet(folder)
     first = json.loads((folder / "instances_test2015.json").read_text())["filenames"][0]

@@ -1,10 +1,11 @@
 """What a run hands to Lightning's Trainer."""
 
+import pytest
 from omegaconf import OmegaConf
 from pytorch_lightning import Callback
 
 from rmlr_lightning.callbacks.epoch_table import EpochTable
-from rmlr_lightning.runs.training import shown_callbacks
+from rmlr_lightning.runs.training import is_part, shown_callbacks
 
 
 def test_progress_is_turned_off_by_the_option_of_the_trainer_alone():
@@ -12,3 +13,11 @@ def test_progress_is_turned_off_by_the_option_of_the_trainer_alone():
     for trainer, expected in (({"enable_progress_bar": False}, [other]), ({}, [table, other])):
         cfg = OmegaConf.create({"trainer": trainer})
         assert shown_callbacks(cfg, [table, other]) == expected
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("limit", "expected"), [(None, False), (1.0, False), (1, True), (2, True), (0.5, True)]
+)
+def test_a_test_of_a_part_of_the_images_is_told_apart(limit, expected):
+    assert is_part(limit) == expected

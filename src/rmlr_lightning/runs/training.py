@@ -250,6 +250,11 @@ def _export_metadata(cfg: DictConfig, values: dict[str, float]) -> dict[str, obj
     return {"resize": resize, "seed": cfg.seed, "test": tested}
 
 
+def is_part(limit: int | float | None) -> bool:
+    """Whether Lightning takes a part of the batches: 1.0 are all of them, 1 is the first."""
+    return limit is not None and not (isinstance(limit, float) and limit == 1)
+
+
 def _print_summary(
     cfg: DictConfig, trainer: Trainer, task: LightningModule, values: dict[str, float]
 ) -> None:
@@ -260,6 +265,9 @@ def _print_summary(
         print_selection(values, "test")
         print_reliability(values, "test")
         print_classes(values, getattr(task.metrics["test"], "class_rows", ()), "per class")
+    limit = cfg.trainer.get("limit_test_batches")
+    if cfg.test and is_part(limit):
+        print(f"note: trainer.limit_test_batches={limit}: these are metrics of a part of the split")
 
     print(f"checkpoint: {_best_checkpoint(trainer) or 'none was written'}")
     names = ("curves.png", "panels", "metrics.json", "log", "config.yaml")
