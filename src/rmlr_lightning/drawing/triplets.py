@@ -7,18 +7,22 @@ from typing import NamedTuple
 from PIL import Image, ImageDraw, ImageFont
 
 from rmlr_lightning.drawing.labels import add_caption, place_label
+from rmlr_lightning.errors import counted
 from rmlr_lightning.types import Detections
 from rmlr_lightning.vocabulary import Vocabulary
 
 HUMAN_COLOUR = (66, 135, 245)
 WHITE = (255, 255, 255)
 BLACK = (0, 0, 0)
+GREY = (90, 98, 110)
+
+MAX_LABEL = 0.6  # width of a label, in widths of the image
 
 Box = tuple[float, float, float, float]
 
 
 class DetectedPair(NamedTuple):
-    """A human-object pair and its best verbs."""
+    """A human-object pair and its verbs."""
 
     box_h: Box  # xyxy in pixels
     box_o: Box
@@ -26,14 +30,11 @@ class DetectedPair(NamedTuple):
     verbs: list[tuple[int, float]]  # (verb, score), best first
 
 
-def group_by_pair(
-    detections: Detections, score_threshold: float = 0.0, max_verbs: int = 3
-) -> list[DetectedPair]:
+def group_by_pair(detections: Detections, score_threshold: float = 0.0) -> list[DetectedPair]:
     """The detected pairs of an image, sorted by the score of their best verb.
 
     Args:
         score_threshold: verbs with a lower score are left out, and pairs without any verb.
-        max_verbs: verbs kept per pair.
     """
     rows = zip(
         detections.boxes_h.tolist(),
@@ -53,7 +54,7 @@ def group_by_pair(
     pairs = []
     for (box_h, box_o, object_index), verbs in verbs_of_pair.items():
         verbs.sort(key=lambda verb: -verb[1])
-        pairs.append(DetectedPair(box_h, box_o, object_index, verbs[:max_verbs]))
+        pairs.append(DetectedPair(box_h, box_o, object_index, verbs))
     return sorted(pairs, key=lambda pair: -pair.verbs[0][1])
 
 
@@ -62,24 +63,21 @@ def draw_triplets(
     detections: Detections,
     vocabulary: Vocabulary,
     score_threshold: float = 0.2,
-    min_pairs: int = 0,
     max_pairs: int = 8,
-    max_verbs: int = 2,
     caption: str = "",
     width: int = 800,
     entities: Sequence[tuple[Sequence[float], int]] = (),
 ) -> Image.Image:
     """A copy of the image with the boxes of each pair, a line between them, and its verbs.
 
-    Human boxes are blue. An object box, its line and its label share one colour.
+    Human boxes are blue. An object box, its line and its label share one colour. What there is no
+    room for is counted: "+1" in a label for a verb, "+1 pair" in the lower left corner for a pair.
 
     Args:
         detections: of this image, boxes in its pixels.
         vocabulary: names of verbs and objects.
         score_threshold: verbs with a lower score are not drawn.
-        min_pairs: this many pairs are drawn even if all their scores are below the threshold.
         max_pairs: pairs drawn, best first.
-        max_verbs: verbs in the label of a pair, best first.
         caption: a line below the image; empty for none.
         width: a narrower image is enlarged to this width first.
         entities: (box, class) of detected humans and objects, drawn thin below the pairs.
@@ -92,9 +90,8 @@ def draw_triplets(
     font = ImageFont.load_default(max(13, canvas.width // 56))
     line_width = max(2, canvas.width // 320)
 
-    pairs = group_by_pair(detections, score_threshold, max_verbs)[:max_pairs]
-    if len(pairs) < min_pairs:
-        pairs = group_by_pair(detections, 0.0, max_verbs)[:min_pairs]
+    found = group_by_pair(detections, score_threshold)
+    pairs = found[:max_pairs]
 
     # Thin boxes of entities first, so that pairs are drawn over them.
     for box, label in entities:
@@ -107,9 +104,13 @@ def draw_triplets(
         )
     # Labels come last, so that no box or line crosses them.
     occupied: list[Box] = []
+    if len(found) > len(pairs):
+        corner = (0, canvas.height)
+        more = f"+{counted(len(found) - len(pairs), 'pair')}"
+        place_label(draw, font, canvas.size, corner, more, GREY, occupied)
     for rank, pair in enumerate(pairs):
         left, top, _, _ = _scaled(pair.box_o, scale)
-        text = _label_of(pair, vocabulary)
+        text = label_of(pair, vocabulary, font, MAX_LABEL * canvas.width)
         place_label(draw, font, canvas.size, (left, top), text, _colour(rank), occupied)
 
     return add_caption(canvas, caption, font) if caption else canvas
@@ -145,11 +146,22 @@ def _draw_pair(
         draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=fill)
 
 
-def _label_of(pair: DetectedPair, vocabulary: Vocabulary) -> str:
+def label_of(pair: DetectedPair, vocabulary: Vocabulary, font, width: float) -> str:
+    """All verbs of a pair and its object, or the best verbs that fit and the number of others.
+
+    Args:
+        width: of the label, in pixels. The best verb is named even if it is wider.
+    """
     scored = [
         f"{vocabulary.verbs[verb].replace('_', ' ')} {score:.2f}" for verb, score in pair.verbs
     ]
-    return f"{', '.join(scored)} · {vocabulary.objects[pair.object]}"
+    for count in range(len(scored), 0, -1):
+        hidden = len(scored) - count
+        shown = [*scored[:count], f"+{hidden}"] if hidden else scored
+        text = f"{', '.join(shown)} · {vocabulary.objects[pair.object]}"
+        if font.getlength(text) <= width:
+            break
+    return text
 
 
 def _scaled(box: Sequence[float], scale: float) -> Box:
