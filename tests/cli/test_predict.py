@@ -177,6 +177,9 @@ def test_an_image_that_cannot_be_read_is_skipped_and_counted(checkpoint, three, 
     # external detections belong to their images still
     assert note.startswith(f"note: {three}/c.png: 1 of 2 people")
     assert total == "error: 1 of 3 files skipped, see above; the others have results"
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "<h1>Interactions in 2 files</h1>" in page
+    assert "1 more file could not be read</summary>\nb.png\n" in page
     lines = (tmp_path / "out" / "predictions.jsonl").read_text().splitlines()
     assert [json.loads(line)["image"] for line in lines] == ["a.png", "c.png"]
     names = {path.name for path in (tmp_path / "out").iterdir()}

@@ -31,12 +31,14 @@ class Elements(HTMLParser):
 
 
 def made(make_result) -> str:
-    first = make_result(("ride", "bicycle", 0.9), ("hold", "bicycle", 0.2))
+    first = make_result(
+        ("ride", "bicycle", 0.9), ("hold", "bicycle", 0.2), ("push", "bicycle", 0.1)
+    )
     second = make_result(("hold", "cup", 0.7), ("hold", "cup", 0.01))
     cards = [
         card_of(first, "a.jpg", Path("a.png")),
         card_of(second, "b.jpg", Path("b #1.png")),
-        card_of(make_result(), "nothing.jpg", Path("nothing.png")),
+        card_of(make_result(("hold", "cup", 0.04)), "nothing.jpg", Path("nothing.png")),
     ]
     return page(cards, "Interactions", 2, is_calibrated=True)
 
@@ -70,8 +72,58 @@ def test_a_note_on_the_model_stands_on_the_page(make_result):
 
 def test_triplets_that_nobody_would_look_for_are_left_out(make_result):
     rows = [attributes for tag, attributes in Elements(made(make_result)).found if tag == "li"]
-    assert [row["data-percent"] for row in rows] == ["90", "20", "70"]
-    assert ["hidden" in row for row in rows] == [False, True, False]  # also without JavaScript
+    assert [row["data-percent"] for row in rows] == ["90", "20", "10", "70"]
+    assert ["hidden" in row for row in rows] == [
+        False,
+        True,
+        True,
+        False,
+    ]  # also without JavaScript
+
+
+def test_all_likely_triplets_are_shown_and_the_others_counted(make_result):
+    others = [("hold", "bicycle", 0.4)] * 20
+    likely = [("ride", "bicycle", 0.6)] * 3
+    card = card_of(make_result(*others, *likely), "a.jpg", Path("a.png"))
+    assert [row["likely"] for row in card.triplets] == [False] * 17 + [True] * 3
+    assert card.left_out == 3
+    text = " ".join(" ".join(Elements(page([card], "", 0, True)).texts).split())
+    assert (
+        "3 more triplets in the JSON files only: this page has the likely ones and others from 5 % "
+        "on, up to 20 per image."
+    ) in text
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "likely", "lowest", "none"),
+    [
+        ([0.9, 0.2], False, "5", "no interaction"),
+        ([0.04, 0.01], False, "5", "no interaction from 5 % on"),
+        ([0.03], True, "3", "no interaction"),
+        ([], False, "5", "no interaction"),
+    ],
+    ids=["from the bound on", "below the bound", "likely below the bound", "none"],
+)
+def test_the_slider_starts_where_the_page_does(probabilities, likely, lowest, none, make_result):
+    result = make_result(*(("ride", "bicycle", probability) for probability in probabilities))
+    if likely:
+        result.triplets = [triplet._replace(likely=True) for triplet in result]
+    html = page([card_of(result, "a.jpg", Path("a.png"))], "Interactions", 0, True)
+    attributes = [attributes for _, attributes in Elements(html).found]
+    (slider,) = [values for values in attributes if values.get("id") == "percent"]
+    assert slider["min"] == slider["value"] == lowest
+    assert [values["data-none"] for values in attributes if "data-none" in values] == [none]
+
+
+@pytest.mark.parametrize(("count", "is_open"), [(1, True), (6, False)])
+def test_files_without_results_are_named(count, is_open, make_result):
+    card = card_of(make_result(), "a.jpg", Path("a.png"))
+    elements = Elements(page([card], "Interactions", 0, True, unread=[BAD] * count))
+    ((_, details),) = [element for element in elements.found if element[0] == "details"]
+    assert ("open" in details) == is_open
+    noun = "file" if count == 1 else "files"
+    assert f"{count} more {noun} could not be read" in elements.texts
+    assert "".join(elements.texts).count(BAD) == count
 
 
 @pytest.mark.fault
@@ -89,14 +141,20 @@ LOOK = """() => {
 const all = (what) => [...document.querySelectorAll(what)];
 const seen = (what) => all(what).filter((element) => element.checkVisibility());
 const read = () => [seen("article").length, seen("li").length, find("count").textContent];
+const verbs = () => [...find("verb").options].map((option) => option.value).join();
 const set = (id, key, value) => {
   find(id)[key] = value;
   find(id).dispatchEvent(new Event("input", { bubbles: true }));
 };
 const log = { start: read(), wide: document.documentElement.scrollWidth > innerWidth };
+log.verbs = [verbs()];
 set("likely", "checked", false); log.all = read();
+log.empty = seen(".empty").map((element) => element.textContent);
+set("object", "value", "bicycle"); log.verbs.push(verbs()); set("object", "value", "");
 set("verb", "value", "hold"); log.hold = read();
 set("percent", "value", 50); log.surely = read();
+set("percent", "value", 80); log.verbs.push(verbs()); log.kept = find("verb").value;
+set("percent", "value", 50);
 const button = seen("li button")[0];
 button.focus();
 log.focus = all("svg.chosen g.chosen").length === 1 && document.activeElement === button;
@@ -118,7 +176,11 @@ def test_the_filters_work_on_a_phone(make_result, chromium, tmp_path):
     assert log == {
         "start": [3, 2, "3 of 3 images, 2 triplets"],
         "wide": False,
-        "all": [3, 3, "3 of 3 images, 3 triplets"],
+        # those of likely triplets; of all of bicycles; from 80 % on, and the chosen one
+        "verbs": [",hold,ride", ",hold,push,ride", ",hold,ride"],
+        "kept": "hold",
+        "all": [3, 4, "3 of 3 images, 4 triplets"],
+        "empty": ["no interaction from 5 % on"],
         "hold": [2, 2, "2 of 3 images, 2 triplets"],
         "surely": [1, 1, "1 of 3 images, 1 triplet"],
         "focus": True,

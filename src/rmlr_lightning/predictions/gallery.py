@@ -5,6 +5,7 @@ One file that opens offline: thumbnails are inside, drawings are linked.
 
 import base64
 import os
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,8 +19,10 @@ from rmlr_lightning.hub.named_detections import Interaction
 from rmlr_lightning.hub.result import Result, certainty
 
 WIDTH = 400  # of a thumbnail, in pixels
-MAX_TRIPLETS = 20  # of an image on the page, best first
-MIN_CERTAINTY = 0.05  # less likely triplets are in the JSON files only
+# The page has all likely triplets of an image and the best others up to this number, from this
+# percentage on. The rest is in the JSON files only.
+MAX_TRIPLETS = 20
+MIN_PERCENT = 5
 COLOURS = 8  # of pairs on an image; page.html.j2 has them
 
 
@@ -31,6 +34,7 @@ class Card(NamedTuple):
     thumbnail: str  # data URI
     size: tuple[int, int]  # width and height, in which boxes count
     triplets: list[dict[str, Any]]
+    left_out: int  # triplets that are in the JSON file only
 
 
 def card_of(result: Result, title: str, drawing: Path) -> Card:
@@ -39,24 +43,33 @@ def card_of(result: Result, title: str, drawing: Path) -> Card:
     Args:
         drawing: relative to the folder of the page.
     """
-    shown = [triplet for triplet in result if triplet.likely or certainty(triplet) >= MIN_CERTAINTY]
+    shown = _shown(result)
     # verbs of one pair share a colour
-    shown = shown[:MAX_TRIPLETS]
     pairs = list(dict.fromkeys((row.box_h, row.box_o) for row in shown))
     triplets = [_triplet(row, pairs.index((row.box_h, row.box_o))) for row in shown]
     # a name may have characters with a meaning in addresses, such as #, or bytes that are no UTF-8
     link = "/".join(quote(os.fsencode(part)) for part in drawing.parts)
     jpeg = base64.b64encode(thumbnail(result.image, WIDTH)).decode()
-    return Card(title, link, f"data:image/jpeg;base64,{jpeg}", result.image.size, triplets)
+    left_out = len(result) - len(shown)
+    source = f"data:image/jpeg;base64,{jpeg}"
+    return Card(title, link, source, result.image.size, triplets, left_out)
 
 
-def page(cards: list[Card], title: str, left_out: int, is_calibrated: bool, note: str = "") -> str:
+def page(
+    cards: list[Card],
+    title: str,
+    left_out: int,
+    is_calibrated: bool,
+    note: str = "",
+    unread: Sequence[str] = (),
+) -> str:
     """The page as HTML; all text is escaped.
 
     Args:
         left_out: number of images that are not on it.
         is_calibrated: whether the numbers are probabilities, not scores.
         note: what readers should know of the model; a sentence without its point.
+        unread: names of files that have no results.
     """
     source = files("rmlr_lightning.predictions").joinpath("page.html.j2")
     # escapes by itself: names of files are anybody's
@@ -70,9 +83,27 @@ def page(cards: list[Card], title: str, left_out: int, is_calibrated: bool, note
         verbs=sorted({triplet["verb"] for triplet in triplets}),
         objects=sorted({triplet["object"] for triplet in triplets}),
         left_out=left_out,
+        triplets_left_out=sum(card.left_out for card in cards),
+        max_triplets=MAX_TRIPLETS,
+        # a likely triplet may lie below
+        lowest=min([MIN_PERCENT, *(triplet["percent"] for triplet in triplets)]),
+        min_percent=MIN_PERCENT,
         note=note,
+        unread=unread,
         number="probability" if is_calibrated else "score",
     )
+
+
+def _shown(result: Result) -> list[Interaction]:
+    """The triplets that are on the page, best first."""
+    room = MAX_TRIPLETS - len(result.likely)
+    shown = []
+    for triplet in result:
+        is_other = not triplet.likely and 100 * certainty(triplet) >= MIN_PERCENT
+        if triplet.likely or (is_other and room > 0):
+            shown.append(triplet)
+            room -= is_other
+    return shown
 
 
 def _triplet(row: Interaction, pair: int) -> dict[str, Any]:

@@ -70,6 +70,7 @@ def predict(args: argparse.Namespace) -> None:
     skipped = Skipped(console, len(files))
     cards: list[Card] = []
     images = likely = 0
+    read_files: set[Path] = set()
     start = time.perf_counter()
     bar = Progress(console=console, transient=True)
     with (
@@ -91,6 +92,7 @@ def predict(args: argparse.Namespace) -> None:
                     drawing = result_paths(args.out, frame.path, frame.number)[1]
                     cards.append(card_of(result, _title(frame), drawing.relative_to(args.out)))
                 images += 1
+                read_files.add(frame.path)
                 likely += len(result.likely)
                 bar.update(bar_of_images, completed=images + skipped.count)
         except Stopped as stopped:
@@ -110,7 +112,9 @@ def predict(args: argparse.Namespace) -> None:
     # last: a page without all of its drawings would have dead links
     if args.gallery:
         is_calibrated = detector.saved.calibration is not None
-        html = page(cards, _heading(files), images - len(cards), is_calibrated, note)
+        heading = _heading([path for path in files if path in read_files])
+        unread = [printable(path.name) for path in files if path not in read_files]
+        html = page(cards, heading, images - len(cards), is_calibrated, note, unread)
         write_atomic(args.out / PAGE, html.encode(), WAY_OUT)
         print(f"gallery: {printable(str(args.out / PAGE))}")
     print(f"triplets: {printable(str(args.out / LINES))}, and one .json and .png per image")
