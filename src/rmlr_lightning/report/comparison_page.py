@@ -40,7 +40,12 @@ SECTIONS = {
 
 
 def comparison_page(
-    a: RunRecord, b: RunRecord, argv: Sequence[str], title: str | None, draws: int
+    a: RunRecord,
+    b: RunRecord,
+    argv: Sequence[str],
+    title: str | None,
+    draws: int,
+    left_out: Sequence[str] = (),
 ) -> bytes:
     """B against A, by paired bootstrap over the test images.
 
@@ -92,6 +97,7 @@ def comparison_page(
         subtitle=f"A is {a.name}. B is {b.name}. {counted(len(a.test.file_names), 'test image')}.",
         sections=[(IDS.get(key, key), name) for key, name in SECTIONS.items() if content[key]],
         argv=argv,
+        left_out=left_out,
         notes=[VCOCO_NOTE] if "scenario_1" in a.test.matched else [],
     )
 

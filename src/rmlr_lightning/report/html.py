@@ -43,10 +43,10 @@ def html_report(
     if len(runs) <= 2 and split == "test":
         records = [read_run(run) for run in runs]
         if len(records) == 1:
-            return run_page(records[0], argv, title, draws)
+            return run_page(records[0], argv, title, draws, left_out)
         if all(record.test is not None for record in records):
             a, b = sorted(records, key=lambda record: _place(record, report, paths))
-            return comparison_page(a, b, argv, title, draws)
+            return comparison_page(a, b, argv, title, draws, left_out)
 
     # One record after the other: those of a sweep would not fit into memory together.
     records, tables = [], []

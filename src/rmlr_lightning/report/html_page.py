@@ -20,6 +20,7 @@ def html_page(
     subtitle: str,
     sections: Sequence[tuple[str, str]],
     argv: Sequence[str],
+    left_out: Sequence[str] = (),
     notes: Sequence[str] = (),
 ) -> bytes:
     """Fill a template. All text is escaped, whatever it is.
@@ -31,6 +32,7 @@ def html_page(
         subtitle: one line below it.
         sections: (id, name) for the links at the top.
         argv: the arguments of rmlr-report that make this page.
+        left_out: sentences about runs that are not counted, for the place below the verdict.
         notes: sentences for the end of the page.
     """
     environment = Environment(
@@ -48,6 +50,7 @@ def html_page(
         subtitle=subtitle,
         sections=sections,
         command=command,
+        left_out=left_out,
         notes=notes,
     )
     # halves of surrogate pairs, which names of files may hold, have no place in UTF-8

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import UserError, printable
 from rmlr_lightning.files import check_outputs, check_writable, write_atomic
 from rmlr_lightning.report.cells import screen_tables
 from rmlr_lightning.report.columns import FILES
+from rmlr_lightning.report.failed_runs import failed_sentences
 from rmlr_lightning.report.html import html_report
 from rmlr_lightning.report.page import MAX_LINES, page
 from rmlr_lightning.report.plot import report_png
@@ -88,13 +89,13 @@ def _check_outputs(args: argparse.Namespace) -> None:
 
 
 def _left_out(found: FoundRuns, required: str) -> list[str]:
-    sentences = []
+    sentences = failed_sentences(found.failed)
     if found.unfinished:
         sentences.append(f"Not counted, unfinished: {', '.join(map(str, found.unfinished))}")
     if found.without_metric:
         folders = ", ".join(map(str, found.without_metric))
         sentences.append(f"Not counted, without {required}: {folders}")
-    return sentences
+    return [printable(sentence) for sentence in sentences]
 
 
 def _text(path: Path | None) -> str:

@@ -52,7 +52,13 @@ NO_RECORD = (
 )
 
 
-def run_page(record: RunRecord, argv: Sequence[str], title: str | None, draws: int) -> bytes:
+def run_page(
+    record: RunRecord,
+    argv: Sequence[str],
+    title: str | None,
+    draws: int,
+    left_out: Sequence[str] = (),
+) -> bytes:
     """Metrics with intervals, curves, classes, errors, images, words, cost and origin of a run."""
     measured = measure(record, draws)
     test = record.test
@@ -88,6 +94,7 @@ def run_page(record: RunRecord, argv: Sequence[str], title: str | None, draws: i
         subtitle=f"One run{images}. Commit {content['origins'][0]['commit'][:12]}.",
         sections=[(IDS.get(key, key), name) for key, name in SECTIONS.items() if content[key]],
         argv=argv,
+        left_out=left_out,
         notes=[NO_RECORD] if test is None else [VCOCO_NOTE] if "scenario_1" in test.matched else [],
     )
 

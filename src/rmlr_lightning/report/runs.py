@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.report.failed_runs import failed_runs
 from rmlr_lightning.report.run_folders import RunFolder, commit_of, run_folders
 from rmlr_lightning.report.runs_csv import Run, read_runs_csv
 
@@ -15,6 +16,7 @@ class FoundRuns(NamedTuple):
 
     runs: list[Run]  # rows as they were given or swept; of each by size and seed
     unfinished: list[Path]
+    failed: dict[Path, str]  # with the reason
     without_metric: list[Path]  # finished, but the required metric is missing or NaN
 
 
@@ -34,6 +36,7 @@ def find_runs(paths: Sequence[Path], required: str, commit: str | None = None) -
     runs: list[Run] = []
     # By resolved path: a folder that is reached from two PATHs counts once.
     folders: dict[Path, tuple[RunFolder, str | None]] = {}
+    failures: dict[Path, tuple[Path, str]] = {}
     for path in paths:
         if path.suffix == ".csv":
             read = read_runs_csv(path)
@@ -43,11 +46,14 @@ def find_runs(paths: Sequence[Path], required: str, commit: str | None = None) -
             for folder in run_folders(path):
                 # the first PATH that leads to a folder gives its place
                 folders.setdefault(folder.folder.resolve(), (folder, made_by))
+            for failed, reason in failed_runs(path).items():
+                failures.setdefault(failed.resolve(), (failed, reason))
 
     finished, unfinished = [], []
-    for folder, made_by in folders.values():
+    for place, (folder, made_by) in folders.items():
         if folder.metrics is None:
-            unfinished.append(folder.folder)
+            if place not in failures:
+                unfinished.append(folder.folder)
         else:
             finished.append((folder, made_by))
     runs += _named(finished)
@@ -64,7 +70,9 @@ def find_runs(paths: Sequence[Path], required: str, commit: str | None = None) -
             f"{required}: no finished run here has this metric; they have {', '.join(known)}"
         )
     if not counted:
-        rest = f" ({len(unfinished)} unfinished)" if unfinished else ""
+        counts = {"failed": len(failures), "unfinished": len(unfinished)}
+        shown = ", ".join(f"{number} {state}" for state, number in counts.items() if number)
+        rest = f" ({shown})" if shown else ""
         raise UserError(
             f"{', '.join(map(str, paths))}: no finished run here{rest}; a run is finished when "
             "rmlr-train has written its metrics.json"
@@ -72,7 +80,7 @@ def find_runs(paths: Sequence[Path], required: str, commit: str | None = None) -
     named = [path.resolve() for path in paths]
     if len(counted) == 2 and [run.folder.resolve() for run in counted] == named:
         counted = _by_folder(counted)
-    return FoundRuns(_unique(counted), unfinished, without)
+    return FoundRuns(_unique(counted), unfinished, dict(failures.values()), without)
 
 
 def _by_folder(pair: list[Run]) -> list[Run]:

@@ -119,7 +119,8 @@ def sweep_page(
         subtitle=f"{counted(len(records), 'run')} in {counted(rows, 'row')}, {split} split.",
         sections=sections,
         argv=argv,
-        notes=[*left_out, *([VCOCO_NOTE] if report.main == "scenario 1" else [])],
+        left_out=left_out,
+        notes=[VCOCO_NOTE] if report.main == "scenario 1" else [],
     )
 
 
