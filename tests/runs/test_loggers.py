@@ -2,16 +2,17 @@
 
 import json
 import struct
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import wandb
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
+from omegaconf import OmegaConf
 from wandb.proto.wandb_internal_pb2 import Record
 
-from rmlr_lightning.runs.config import conf_dir
+from rmlr_lightning.runs.hydra_program import hydra_program
 from rmlr_lightning.runs.loggers import continue_logs, one_log_per_run
 
 BLOCK, HEADER = 32768, 7
@@ -43,7 +44,7 @@ def read_run(folder: Path) -> dict:
         kind = record.WhichOneof("record_type")
         if kind == "run":
             names = {"name": record.run.display_name, "group": record.run.run_group}
-            found |= names | {"id": record.run.run_id}
+            found |= names | {"id": record.run.run_id, "job_type": record.run.job_type}
         update = record.run.config.update if kind == "run" else record.config.update
         found["config"] |= {item.key or item.nested_key[0]: item.value_json for item in update}
     return found
@@ -54,30 +55,37 @@ def read_run(folder: Path) -> dict:
 def test_each_run_has_its_own_log_with_its_configuration(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
-    for seed in (0, 1):
-        out = tmp_path / str(seed)
-        out.mkdir()
-        overrides = [f"seed={seed}", f"paths.output={out}", "logger=wandb"]
-        overrides += ["+text.hub_token=s3cr3t"]
-        (out / "environment.json").write_text('{"git": {"commit": "abc1234"}}')
-        with initialize_config_dir(conf_dir(), version_base="1.3"):
-            cfg = compose("train", overrides)
-        loggers = list(instantiate(cfg.logger).values())
-        with one_log_per_run(loggers, cfg):
+    configs = []
+
+    def run(cfg):
+        OmegaConf.resolve(cfg)  # names of Hydra's are gone after the run
+        configs.append(cfg)
+        environment = Path(cfg.paths.output, "environment.json")
+        environment.write_text('{"git": {"commit": "abc1234"}}')
+        with one_log_per_run(list(instantiate(cfg.logger).values()), cfg):
             pass
+
+    monkeypatch.chdir(tmp_path)
+    swept = ["-m", "seed=0,1", "optim.lr=0.002", "+text.hub_token=s3cr3t"]
+    rest = ["logger=wandb", "~hydra.callbacks.sweep", "hydra.sweep.dir=multirun/mine/"]
+    monkeypatch.setattr(sys, "argv", ["rmlr-train", *swept, *rest])
+    hydra_program("train")(run)()
     wandb.teardown()  # its service writes the files, a moment later on a busy machine
-    for seed in (0, 1):
-        run = read_run(tmp_path / str(seed))
-        # the seeds of an experiment are a group
-        assert (run["name"], run["group"]) == (f"rmlr-seed{seed}", "rmlr")
-        assert json.loads(run["config"]["environment"]) == {"git": {"commit": "abc1234"}}
-        assert run["config"]["seed"] == str(seed)
-        assert "s3cr3t" not in str(run)
+    for seed, cfg in enumerate(configs):
+        out = Path(cfg.paths.output)
+        found = read_run(out)
+        # the seeds of a row are a group
+        row = "optim.lr=0.002 text.hub_token=(hidden)"
+        assert (found["name"], found["group"]) == (f"rmlr-seed{seed} {row}", f"rmlr {row}")
+        assert found["job_type"] == "multirun/mine"
+        assert json.loads(found["config"]["environment"]) == {"git": {"commit": "abc1234"}}
+        assert found["config"]["seed"] == str(seed)
+        assert "s3cr3t" not in str(found)
 
     # a run that resumes continues its log; `cfg` is that of the second run
     loggers = list(instantiate(continue_logs(cfg.logger, out)).values())
     with one_log_per_run(loggers, cfg):
         pass
     wandb.teardown()
-    assert read_run(out)["id"] == run["id"]
+    assert read_run(out)["id"] == found["id"]
     assert continue_logs(cfg.logger, tmp_path) == cfg.logger

@@ -7,6 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from rmlr_lightning.runs.environment import FILE, write_environment
+from rmlr_lightning.runs.folder_names import folder_name
 from rmlr_lightning.runs.secrets import (
     HIDDEN,
     hidden_command_line,
@@ -34,6 +35,7 @@ WORDS = [
 def test_a_command_line_has_no_secrets(word):
     (shown,) = words_without_secrets([word])
     assert SECRET not in shown and HIDDEN in shown
+    assert SECRET not in folder_name([word])
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 import rmlr_lightning
 from rmlr_lightning.runs.folder_names import folder_name
+from rmlr_lightning.runs.wandb_names import sweep_name, with_overrides
 
 PACKAGE = Path(rmlr_lightning.__file__).parent
 
@@ -53,7 +54,14 @@ def _sweep_folder() -> str | None:
     """The folder of the sweep that a run belongs to; None for a single run."""
     if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
         return None
-    return OmegaConf.select(HydraConfig.get(), "sweep.dir")
+    folder = OmegaConf.select(HydraConfig.get(), "sweep.dir")
+    return None if folder is None else sweep_name(folder)
+
+
+def _with_overrides(name: str) -> str:
+    """The name and what was typed that makes a row of its own."""
+    typed = HydraConfig.get().overrides.task if HydraConfig.initialized() else ()
+    return with_overrides(name, typed)
 
 
 def first_existing(*paths: str) -> str:
@@ -81,6 +89,7 @@ RESOLVERS = {
     "wandb_offline": _wandb_offline,
     "slurm_nodes": _slurm_nodes,
     "sweep_folder": _sweep_folder,
+    "with_overrides": _with_overrides,
 }
 
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 
 from rmlr_lightning.runs.config_hash import IRRELEVANT_KEYS
+from rmlr_lightning.runs.secrets import words_without_secrets
 
 # These change no result either, or are named by what they stand for.
 NOT_NAMED = (*IRRELEVANT_KEYS, "sweep", "name", "trainer.devices", "trainer.accelerator")
@@ -21,7 +22,7 @@ def folder_name(words: Sequence[str]) -> str:
         words: overrides of the task: those of a run, or with all values those of a sweep.
     """
     # a plus adds a key, which makes no other run of it
-    bare = (word.lstrip("+") for word in words)
+    bare = (word.lstrip("+") for word in words_without_secrets(words))
     named = sorted(word for word in bare if not _starts(word.lstrip("~").partition("=")[0]))
     return short_name(",".join(named) or NOTHING_TYPED)
 
@@ -36,10 +37,14 @@ def short_name(name: str) -> str:
     A value with slashes, as of `model.detector.path=A/B`, would be folders inside each other: runs
     of a sweep would not find each other, nor would its progress be counted.
     """
-    name = name.replace("/", "_")
+    return cut(name.replace("/", "_"), MAX_NAME_BYTES)
+
+
+def cut(name: str, max_bytes: int) -> str:
+    """The name; one that has more bytes is cut and ends in its hash."""
     encoded = os.fsencode(name)  # a name may have bytes that are no UTF-8
-    if len(encoded) <= MAX_NAME_BYTES:
+    if len(encoded) <= max_bytes:
         return name
     digest = hashlib.sha256(encoded).hexdigest()[:16]
-    start = encoded[: MAX_NAME_BYTES - len(digest) - 1].decode(errors="ignore")
+    start = encoded[: max_bytes - len(digest) - 1].decode(errors="ignore")
     return f"{start}-{digest}"
