@@ -90,7 +90,7 @@ class HOIDetector(nn.Module, ModelHubMixin, library_name="rmlr_lightning"):
         except (OSError, ValueError, HfHubHTTPError) as error:
             raise UserError(
                 f"{name}: neither a folder with a model nor available from the hub "
-                f"({_first_line(error)})"
+                f"({_first_line(error)}); {SHIPPED} ships with the package"
             ) from error
 
     @classmethod

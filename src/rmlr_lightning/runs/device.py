@@ -20,7 +20,8 @@ def device_of(name: str, option: str) -> torch.device:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).partition("\n")[0]
+        known = "cpu or cuda" if torch.cuda.is_available() else "cpu"
         raise UserError(
-            f"{option} {name}: not a device of this machine ({reason}); try cpu or cuda"
+            f"{option} {name}: not a device of this machine ({reason}); try {known}"
         ) from None
     return device
