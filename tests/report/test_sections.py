@@ -1,5 +1,7 @@
 """Parts of the pages of sweeps and of two runs, against counts by hand."""
 
+import json
+import shlex
 from types import SimpleNamespace
 
 import numpy as np
@@ -118,3 +120,27 @@ def test_unknown_values_come_after_those_of_the_sweep():
     values = {"experiment": ["c", "a"]}
     places = [place_in_sweep([f"experiment={name}"], values) for name in ("a", "b", "c")]
     assert places == [[1], [2], [0]]
+
+
+def test_a_sweep_has_its_command_once_and_one_to_repeat_each_run(tmp_path):
+    names = ("a", "b c", "old")
+    folders = [make_run(tmp_path / "s" / name, name) for name in names]
+    for folder in folders[:2]:  # the third is of a version that did not write this file
+        (folder / ".hydra" / "config.yaml").write_text("seed: 0\n")
+    for folder in folders:
+        sweep = {"command": f"/bin/rmlr-train -m experiment=a,b '{HOSTILE}'"}
+        (folder / "environment.json").write_text(json.dumps(sweep))
+    page = page_of(tmp_path, tmp_path / "s")
+    typed = f"rmlr-train -m experiment=a,b '{HOSTILE}'"
+    assert page.text.count(" ".join(typed.split())) == 1
+    (repeats,) = [text for text in page.words if "--from-run" in text]
+    assert [shlex.split(line) for line in repeats.splitlines()] == [
+        ["rmlr-train", "--from-run", str(folder)] for folder in folders[:2]
+    ]
+
+
+def test_runs_that_were_started_one_by_one_have_their_commands(tmp_path):
+    for name in ("a", "b", "c"):
+        make_run(tmp_path / "s" / name, name)
+    page = page_of(tmp_path, tmp_path / "s")
+    assert all(page.text.count(f"rmlr-train experiment={name} '") == 1 for name in "abc")

@@ -9,6 +9,7 @@ from rmlr_lightning.report.charts import curves_chart, mark, scale_of
 from rmlr_lightning.report.comparison_sections import (
     changed_classes,
     changed_confusions,
+    differing_options,
     extreme_classes,
     words_of_both,
 )
@@ -87,7 +88,7 @@ def comparison_page(
             {"name": f"{letter}: {record.name}", "rows": costs(record)}
             for letter, record in (("A", a), ("B", b))
         ],
-        "differing": differing(a.overrides, b.overrides),
+        "differing": differing_options(a, b),
         "origins": [origin(record) for record in (a, b)],
     }
     return html_page(
@@ -196,16 +197,3 @@ def _charts(a: RunRecord, b: RunRecord) -> list[Any]:
         }
         charts.append(curves_chart(title, curves))
     return [chart for chart in charts if chart is not None]
-
-
-def differing(a: Sequence[str], b: Sequence[str]) -> list[tuple[str, str, str]]:
-    """The options that were typed differently: (key, in A, in B)."""
-    first, second = (
-        dict(line.lstrip("+").partition("=")[::2] for line in lines) for lines in (a, b)
-    )
-    keys = sorted(first.keys() | second.keys())
-    return [
-        (key, first.get(key, "-"), second.get(key, "-"))
-        for key in keys
-        if first.get(key) != second.get(key) and not key.startswith("hydra.")
-    ]

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from rmlr_lightning.report.config_differences import MAX_ROWS, config_differences
 from rmlr_lightning.report.percent import signed
 from rmlr_lightning.report.run_record import RunRecord
 from rmlr_lightning.report.sections import attention_rows, class_rows
@@ -74,3 +75,15 @@ def words_of_both(a: RunRecord, b: RunRecord) -> list[dict[str, Any]]:
             known["losses"] = known["losses"] + losses
     # those of both first; `sorted` keeps the order of the others
     return sorted(found.values(), key=lambda row: -len({loss["name"][0] for loss in row["losses"]}))
+
+
+def differing_options(a: RunRecord, b: RunRecord) -> dict[str, Any]:
+    """The options that differ, and a sentence where there are none to show."""
+    found = config_differences(a.run.folder, b.run.folder)
+    note = ""
+    if found is None:
+        note = "Not known: the config.yaml of a run is missing or cannot be read."
+    elif not found:
+        note = "Nothing in their configurations. Code, data and versions are below."
+    found = found or []
+    return {"rows": found[:MAX_ROWS], "rest": found[MAX_ROWS:], "note": note}

@@ -27,6 +27,7 @@ from rmlr_lightning.report.sweep_sections import (
     sweep_classes,
     sweep_costs,
     sweep_errors,
+    typed_commands,
 )
 from rmlr_lightning.report.sweep_verdict import sweep_verdict
 
@@ -103,8 +104,9 @@ def sweep_page(
         "images_of": best.name if best is not None else "",
         "costs": sweep_costs(report.labels, of_row),
         "runs": [run_row(record, key) for record in records],
+        "commands": typed_commands(records),
         # code and files of a sweep are those of its first run; the table has all commits
-        "origins": [origin(record) for record in records[:1]],
+        "origins": [{**origin(record), "command": ""} for record in records[:1]],
     }
     rows = len({row.name for row in report.rows})
     sections = [

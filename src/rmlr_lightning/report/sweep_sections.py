@@ -1,6 +1,8 @@
 """Parts of the page of a sweep that show classes, errors, cost and runs of its rows."""
 
+import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -130,5 +132,18 @@ def run_row(record: RunRecord, key: str) -> dict[str, Any]:
         "cost": duration(run.metrics["fit_seconds"]) if "fit_seconds" in run.metrics else "-",
         "commit": origin(record)["commit"][:12],
         "folder": str(run.folder),
-        "command": command_of(record.environment),
+        "repeat": _repeat(run.folder),
     }
+
+
+def typed_commands(records: Sequence[RunRecord]) -> list[str]:
+    """What was typed for the runs, each command once: those of a sweep share one."""
+    commands = (command_of(record.environment) for record in records)
+    return list(dict.fromkeys(command for command in commands if command))
+
+
+def _repeat(folder: Path) -> str:
+    """The command that repeats one run; empty where the folder does not hold what it reads."""
+    if not (folder / ".hydra" / "config.yaml").is_file():
+        return ""
+    return shlex.join(["rmlr-train", "--from-run", str(folder)])

@@ -25,7 +25,8 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import write_atomic
-from rmlr_lightning.runs.config_hash import config_hash, current_config, relevant
+from rmlr_lightning.report.relevant_config import relevant
+from rmlr_lightning.runs.config_hash import config_hash, current_config
 from rmlr_lightning.runs.repeat import FOLDER
 from rmlr_lightning.runs.sweep_members import ERROR, SAME
 

@@ -10,7 +10,8 @@ import yaml
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from rmlr_lightning.runs.config_hash import current_config, relevant
+from rmlr_lightning.report.relevant_config import relevant
+from rmlr_lightning.runs.config_hash import current_config
 from rmlr_lightning.runs.environment import read_environment
 from rmlr_lightning.runs.sweep_progress import ANY
 

@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 
-from rmlr_lightning.runs.config_hash import IRRELEVANT_KEYS
+from rmlr_lightning.report.relevant_config import IRRELEVANT_KEYS
 from rmlr_lightning.runs.secrets import words_without_secrets
 
 # These change no result either, or are named by what they stand for.
