@@ -5,6 +5,7 @@ import json
 import pytest
 
 from rmlr_lightning.cli.report import main
+from rmlr_lightning.runs.sweep_members import LIST
 
 pytest.importorskip(
     "wandb_workspaces", reason="needs rmlr-lightning[dashboard]: pip install wandb-workspaces"
@@ -36,6 +37,37 @@ def test_the_workspace_groups_seeds_and_has_results_curves_tables_and_cost(tmp_p
         assert name in text
     (runs,) = section["runSets"]
     assert runs["grouping"][0]["name"] == "group" and "multirun/ablation" in json.dumps(runs)
+
+
+def selected_sweep(folder: str, path) -> str:
+    """The job type that the dashboard of a sweep folder shows."""
+    main(["wandb", "team", "--sweep", folder, "--json", str(path), "--overwrite"])
+    (runs,) = json.loads(path.read_text())["spec"]["section"]["runSets"]
+    (condition,) = runs["filters"]["filters"]
+    assert condition["key"]["name"] == "jobType"
+    return condition["value"]
+
+
+def test_a_sweep_is_found_however_its_folder_is_typed(tmp_path, monkeypatch, capsys):
+    """By what its runs log (tests/runs/test_wandb_names.py)."""
+    work, link = tmp_path / "work", tmp_path / "home"
+    folder = work / "multirun" / "a"
+    folder.mkdir(parents=True)
+    (folder / LIST).write_text("{}")
+    link.symlink_to(work)
+    monkeypatch.chdir(work)
+    for typed in ("multirun/a", "multirun/a//", "./multirun/a", folder, f"{link}/multirun/a/"):
+        assert selected_sweep(str(typed), tmp_path / "workspace.json") == "multirun/a"
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.fault
+def test_a_folder_without_a_sweep_gets_a_note(tmp_path, monkeypatch, capsys):
+    """The runs may be of another machine."""
+    monkeypatch.chdir(tmp_path)
+    assert selected_sweep("multirun/nope/", tmp_path / "w.json") == "multirun/nope"
+    (note,) = capsys.readouterr().err.splitlines()
+    assert note.startswith("note: multirun/nope: no sweep was started here")
 
 
 @pytest.mark.fault

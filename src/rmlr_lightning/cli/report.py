@@ -111,7 +111,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         args = dashboard_parser().parse_args(file_arguments(argv[1:]))
         with one_line_errors():
             from rmlr_lightning.report.wandb_workspace import make_dashboard
+            from rmlr_lightning.runs.wandb_names import typed_sweep
 
+            args.sweep = args.sweep and typed_sweep(args.sweep)
             make_dashboard(args)
         return
     args = parser().parse_args(file_arguments(argv))

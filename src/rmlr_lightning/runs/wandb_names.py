@@ -1,6 +1,7 @@
 """Names of runs, groups and job types in Weights & Biases, by which its dashboard selects runs."""
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from rmlr_lightning.errors import printable
 from rmlr_lightning.report.run_folders import NO_ROW
 from rmlr_lightning.runs.folder_names import cut
 from rmlr_lightning.runs.secrets import words_without_secrets
+from rmlr_lightning.runs.sweep_members import LIST
 
 # The server refuses longer ones; offline logs take them, and `wandb sync` then fails.
 MAX_NAME_BYTES = 128
@@ -36,3 +38,18 @@ def sweep_name(folder: str) -> str:
     places = [place for place in (path, path.resolve()) if place.is_relative_to(here)]
     name = places[0].relative_to(here) if places else path
     return cut(str(name), MAX_JOB_TYPE_BYTES)
+
+
+def typed_sweep(folder: str) -> str:
+    """The job type of the runs of a folder that the user typed.
+
+    Prints a note where no sweep was started in it: its runs may be of another machine.
+    """
+    path = Path(folder)
+    if not (path / LIST).is_file():
+        print(
+            f"note: {printable(str(path))}: no sweep was started here; the dashboard is empty "
+            "unless W&B has runs of this name",
+            file=sys.stderr,
+        )
+    return sweep_name(folder)
