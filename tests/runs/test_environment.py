@@ -7,6 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.runs.config_hash import config_hash
 from rmlr_lightning.runs.environment import FILE, differences, write_environment
 from rmlr_lightning.runs.repeat import repeating_arguments, write_for_repetition
 
@@ -18,7 +19,8 @@ def written(tmp_path):
     """The folder of a run that read one annotation file."""
     annotations = tmp_path / "a.json"
     annotations.write_text("[1]")
-    cfg = {"data": [{"file": str(annotations)}], "paths": {"output": str(tmp_path), "no": "x/y"}}
+    paths = {"output": str(tmp_path), "data": "data", "no": "x/y"}
+    cfg = {"data": [{"file": str(annotations)}], "paths": paths, "seed": 3}
     write_environment(OmegaConf.create(cfg), "abc")
     write_for_repetition(tmp_path, CONFIG, ["seed=3"])
     return tmp_path
@@ -31,6 +33,27 @@ def test_versions_hashes_and_the_commit_are_kept(written):
     assert kept["detector"] == "abc"
     assert {"torch", "pytorch-lightning", "numpy"} <= kept["packages"].keys()
     assert kept["git"] is None or len(kept["git"]["commit"]) == 40
+
+
+def test_the_hash_of_the_configuration_is_of_what_determines_the_result(tmp_path):
+    found = []
+    for folder, seed, logger in (("a", 3, "csv"), ("b", 3, "wandb"), ("c", 4, "csv")):
+        (tmp_path / folder).mkdir()
+        paths = {"output": str(tmp_path / folder), "data": "data"}
+        cfg = OmegaConf.create({"paths": paths, "seed": seed, "logger": {"kind": logger}})
+        write_environment(cfg, None)
+        kept = json.loads((tmp_path / folder / FILE).read_text())
+        assert kept["config_sha256"] == config_hash(cfg)
+        found.append(kept["config_sha256"])
+    assert found[0] == found[1] != found[2]
+
+
+def test_a_repetition_with_other_values_is_no_difference_of_code_or_data(written, capsys):
+    """The user has typed them: they need no note."""
+    kept = json.loads((written / FILE).read_text())
+    (written / FILE).write_text(json.dumps(kept | {"config_sha256": "0" * 64}))
+    repeating_arguments(["--from-run", str(written), "seed=4"])
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.fault

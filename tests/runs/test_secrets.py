@@ -71,7 +71,8 @@ def test_a_configuration_has_no_secrets():
 
 def test_the_environment_of_a_run_has_no_secrets(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["rmlr-train", "seed=1", *WORDS])
-    write_environment(OmegaConf.create({"paths": {"output": str(tmp_path)}}), None)
+    paths = {"output": str(tmp_path), "data": "data"}
+    write_environment(OmegaConf.create({"paths": paths}), None)
     kept = (tmp_path / FILE).read_text()
     assert SECRET not in kept and "rmlr-train seed=1" in kept
 

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from rmlr_lightning.files import sha256_file, write_atomic
 from rmlr_lightning.runs.config import PACKAGE, conf_dir
+from rmlr_lightning.runs.config_hash import config_hash
 from rmlr_lightning.runs.secrets import words_without_secrets
 
 FILE = "environment.json"
@@ -39,8 +40,9 @@ PACKAGES = (
 def write_environment(cfg: DictConfig, detector: str | None) -> None:
     """Write environment.json into the output folder.
 
-    It holds the command, versions, the state of the git repository, and the SHA-256 hash of every
-    file that the configuration names (annotations, weights). Images are not read.
+    It holds the command, versions, the state of the git repository, the SHA-256 hash of what
+    determines the result in the configuration, and that of every file that it names (annotations,
+    weights). Images are not read.
 
     Args:
         detector: the hash of the detector's weights.
@@ -53,6 +55,7 @@ def write_environment(cfg: DictConfig, detector: str | None) -> None:
         "command": shlex.join(words_without_secrets(sys.argv)),
         "machine": platform.platform(),
         **code(),
+        "config_sha256": config_hash(cfg),
         "files": {path: sha256_file(path) for path in paths},
         "detector": detector,
     }
