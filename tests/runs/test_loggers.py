@@ -1,6 +1,7 @@
 """Every run of a sweep is a run of Weights & Biases, with its own configuration."""
 
 import json
+import shlex
 import struct
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from omegaconf import OmegaConf
 from wandb.proto.wandb_internal_pb2 import Record
 
 from rmlr_lightning.runs.hydra_program import hydra_program
-from rmlr_lightning.runs.loggers import continue_logs, one_log_per_run
+from rmlr_lightning.runs.loggers import continue_logs, one_log_per_run, print_upload
 
 BLOCK, HEADER = 32768, 7
 
@@ -52,7 +53,7 @@ def read_run(folder: Path) -> dict:
 
 @pytest.mark.slow
 @pytest.mark.fault
-def test_each_run_has_its_own_log_with_its_configuration(tmp_path, monkeypatch):
+def test_each_run_has_its_own_log_with_its_configuration(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
     configs = []
@@ -62,8 +63,10 @@ def test_each_run_has_its_own_log_with_its_configuration(tmp_path, monkeypatch):
         configs.append(cfg)
         environment = Path(cfg.paths.output, "environment.json")
         environment.write_text('{"git": {"commit": "abc1234"}}')
-        with one_log_per_run(list(instantiate(cfg.logger).values()), cfg):
+        loggers = list(instantiate(cfg.logger).values())
+        with one_log_per_run(loggers, cfg):
             pass
+        print_upload(loggers)
 
     monkeypatch.chdir(tmp_path)
     swept = ["-m", "seed=0,1", "optim.lr=0.002", "+text.hub_token=s3cr3t"]
@@ -81,11 +84,21 @@ def test_each_run_has_its_own_log_with_its_configuration(tmp_path, monkeypatch):
         assert json.loads(found["config"]["environment"]) == {"git": {"commit": "abc1234"}}
         assert found["config"]["seed"] == str(seed)
         assert "s3cr3t" not in str(found)
+    printed = [line for line in capsys.readouterr().out.splitlines() if line[:6] == "wandb:"]
+    assert len(printed) == 2
+    (log,) = out.glob("wandb/offline-run-*")
+    words = shlex.split(printed[1].removeprefix("wandb: offline; upload with: "))
+    assert words == ["wandb", "sync", str(log)]
 
     # a run that resumes continues its log; `cfg` is that of the second run
     loggers = list(instantiate(continue_logs(cfg.logger, out)).values())
     with one_log_per_run(loggers, cfg):
         pass
+    print_upload(loggers)
     wandb.teardown()
     assert read_run(out)["id"] == found["id"]
     assert continue_logs(cfg.logger, tmp_path) == cfg.logger
+    # whose parts are uploaded together
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line[:6] == "wandb:"]
+    logs = sorted(map(str, out.glob("wandb/offline-run-*")))
+    assert len(logs) == 2 and shlex.split(line)[-3:] == ["sync", *logs]

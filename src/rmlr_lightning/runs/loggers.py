@@ -1,5 +1,6 @@
 """The loggers of a run, such as Weights & Biases."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -68,3 +69,15 @@ def one_log_per_run(loggers: Sequence[Logger], cfg: DictConfig) -> Iterator[None
         for logger in loggers:
             if isinstance(logger, WandbLogger):
                 logger.experiment.finish(exit_code=int(failed))
+
+
+def print_upload(loggers: Sequence[Logger]) -> None:
+    """After a run: how a log of Weights & Biases that was kept offline is uploaded."""
+    for logger in loggers:
+        if not isinstance(logger, WandbLogger) or not logger.experiment.offline:
+            continue
+        run = logger.experiment
+        # a run that was resumed has a log for each of its starts, all of them with its id
+        logs = sorted(Path(run.settings.sync_dir).parent.glob(f"offline-run-*-{run.id}*"))
+        if logs:  # none where WANDB_MODE=disabled
+            print(f"wandb: offline; upload with: {shlex.join(['wandb', 'sync', *map(str, logs)])}")

@@ -30,7 +30,7 @@ from rmlr_lightning.runs.config import PACKAGE
 from rmlr_lightning.runs.environment import write_environment
 from rmlr_lightning.runs.features import open_features
 from rmlr_lightning.runs.load_task import new_task
-from rmlr_lightning.runs.loggers import check_loggers, continue_logs, one_log_per_run
+from rmlr_lightning.runs.loggers import check_loggers, continue_logs, one_log_per_run, print_upload
 from rmlr_lightning.runs.precision import check_precision
 from rmlr_lightning.runs.processes import end_with_parent
 from rmlr_lightning.runs.repeat import FOLDER, write_for_repetition
@@ -273,6 +273,7 @@ def _print_summary(
     names = ("curves.png", "panels", "metrics.json", "log", "config.yaml")
     found = [name for name in names if Path(cfg.paths.output, name).exists()]
     print(f"folder: {cfg.paths.output}, with {', '.join(found)}")
+    print_upload(trainer.loggers)
     if cfg.export:
         print(f"detector: {cfg.export}")
     is_sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
