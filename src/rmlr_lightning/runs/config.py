@@ -60,8 +60,9 @@ def _sweep_folder() -> str | None:
 
 def _with_overrides(name: str) -> str:
     """The name and what was typed that makes a row of its own."""
-    typed = HydraConfig.get().overrides.task if HydraConfig.initialized() else ()
-    return with_overrides(name, typed)
+    if not HydraConfig.initialized():
+        return with_overrides(name, ())
+    return with_overrides(name, OmegaConf.select(HydraConfig.get(), "overrides.task") or ())
 
 
 def first_existing(*paths: str) -> str:
