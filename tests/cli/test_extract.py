@@ -392,7 +392,7 @@ def test_a_split_that_was_not_opened_cannot_be_read(world, cache, tmp_path):
 def test_extract_takes_the_groups_of_train():
     with initialize_config_dir(conf_dir(), version_base="1.3"):
         ours, theirs = compose("extract"), compose("train")
-    assert set(theirs) - set(ours) <= {"resume", "test", "export"}
+    assert set(theirs) - set(ours) <= {"resume", "test", "report", "export"}
 
 
 def test_inputs_with_a_scene_need_no_images(world, cache, tmp_path):
