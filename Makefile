@@ -104,8 +104,9 @@ pretrained: setup ## train and package the model that ships with the package, we
 	$(BIN)/rmlr-export outputs/pretrained/checkpoints/best.ckpt --format folder --half \
 	  --shipped-detector --overwrite --out src/rmlr_lightning/weights/rmlr_synthetic
 
-# A file of tests is one job; tests/conftest.py orders the files.
-PARALLEL = -n $(JOBS) --dist loadfile --no-loadscope-reorder
+# A file of tests is one job; tests/conftest.py orders the files. The tests end where a process
+# crashes: they would wait for a second one without end.
+PARALLEL = -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 .PHONY: test
 test: setup ## all tests, JOBS=2 in parallel; ARGS="-m 'not slow'" for the fast ones
