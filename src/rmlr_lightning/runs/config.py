@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 import rmlr_lightning
 from rmlr_lightning.runs.folder_names import folder_name
+from rmlr_lightning.runs.wandb_login import has_key
 from rmlr_lightning.runs.wandb_names import sweep_name, with_overrides
 
 PACKAGE = Path(rmlr_lightning.__file__).parent
@@ -42,7 +43,7 @@ def _world_file(folder: str | None) -> str | None:
 
 
 def _wandb_offline() -> bool:
-    return not os.environ.get("WANDB_API_KEY")
+    return not has_key()
 
 
 def _slurm_nodes() -> int:
