@@ -19,17 +19,34 @@ class Logger:
         self.logged.append((step, values))
 
 
-def test_waiting_and_validation_are_told_apart_from_training(monkeypatch):
-    now = iter([0.0, 1.0, 4.0, 5.0, 8.0])  # wait 1, train 3, wait 1, train 3
-    monkeypatch.setattr(speed.time, "perf_counter", lambda: next(now))
+WAIT, TRAIN, VALIDATE, START = 1.0, 3.0, 100.0, 0.0
+EPOCHS = {
+    "at_its_end": (START, WAIT, TRAIN, WAIT, TRAIN, VALIDATE),
+    "within_it": (START, WAIT, TRAIN, VALIDATE, WAIT, TRAIN),
+    "after_each_batch": (START, WAIT, TRAIN, VALIDATE, WAIT, TRAIN, VALIDATE),
+    "before_it": (VALIDATE, START, WAIT, TRAIN, WAIT, TRAIN),
+}
+
+
+@pytest.mark.parametrize("epoch", EPOCHS.values(), ids=EPOCHS)
+def test_waiting_and_validation_are_told_apart_from_training(epoch, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(speed.time, "perf_counter", lambda: now)
     trainer = SimpleNamespace(loggers=[Logger(), Logger()], current_epoch=2, global_step=6)
     module = SimpleNamespace(device=torch.device("cpu"))
     callback = Speed()
-    callback.on_train_epoch_start(trainer, module)
-    for index in range(2):
-        callback.on_train_batch_start(trainer, module, BATCH, index)
-        callback.on_train_batch_end(trainer, module, None, BATCH, index)
-    # a validation runs here, and is not counted: no clock is read any more
+    for phase in epoch:
+        if phase == VALIDATE:
+            callback.on_validation_start(trainer, module)
+        now += phase
+        if phase == START:
+            callback.on_train_epoch_start(trainer, module)
+        elif phase == WAIT:
+            callback.on_train_batch_start(trainer, module, BATCH, 0)
+        elif phase == TRAIN:
+            callback.on_train_batch_end(trainer, module, None, BATCH, 0)
+        else:
+            callback.on_validation_end(trainer, module)
     callback.on_train_epoch_end(trainer, module)
     for logger in trainer.loggers:
         ((step, values),) = logger.logged

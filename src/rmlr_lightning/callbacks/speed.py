@@ -13,8 +13,8 @@ from rmlr_lightning.types import Batch
 class Speed(Callback):
     """Logs at the end of each training epoch:
 
-    - `cost/images_per_second`: of this process, without validation and checkpoints;
-    - `cost/data_wait_share`: share of the time between batches, in which the loader is waited for;
+    - `cost/images_per_second`: of this process, without validation;
+    - `cost/data_wait_share`: share of that time in which the loader is waited for;
     - `cost/memory_gb`: peak memory of this process; `cost/gpu_gb`: what torch allocated at most.
 
     Only clocks are read: nothing waits for a GPU.
@@ -22,6 +22,7 @@ class Speed(Callback):
 
     def __init__(self) -> None:
         self._start = self._last = 0.0  # of the epoch; end of the last batch
+        self._validation = 0.0  # start of the last one
         self._waited, self._images = 0.0, 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -40,9 +41,17 @@ class Speed(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *_: Any
     ) -> None:
-        # Validations within an epoch come after this hook: they count as waiting, but rarely occur.
         self._images += len(batch.image_ids)
         self._last = time.perf_counter()
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._validation = time.perf_counter()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # Within an epoch (trainer.val_check_interval) it is neither training nor waiting.
+        spent = time.perf_counter() - self._validation
+        self._start += spent
+        self._last += spent
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         seconds = self._last - self._start
