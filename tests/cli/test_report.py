@@ -299,6 +299,12 @@ def test_a_comparison_is_written_with_a_colon(runs, capsys):
     assert caught.value.code == 2 and "expected two rows as A:B" in capsys.readouterr().err
 
 
+@pytest.mark.fault
+def test_a_second_folder_is_not_watched(tmp_path, capsys):
+    message = error_of(capsys, tmp_path / "a", tmp_path / "b", "--watch")
+    assert f"--watch shows one sweep; {tmp_path / 'b'}: watch it by itself" in message
+
+
 def test_without_out_nothing_is_written(runs, tmp_path, capsys):
     before = sorted(tmp_path.rglob("*"))
     main([str(runs)])

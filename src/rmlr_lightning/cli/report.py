@@ -75,12 +75,7 @@ def parser() -> argparse.ArgumentParser:
     )
     option("--page", type=Path, metavar="FILE", help="write the page of Markdown there")
     option("--plot", type=Path, metavar="PNG", help="write the plot there; the page shows it")
-    option(
-        "--out",
-        type=Path,
-        metavar="DIR",
-        help=f"write {', '.join(FILES)} there",
-    )
+    option("--out", type=Path, metavar="DIR", help=f"write {', '.join(FILES)} there")
     option("--overwrite", action="store_true", help="replace files that exist")
     option("--watch", action="store_true", help="no report: show how far the sweep in PATH is")
     return out
@@ -117,6 +112,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             make_dashboard(args)
         return
     args = parser().parse_args(file_arguments(argv))
+    if args.watch and len(args.paths) > 1:
+        parser().error(f"--watch shows one sweep; {args.paths[1]}: watch it by itself")
     with one_line_errors():
         if args.watch:
             from rmlr_lightning.runs.sweep_watch import watch
