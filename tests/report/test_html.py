@@ -130,9 +130,11 @@ def test_a_sweep_has_its_rows_verdicts_and_classes(records, tmp_path):
 
 
 def sweep_of(parent, gains):
-    """Two seeds of a row `a`, and of rows that differ from it by so much."""
+    """Two seeds of a row `a`, and of rows that differ from it by so much; None: no such run."""
     for seed in (0, 1):
         for name, differences in {"a": (0.0, 0.0), **gains}.items():
+            if differences[seed] is None:
+                continue
             path = make_run(parent / f"{name}{seed}", name, seed) / "metrics.json"
             path.write_text(json.dumps({"test/map_full": 0.5 + differences[seed]}))
     return parent
@@ -151,6 +153,28 @@ def test_gains_and_losses_are_counted_and_have_no_colour(tmp_path):
     assert "2 of 3 rows differ from a (1 better, 1 worse)" in page.text
     assert "over 2 seeds, not corrected for 3 comparisons" in page.text
     assert ("div", {"class": "verdict "}) in page.elements
+
+
+def test_without_any_interval_nothing_was_tested(tmp_path):
+    one_seed = {"b": (-0.17, None), "c": (0.1, None)}
+    page = page_of(tmp_path, sweep_of(tmp_path / "s", one_seed), options=["--baseline", "a"])
+    why = "No difference was tested: an interval takes two seeds or more that both rows have."
+    assert f"{why} The largest: b - a, -17.0 mAP." in page.text
+    assert "differ from" not in page.text and ("div", {"class": "verdict "}) in page.elements
+
+
+def test_equal_differences_were_not_tested_either(tmp_path):
+    page = page_of(
+        tmp_path, sweep_of(tmp_path / "s", {"b": (0.25, 0.25)}), options=["--baseline=a"]
+    )
+    assert "differences that are the same with every seed have no interval" in page.text
+
+
+def test_rows_without_an_interval_are_counted_apart(tmp_path):
+    sweep = sweep_of(tmp_path / "s", {"b": (0.1, 0.101), "c": (0.3, None)})
+    page = page_of(tmp_path, sweep, options=["--baseline", "a"])
+    assert "1 of 1 row differs from a (1 better, 0 worse)" in page.text
+    assert "over 2 seeds. 1 more without an interval." in page.text
 
 
 def test_a_bound_near_0_has_the_decimals_that_its_verdict_needs():

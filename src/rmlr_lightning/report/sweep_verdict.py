@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from rmlr_lightning.errors import counted
-from rmlr_lightning.report.cells import verdict
+from rmlr_lightning.report.cells import comparison_name, verdict
 from rmlr_lightning.report.columns import METRICS
-from rmlr_lightning.report.percent import percent
-from rmlr_lightning.report.rows import Report
+from rmlr_lightning.report.percent import percent, signed
+from rmlr_lightning.report.rows import Comparison, Report
 from rmlr_lightning.report.seed_statistics import Spread
 
 MAX_SENTENCES = 12
@@ -37,15 +37,35 @@ def sweep_verdict(report: Report) -> dict[str, Any]:
     sentences = [verdict(report, comparison) for comparison in ordered[:MAX_SENTENCES]]
     if len(ordered) > MAX_SENTENCES:
         sentences.append(f"{len(ordered) - MAX_SENTENCES} more in the table.")
+    tested = [spread for spread in spreads if spread and not math.isnan(spread.low)]
+    if not tested:
+        return {"kind": "", "main": _untested(report, comparisons), "sentences": sentences}
     gains = sum(c.differences[report.main].mean > 0 for c in differing)
     losses = len(differing) - gains
     # A mixture of gains and losses has no colour.
     kind = "good" if gains and not losses else "bad" if losses and not gains else ""
+    counts = _counts(report, gains, losses, len(tested))
     return {
         "kind": kind if report.metrics[report.main] in METRICS.values() else "",
-        "main": f"{_counts(report, gains, losses, len(comparisons))}{_interval(spreads)}",
+        "main": f"{counts}{_interval(tested, len(comparisons))}",
         "sentences": sentences,
     }
+
+
+def _untested(report: Report, comparisons: Sequence[Comparison]) -> str:
+    """The heading without any interval: the largest difference, which may be chance."""
+    known = [c for c in comparisons if report.main in c.differences]
+    why = "an interval takes two seeds or more that both rows have"
+    if any(len(c.differences[report.main].seeds) > 1 for c in known):
+        why = "differences that are the same with every seed have no interval"
+    text = f"No difference was tested: {why}"
+    if not known:
+        return f"{text}."
+    largest = max(known, key=lambda c: abs(c.differences[report.main].mean))
+    name = comparison_name(report, largest)
+    change = signed(largest.differences[report.main].mean)
+    unit = "mAP" if report.main == "full" else report.main
+    return f"{text}. The largest: {name}, {change} {unit}."
 
 
 def _counts(report: Report, gains: int, losses: int, total: int) -> str:
@@ -63,14 +83,12 @@ def _counts(report: Report, gains: int, losses: int, total: int) -> str:
     return f"{first} ({gains} {up}, {losses} {down})"
 
 
-def _interval(spreads: Sequence[Spread | None]) -> str:
+def _interval(tested: Sequence[Spread], total: int) -> str:
     """What was compared with 0: Student's interval over so many seeds, without a correction."""
-    numbers = sorted({len(spread.seeds) for spread in spreads if spread})
-    with_interval = [spread for spread in spreads if spread and not math.isnan(spread.low)]
-    if not with_interval:
-        return ". There is no interval: it takes two seeds or more that both rows have."
+    numbers = sorted({len(spread.seeds) for spread in tested})
     seeds = f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else f"{numbers[0]}"
     text = f": Student's 95 % intervals over {seeds} seeds"
-    if len(with_interval) == 1:
-        return f"{text}."
-    return f"{text}, not corrected for {counted(len(with_interval), 'comparison')}."
+    if len(tested) > 1:
+        text += f", not corrected for {counted(len(tested), 'comparison')}"
+    rest = total - len(tested)
+    return f"{text}." + (f" {rest} more without an interval." if rest else "")
