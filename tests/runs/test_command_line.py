@@ -1,8 +1,11 @@
-"""Mistakes in options of console scripts without Hydra are one line."""
+"""Mistakes in options of console scripts are one line."""
+
+import sys
 
 import pytest
 
-from rmlr_lightning.runs.command_line import CommandLine
+from rmlr_lightning.cli import evaluate, extract, train
+from rmlr_lightning.runs.command_line import CommandLine, check_hydra_options
 
 
 def error_of(capsys, *arguments: str) -> str:
@@ -15,7 +18,51 @@ def error_of(capsys, *arguments: str) -> str:
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize(("typed", "hint"), [("--htlm", "; did you mean --html?"), ("--zzz=1", "")])
-def test_an_unknown_option_gets_the_nearest_one(capsys, typed, hint):
-    expected = f"error: unrecognized arguments: {typed}{hint} (`rmlr-x --help` lists the options)"
-    assert error_of(capsys, typed) == f"{expected}\n"
+@pytest.mark.parametrize(
+    ("typed", "mistake"),
+    [
+        ("--htlm", "--htlm: no such option; did you mean --html?"),
+        ("--zzz=1", "--zzz: no such option"),
+    ],
+)
+def test_an_unknown_option_gets_the_nearest_one(capsys, typed, mistake):
+    expected = f"error: {mistake} (`rmlr-x --help` lists the options)\n"
+    assert error_of(capsys, typed) == expected
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("program", "typed", "mistake"),
+    [
+        (train, "--hlep", "--hlep: no such option; did you mean --help?"),
+        (train, "--form-run", "--form-run: no such option; did you mean --from-run?"),
+        (train, "--zzz=1", "--zzz: no such option"),
+        (train, "-z", "unrecognized arguments: -z"),
+        (train, "--package", "argument --package/-p: expected one argument"),
+        (evaluate, "--multirnu", "--multirnu: no such option; did you mean --multirun?"),
+        (extract, "--cfgs=job", "--cfgs: no such option; did you mean --cfg?"),
+    ],
+)
+def test_a_mistaken_option_of_a_program_with_hydra_is_one_line(
+    program, typed, mistake, capsys, monkeypatch
+):
+    monkeypatch.setattr(sys, "argv", ["rmlr-x", "seed=1", typed])
+    with pytest.raises(SystemExit) as stopped:
+        program.main()
+    assert stopped.value.code == 2
+    output = capsys.readouterr()
+    assert output.err == f"error: {mistake} (`rmlr-x --hydra-help` lists the options)\n"
+    assert output.out == ""
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["-m", "seed=0,1"],
+        ["seed=1", "--cfg", "job", "--resolve"],
+        ["a=1", "--info"],
+        ["~a", "+b=1"],
+    ],
+)
+def test_options_of_hydra_pass(typed):
+    check_hydra_options(typed)

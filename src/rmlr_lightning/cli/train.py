@@ -3,13 +3,13 @@
 from omegaconf import DictConfig
 
 from rmlr_lightning.runs.hydra_program import hydra_program
-from rmlr_lightning.runs.repeat import repeating_arguments
+from rmlr_lightning.runs.repeat import OPTION, repeating_arguments
 from rmlr_lightning.runs.stop_signals import stop_behind
 
 # What a run needs is imported in it: `--help` and mistakes in options are answered without torch.
 
 
-@hydra_program("train", repeating_arguments)
+@hydra_program("train", repeating_arguments, options=(OPTION,))
 def main(cfg: DictConfig) -> float | None:
     """Entry point; returns the monitored metric, for Hydra's sweepers."""
     from rmlr_lightning.runs.claim import acquire_run, read_metrics

@@ -1,4 +1,4 @@
-"""What console scripts without Hydra have in common: one line for a mistake, files of any name."""
+"""Options of console scripts: one line for a mistake, files of any name."""
 
 import argparse
 import difflib
@@ -8,18 +8,49 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from rmlr_lightning.errors import UserError
+
 
 class CommandLine(argparse.ArgumentParser):
     """An argparse parser whose errors are one line, without the usage before it."""
 
     def error(self, message: str) -> NoReturn:
-        text = " ".join(message.split())
-        unknown = re.match(r"unrecognized arguments: (--[\w-]+)", text)
-        if unknown is not None:
-            options = [name for action in self._actions for name in action.option_strings]
-            close = difflib.get_close_matches(unknown[1], options, 1)
-            text += f"; did you mean {close[0]}?" if close else ""
-        self.exit(2, f"error: {text} (`{self.prog} --help` lists the options)\n")
+        self.exit(2, f"error: {_mistake(self, message)} (`{self.prog} --help` lists the options)\n")
+
+
+def check_hydra_options(arguments: Sequence[str], others: Sequence[str] = ()) -> None:
+    """Refuse what Hydra answers with its whole usage, such as `--hlep`.
+
+    Args:
+        arguments: for Hydra.
+        others: options of the program that Hydra does not get.
+
+    Raises:
+        UserError: an option is unknown, or its value is.
+    """
+    # imported here: the other programs use this file without Hydra
+    from hydra._internal.utils import get_args_parser
+
+    parser = get_args_parser()
+
+    def error(message: str) -> NoReturn:
+        mistake = _mistake(parser, message, others)
+        raise UserError(f"{mistake} (`{parser.prog} --hydra-help` lists the options)")
+
+    parser.error = error
+    parser.parse_args(arguments)
+
+
+def _mistake(parser: argparse.ArgumentParser, message: str, others: Sequence[str] = ()) -> str:
+    """argparse's message on one line; that of an unknown option has the nearest known one."""
+    text = " ".join(message.split())
+    unknown = re.match(r"unrecognized arguments: (--[\w-]+)", text)
+    if unknown is not None:
+        options = [name for action in parser._actions for name in action.option_strings]
+        close = difflib.get_close_matches(unknown[1], [*options, *others], 1)
+        text = f"{unknown[1]}: no such option"
+        text += f"; did you mean {close[0]}?" if close else ""
+    return text
 
 
 def file_arguments(arguments: Sequence[str] | None = None) -> list[str]:

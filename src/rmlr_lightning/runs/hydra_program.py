@@ -17,6 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.runs.command_line import check_hydra_options
 from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.runs.jobs import Function, Jobs
 from rmlr_lightning.runs.typed_keys import unknown_name, with_trainer_options
@@ -25,7 +26,9 @@ from rmlr_lightning.runs.user_errors import one_line_errors
 
 
 def hydra_program(
-    config_name: str, arguments: Callable[[Sequence[str]], list[str]] = list
+    config_name: str,
+    arguments: Callable[[Sequence[str]], list[str]] = list,
+    options: Sequence[str] = (),
 ) -> Callable[[Function], Callable[[], Any]]:
     """Decorator: `hydra.main` with the package's configuration and one line for a user's mistake.
 
@@ -35,6 +38,7 @@ def hydra_program(
     Args:
         config_name: a file of conf/, without its ending.
         arguments: changes what the user typed before Hydra reads it.
+        options: those that `arguments` takes out.
     """
 
     def decorate(function: Function) -> Callable[[], Any]:
@@ -56,8 +60,8 @@ def hydra_program(
                 with one_line_errors(jobs.tracebacks):
                     return function(cfg)
 
-        options = {"version_base": "1.3", "config_path": conf_dir(), "config_name": config_name}
-        program = hydra.main(**options)(run)
+        places = {"config_path": conf_dir(), "config_name": config_name}
+        program = hydra.main(version_base="1.3", **places)(run)
 
         @functools.wraps(function)
         def main() -> Any:
@@ -65,7 +69,9 @@ def hydra_program(
             with one_line_errors():
                 check_groups(sys.argv[1:])
                 jobs.typed = sys.argv[1:]
-                jobs.words = as_sweep(with_trainer_options(quoted_paths(arguments(jobs.typed))))
+                words = arguments(jobs.typed)
+                check_hydra_options(words, options)
+                jobs.words = as_sweep(with_trainer_options(quoted_paths(words)))
                 sys.argv[1:] = jobs.words
                 # Hydra raises its errors then, which it otherwise prints on several lines
                 with _full_errors("1"), _unknown_names(config_name), jobs.search():
