@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from wandb.proto.wandb_internal_pb2 import Record
 
 from rmlr_lightning.runs.hydra_program import hydra_program
-from rmlr_lightning.runs.loggers import continue_logs, one_log_per_run, print_upload
+from rmlr_lightning.runs.loggers import WANDB, continue_logs, one_log_per_run, print_upload
 
 BLOCK, HEADER = 32768, 7
 
@@ -102,3 +102,37 @@ def test_each_run_has_its_own_log_with_its_configuration(tmp_path, monkeypatch, 
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line[:6] == "wandb:"]
     logs = sorted(map(str, out.glob("wandb/offline-run-*")))
     assert len(logs) == 2 and shlex.split(line)[-3:] == ["sync", *logs]
+
+
+def log_of_wandb(out: Path, folder: str, run_id: str) -> None:
+    log = out / "wandb" / folder / f"run-{run_id}.wandb"
+    log.parent.mkdir(parents=True)
+    log.touch()
+
+
+def continued_id(out: Path) -> str | None:
+    return continue_logs(OmegaConf.create({"wandb": {"_target_": WANDB}}), out).wandb.get("id")
+
+
+@pytest.mark.fault
+def test_a_run_that_started_twice_in_a_second_keeps_its_id(tmp_path):
+    log_of_wandb(tmp_path, "offline-run-20261128_120000-abc", "abc")
+    log_of_wandb(tmp_path, "offline-run-20261128_120000-abc-1", "abc")
+    assert continued_id(tmp_path) == "abc"
+
+
+def test_an_id_of_the_users_may_have_dashes(tmp_path):
+    log_of_wandb(tmp_path, "run-20261128_120000-my-run-7", "my-run-7")
+    assert continued_id(tmp_path) == "my-run-7"
+
+
+def test_the_newest_log_is_continued_whether_it_was_kept_offline_or_not(tmp_path):
+    log_of_wandb(tmp_path, "offline-run-20261128_120000-old", "old")
+    log_of_wandb(tmp_path, "run-20261128_120001-new", "new")
+    log_of_wandb(tmp_path, "offline-run-20261127_120000-older", "older")
+    assert continued_id(tmp_path) == "new"
+
+
+def test_a_log_without_records_is_not_continued(tmp_path):
+    (tmp_path / "wandb" / "offline-run-20261128_120000-abc").mkdir(parents=True)
+    assert continued_id(tmp_path) is None

@@ -35,15 +35,19 @@ def continue_logs(group: DictConfig | None, folder: Path) -> DictConfig | None:
 
     Weights & Biases continues the run of the folder's newest log, if it has one.
     """
-    # their names are run-DATE_TIME-ID, or offline-run-...
-    logs = sorted(folder.glob("wandb/*run-*-*"), key=lambda log: log.name.split("-")[-2])
+    # [offline-]run-DATE_TIME-ID/run-ID.wandb; the folder of a second start within a second ends
+    # with a number after the id
+    logs = sorted(
+        folder.glob("wandb/*run-*-*/run-*.wandb"),
+        key=lambda log: log.parent.name.removeprefix("offline-"),
+    )
     if group is None or not logs:
         return group
     group = group.copy()
     for part in group.values():
         if part is not None and part.get("_target_") == WANDB and not part.get("id"):
             with open_dict(part):
-                part.id = logs[-1].name.rpartition("-")[2]
+                part.id = logs[-1].stem.removeprefix("run-")
     return group
 
 
