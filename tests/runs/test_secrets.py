@@ -1,13 +1,16 @@
 """Keys and tokens of the user are in no file of a run and in no log."""
 
 import json
+import shlex
 import sys
+from contextvars import copy_context
 
 import pytest
 from omegaconf import OmegaConf
 
 from rmlr_lightning.runs.environment import FILE, write_environment
 from rmlr_lightning.runs.folder_names import folder_name
+from rmlr_lightning.runs.jobs import Jobs
 from rmlr_lightning.runs.secrets import (
     HIDDEN,
     hidden_command_line,
@@ -83,3 +86,25 @@ def test_libraries_that_record_the_command_line_get_none(monkeypatch):
     with hidden_command_line():
         assert SECRET not in " ".join(sys.argv)
     assert sys.argv is typed
+
+
+def test_a_process_of_a_launcher_records_what_the_user_typed(tmp_path, monkeypatch):
+    """Its own command line is that of the launcher."""
+    monkeypatch.setattr(sys, "argv", ["rmlr-train", "-m", "seed=0,1", *WORDS])
+    jobs = Jobs()
+    elsewhere = ["submitit/_submit.py", "folder"]
+    monkeypatch.setattr(sys, "argv", elsewhere)
+    jobs.process = -1
+    paths = {"output": str(tmp_path), "data": "data"}
+
+    def job():
+        jobs.restore_typed()
+        write_environment(OmegaConf.create({"paths": paths}), None)
+        with hidden_command_line():
+            return sys.argv
+
+    command = copy_context().run(job)
+    assert command[:3] == ["rmlr-train", "-m", "seed=0,1"] and SECRET not in str(command)
+    kept = json.loads((tmp_path / FILE).read_text())["command"]
+    assert shlex.split(kept) == command
+    assert sys.argv == elsewhere  # by which Lightning starts further processes

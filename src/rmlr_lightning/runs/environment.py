@@ -5,7 +5,6 @@ import json
 import platform
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from rmlr_lightning.files import sha256_file, write_atomic
 from rmlr_lightning.runs.config import PACKAGE, conf_dir
 from rmlr_lightning.runs.config_hash import config_hash
-from rmlr_lightning.runs.secrets import words_without_secrets
+from rmlr_lightning.runs.secrets import recorded_command
 
 FILE = "environment.json"
 PACKAGES = (
@@ -52,7 +51,7 @@ def write_environment(cfg: DictConfig, detector: str | None) -> None:
     """
     paths = sorted(set(_files(OmegaConf.to_container(cfg, resolve=True))))
     content = {
-        "command": shlex.join(words_without_secrets(sys.argv)),
+        "command": shlex.join(recorded_command()),
         "machine": platform.platform(),
         **code(),
         "config_sha256": config_hash(cfg),

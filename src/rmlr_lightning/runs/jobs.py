@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from rmlr_lightning.errors import UserError, counted, printable
 from rmlr_lightning.files import write_atomic
 from rmlr_lightning.runs.earlier_runs import earlier_seconds
-from rmlr_lightning.runs.secrets import words_without_secrets
+from rmlr_lightning.runs.secrets import record_command, words_without_secrets
 from rmlr_lightning.runs.stop_signals import stop_behind
 from rmlr_lightning.runs.sweep_members import ERROR
 from rmlr_lightning.runs.sweep_progress import SweepProgress
@@ -37,13 +37,16 @@ class Jobs:
         self.crashed = False  # one of them by an error that is not the user's
         self.tracebacks = shows_tracebacks()
         self.process = os.getpid()
+        self.program = sys.argv[0]
         self.typed: Sequence[str] = sys.argv[1:]  # by the user
         self.words = self.typed  # what Hydra reads in their place
 
     def restore_typed(self) -> None:
         """What is recorded as the command is what the user typed."""
-        if os.getpid() == self.process:  # that of a launcher is its own
+        if os.getpid() == self.process:
             sys.argv[1:] = self.typed
+        else:  # Lightning starts further processes by the launcher's command line
+            record_command([self.program, *self.typed])
 
     def run(self, function: Function, cfg: DictConfig) -> Any:
         """Do one run. If it fails, print why, so that the sweep continues with the next one."""

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 HIDDEN = "(hidden)"
@@ -16,6 +17,8 @@ TYPED = re.compile(
 )
 # tokens of the hub and of W&B wherever they stand, and the user and password of an address
 VALUE = re.compile(r"\bhf_[A-Za-z0-9]{20,}|\bwandb_v\d+_\w{20,}|(?<=://)[^/@\s:]+:[^/@\s]+(?=@)")
+
+_recorded: ContextVar[Sequence[str]] = ContextVar("command", default=())
 
 
 def without_secrets(node: Any, key: str = "") -> Any:
@@ -40,11 +43,24 @@ def words_without_secrets(words: Sequence[str]) -> list[str]:
     return [VALUE.sub(HIDDEN, TYPED.sub(rf"\g<1>{HIDDEN}", word)) for word in words]
 
 
+def record_command(words: Sequence[str]) -> None:
+    """What this process records as its command; else it is its command line.
+
+    For a process of a launcher, such as submitit, whose command line the user has not typed.
+    """
+    _recorded.set(tuple(words))
+
+
+def recorded_command() -> list[str]:
+    """The command that the user typed, without secrets."""
+    return words_without_secrets(_recorded.get() or sys.argv)
+
+
 @contextmanager
 def hidden_command_line() -> Iterator[None]:
-    """Inside the context libraries that record the command line find it without secrets."""
+    """Inside the context libraries that record the command line find the recorded one."""
     typed = sys.argv
-    sys.argv = words_without_secrets(typed)
+    sys.argv = recorded_command()
     try:
         yield
     finally:
