@@ -6,19 +6,16 @@ from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
-from rmlr_lightning.drawing.labels import add_caption, place_label
+from rmlr_lightning.drawing.labels import Box, add_caption, place_label, place_name
 from rmlr_lightning.errors import counted
 from rmlr_lightning.types import Detections
 from rmlr_lightning.vocabulary import Vocabulary
 
 HUMAN_COLOUR = (66, 135, 245)
 WHITE = (255, 255, 255)
-BLACK = (0, 0, 0)
 GREY = (90, 98, 110)
 
 MAX_LABEL = 0.6  # width of a label, in widths of the image
-
-Box = tuple[float, float, float, float]
 
 
 class DetectedPair(NamedTuple):
@@ -96,13 +93,12 @@ def draw_triplets(
     # Thin boxes of entities first, so that pairs are drawn over them.
     for box, label in entities:
         colour = HUMAN_COLOUR if label == vocabulary.subject else WHITE
-        name = vocabulary.objects[label]
-        _draw_entity(draw, font, _scaled(box, scale), name, colour)
+        draw.rectangle(_scaled(box, scale), outline=(*colour, 200), width=1)
     for rank, pair in enumerate(pairs):
         _draw_pair(
             draw, _scaled(pair.box_h, scale), _scaled(pair.box_o, scale), _colour(rank), line_width
         )
-    # Labels come last, so that no box or line crosses them.
+    # Text comes last, so that no box or line crosses it; names of entities where there is room.
     occupied: list[Box] = []
     if len(found) > len(pairs):
         corner = (0, canvas.height)
@@ -113,22 +109,11 @@ def draw_triplets(
         text = label_of(pair, vocabulary, font, MAX_LABEL * canvas.width)
         place_label(draw, font, canvas.size, (left, top), text, _colour(rank), occupied)
 
+    for box, label in entities:
+        name = vocabulary.objects[label]
+        place_name(draw, font, canvas.size, _scaled(box, scale), name, occupied)
+
     return add_caption(canvas, caption, font) if caption else canvas
-
-
-def _draw_entity(
-    draw: ImageDraw.ImageDraw, font, box: Box, name: str, colour: tuple[int, int, int]
-) -> None:
-    """A thin box with the name of its class in the lower left corner."""
-    draw.rectangle(box, outline=(*colour, 200), width=1)
-    draw.text(
-        (box[0] + 3, box[3] - font.size - 3),
-        name,
-        font=font,
-        fill=WHITE,
-        stroke_width=1,
-        stroke_fill=BLACK,
-    )
 
 
 def _draw_pair(
