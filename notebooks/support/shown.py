@@ -1,9 +1,11 @@
-"""Tensors by name, letters and shape, and boxes drawn on an image."""
+"""Tensors by name, letters and shape, boxes drawn on an image, and names that stay apart."""
 
 from collections.abc import Iterable, Sequence
 
 import torch
 from matplotlib.axes import Axes
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 from PIL import Image
 from torch import Tensor
 
@@ -34,22 +36,47 @@ def boxes_on(
     opacity: Sequence[float] | Tensor | None = None,
     names: Sequence[str] = (),
     lines: Iterable[tuple[int, int]] = (),
+    title: str = "",
 ) -> None:
     """Relative boxes on their image, with names, and lines between the centres of two."""
     axis.imshow(image)
+    axis.set_title(title)
     axis.axis("off")
     corners = (boxes * torch.tensor([image.width, image.height] * 2)).tolist()
+    texts = []
     for place, (x1, y1, x2, y2) in enumerate(corners):
         alpha = 1.0 if opacity is None else float(opacity[place])
         xs, ys = [x1, x2, x2, x1, x1], [y1, y1, y2, y2, y1]
         axis.plot(xs, ys, color=f"C{place % 10}", alpha=alpha, lw=1.5)
         if names:
-            axis.text(x1, y1, names[place], fontsize=7, color="white", backgroundcolor="#00000080")
+            style = {"fontsize": 7, "color": "white", "backgroundcolor": "#00000080"}
+            texts.append(axis.text(x1, y1, names[place], **style))
     for a, b in lines:
         (ax, ay), (bx, by) = (
             ((c[0] + c[2]) / 2, (c[1] + c[3]) / 2) for c in map(corners.__getitem__, (a, b))
         )
         axis.plot([ax, bx], [ay, by], color="white", lw=1)
+    keep_apart(texts)
+
+
+def keep_apart(texts: Sequence[Text], up: bool = False) -> None:
+    """Move texts of one figure down, or up, until none covers an earlier one."""
+    if not texts:
+        return
+    texts[0].figure.draw_without_rendering()  # gives all of them their places
+    occupied: list[Bbox] = []
+    for text in texts:
+        background = text.get_bbox_patch()
+        extent = (background or text).get_window_extent()
+        start = extent.y0
+        step = (extent.height + 1) * (1 if up else -1)
+        while any(extent.overlaps(other) for other in occupied):
+            extent = extent.translated(0, step)
+        occupied.append(extent)
+
+        transform = text.get_transform()
+        x, y = transform.transform(text.get_position())
+        text.set_position(transform.inverted().transform((x, y + extent.y0 - start)))
 
 
 def grid(axes, maps: Sequence[tuple[str, Tensor]]) -> None:
