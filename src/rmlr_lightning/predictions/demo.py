@@ -101,8 +101,11 @@ def page(detector: HOIDetector) -> Any:
             options = {"headers": ["verb", "shown from"], "static_columns": [0], "type": "array"}
             options |= {"label": "thresholds", "max_height": 400}
             limits = gr.Dataframe(first, interactive=True, **options, **NARROW)
-        for part in (image, limits):
-            part.change(shown, [image, limits], [drawing, table])
+        # gradio tells of an edit that ends by Enter or Tab twice; the State changes once
+        typed = gr.State(first)
+        limits.change(lambda rows: rows, limits, typed, show_progress="hidden")
+        for part in (image, typed):
+            part.change(shown, [image, typed], [drawing, table])
     return blocks
 
 
