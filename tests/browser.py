@@ -39,13 +39,18 @@ def axe_findings(chromium: Any, path: Path, dark: bool = False, widths=WIDTHS) -
         with window(chromium, width, dark) as (page, _):
             page.goto(path.as_uri())
             page.evaluate("document.querySelectorAll('details').forEach((it) => (it.open = true))")
-            page.evaluate(AXE.read_text(encoding="utf-8"))
-            rules = page.evaluate(
-                "axe.run({resultTypes: ['violations']}).then((result) => result.violations)"
-            )
-        found |= {
-            f"{rule['impact']} {rule['id']}: {node['html'][:200]}"
-            for rule in rules
-            for node in rule["nodes"]
-        }
+            found |= axe_findings_now(page)
     return sorted(found)
+
+
+def axe_findings_now(page: Any) -> set[str]:
+    """Likewise in a page as it is at this moment."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    rules = page.evaluate(
+        "axe.run({resultTypes: ['violations']}).then((result) => result.violations)"
+    )
+    return {
+        f"{rule['impact']} {rule['id']}: {node['html'][:200]}"
+        for rule in rules
+        for node in rule["nodes"]
+    }

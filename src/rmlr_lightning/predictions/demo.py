@@ -120,6 +120,7 @@ def serve(args: Namespace) -> None:
     # Fonts of the system: the default theme asks another host for them. Tables have `font_mono`; in
     # a monospaced font, four columns are wider than a phone.
     theme = gr.themes.Default(font="sans-serif", font_mono="sans-serif")
+    theme.set(body_text_color_subdued="*neutral_600")  # its own grey is too faint on white
     try:
         page(detector).launch(server_name="127.0.0.1", server_port=args.port, theme=theme)
     except OSError as error:
