@@ -143,6 +143,64 @@ def test_the_checkpoint_is_an_artifact_that_names_its_scene_cache(logged):
     assert [entry.path for entry in model.manifest.contents] == ["best.ckpt"]
 
 
+class OnlineRun:
+    """Keeps in order what a run takes and gives."""
+
+    id, offline = "abcd1234", False
+
+    def __init__(self):
+        self.used_and_logged = []
+
+    def use_artifact(self, artifact):
+        self.used_and_logged.append(("used", artifact))
+
+    def log_artifact(self, artifact):
+        self.used_and_logged.append(("logged", artifact))
+
+
+@pytest.fixture
+def lineage(tmp_path):
+    """What an online run uses and logs: two scene caches, and its best checkpoint."""
+    best = tmp_path / "best.ckpt"
+    best.write_bytes(b"weights")
+    stores = [SimpleNamespace(key=key * 8, path=tmp_path / f"cache #{key}") for key in "ab"]
+    for store in stores:
+        store.path.mkdir()
+        (store.path / "manifest.json").write_text("{}")
+    logger = WandbLogger(experiment=OnlineRun())
+    trainer = SimpleNamespace(
+        loggers=[logger],
+        is_global_zero=True,
+        current_epoch=2,
+        checkpoint_callback=SimpleNamespace(best_model_path=str(best)),
+        datamodule=SimpleNamespace(dataset=lambda split: SimpleNamespace(stores=stores)),
+    )
+    WandbResults(checkpoint=True).on_fit_end(trainer, SimpleNamespace(commit="abc1234"))
+    return stores, logger.experiment.used_and_logged
+
+
+def test_an_online_run_uses_its_scene_caches_and_then_logs_its_checkpoint(lineage):
+    _, steps = lineage
+    assert [(verb, artifact.type, artifact.name) for verb, artifact in steps] == [
+        ("used", "scene-cache", "scenes-aaaaaaaa"),
+        ("used", "scene-cache", "scenes-bbbbbbbb"),
+        ("logged", "model", "checkpoint-abcd1234"),
+    ]
+
+
+def test_a_scene_cache_is_a_reference_to_its_folder(lineage):
+    stores, steps = lineage
+    for store, (_, cache) in zip(stores, steps, strict=False):
+        (entry,) = cache.manifest.entries.values()
+        assert entry.ref == f"{store.path.as_uri()}/manifest.json" and entry.local_path is None
+
+
+def test_the_checkpoint_of_an_online_run_is_its_file(lineage):
+    _, steps = lineage
+    (entry,) = steps[-1][1].manifest.entries.values()
+    assert entry.path == "best.ckpt" and entry.ref is None and entry.size == len(b"weights")
+
+
 def test_boxes_are_shares_of_the_image_with_class_and_score():
     target = worlds.target(0, [(0, (0, 0, 5, 10), (-5, 5, 20, 10))])
     found = worlds.detections(

@@ -208,7 +208,7 @@ def _keep_checkpoint(run: Any, best: Path, trainer: Trainer, task: LightningModu
         for key, path in caches.items():
             # a reference: caches are large, and made again from the images
             cache = wandb.Artifact(f"scenes-{key}", "scene-cache")
-            cache.add_reference(f"file://{Path(path).resolve()}", checksum=False)
+            cache.add_reference(Path(path).resolve().as_uri(), checksum=False)
             run.use_artifact(cache)
     artifact = wandb.Artifact(f"checkpoint-{run.id}", "model", metadata=metadata)
     artifact.add_file(str(best), name="best.ckpt")
