@@ -116,6 +116,12 @@ def test_calibration_error_has_a_chart_of_its_own():
     }
 
 
+def test_the_chart_of_gradient_norms_names_where_they_are_taken():
+    (chart,) = training_charts({"gradient/word_ire": [(1, 0.5)]})
+    assert chart.title == "Gradient norm of each loss term at pair tokens and logits"
+    assert [line.name for line in chart.lines] == ["word alignment after IRE"]
+
+
 def test_unknown_values_come_after_those_of_the_sweep():
     values = {"experiment": ["c", "a"]}
     places = [place_in_sweep([f"experiment={name}"], values) for name in ("a", "b", "c")]

@@ -35,6 +35,8 @@ def test_the_workspace_groups_seeds_and_has_results_curves_tables_and_cost(tmp_p
     text = path.read_text()
     for name in ("per_class/test", "panel/val", "gradient/word_ire", "cost/data_wait_share"):
         assert name in text
+    norms = [p["config"] for p in bank["Loss terms"] if "gradient/" in str(p["config"]["metrics"])]
+    assert {norm["yAxisTitle"] for norm in norms} == {"norm at pair tokens and logits"}
     (runs,) = section["runSets"]
     assert runs["grouping"][0]["name"] == "group" and "multirun/ablation" in json.dumps(runs)
 

@@ -8,6 +8,9 @@ ECE = {"ece_score": "ranking score", "ece": "probability"}
 # Where a pair's token is aligned with its words
 SITES = {"ire": "IRE", "irm": "IRM"}
 
+# Where callbacks/gradient_norms.py takes the norm: not at the weights
+NORM_AT = "at pair tokens and logits"
+
 
 def metric_title(key: str) -> str:
     """Of a key of metrics.json without the split: "mAP full"."""
@@ -51,7 +54,7 @@ def training_charts(history: History) -> list[Chart]:
             {name: validation[key] for key, name in ECE.items() if key in validation},
         ),
         curves_chart(
-            "Gradient norm of each loss term",
+            f"Gradient norm of each loss term {NORM_AT}",
             {loss_title(key): points for key, points in _named(history, "gradient/").items()},
         ),
     )

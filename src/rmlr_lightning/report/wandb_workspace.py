@@ -9,6 +9,7 @@ from typing import Any
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import check_outputs, write_atomic
 from rmlr_lightning.report.columns import PROJECT
+from rmlr_lightning.report.curves import NORM_AT
 
 MAIN, TWINS = "val/map_full", "test/twin_accuracy"
 TESTED = ("test/map_full", "test/map_rare", "test/map_non_rare", TWINS)
@@ -47,9 +48,14 @@ def workspace(entity: str, project: str = PROJECT, sweep: str | None = None) -> 
             title=metric, metrics=[wr.SummaryMetric(metric)], groupby_rangefunc="stddev", **by_row
         )
 
-    def line(title: str, *metrics: str) -> Any:
+    def line(title: str, *metrics: str, axis: str | None = None) -> Any:
         return wr.LinePlot(
-            title=title, x="epoch", y=list(metrics), groupby_rangefunc="minmax", **by_row
+            title=title,
+            x="epoch",
+            y=list(metrics),
+            title_y=axis,
+            groupby_rangefunc="minmax",
+            **by_row,
         )
 
     sections = [
@@ -82,7 +88,7 @@ def workspace(entity: str, project: str = PROJECT, sweep: str | None = None) -> 
                 for name in LOSSES
                 for panel in (
                     line(f"loss: {name}", f"train/loss_{name}"),
-                    line(f"gradient norm: {name}", f"gradient/{name}"),
+                    line(f"gradient norm: {name}", f"gradient/{name}", axis=f"norm {NORM_AT}"),
                 )
             ],
         ),
