@@ -48,12 +48,13 @@ REPORT_texts := --baseline rmlr
 REPORT_detectors := --baseline rmlr
 REPORT_optuna := --split val
 REPORT ?= $(REPORT_$(SWEEP))
+ON_VAL = $(findstring --split val,$(REPORT))
 
 # Tables and an HTML page, report.html. With rmlr-lightning[dashboard] also the workspace for
 # Weights & Biases, which `rmlr-report wandb` saves there.
 WRITE_REPORT = $(BIN)/rmlr-report "$(RUNS)" --out "$(RUNS)/report" --overwrite $(REPORT) && \
   { ! $(BIN)/python -c "import wandb_workspaces" 2>/dev/null || $(BIN)/rmlr-report wandb $(ENTITY) \
-  --sweep "$(RUNS)" --json "$(RUNS)/report/dashboard.json" --overwrite; }
+  --sweep "$(RUNS)" $(ON_VAL) --json "$(RUNS)/report/dashboard.json" --overwrite; }
 
 # All jobs start the same sweep, and each run is done by the first job that locks it. The report is
 # written here, and not by the last job, because its tables belong on the terminal.

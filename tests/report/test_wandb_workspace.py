@@ -1,11 +1,13 @@
 """The dashboard as an object; nothing is sent."""
 
 import json
+import math
 
 import pytest
 
 from rmlr_lightning.cli.report import main
 from rmlr_lightning.runs.sweep_members import LIST
+from tests.report.made_up import make_run
 
 pytest.importorskip(
     "wandb_workspaces", reason="needs rmlr-lightning[dashboard]: pip install wandb-workspaces"
@@ -39,6 +41,69 @@ def test_the_workspace_groups_seeds_and_has_results_curves_tables_and_cost(tmp_p
     assert {norm["yAxisTitle"] for norm in norms} == {"norm at pair tokens and logits"}
     (runs,) = section["runSets"]
     assert runs["grouping"][0]["name"] == "group" and "multirun/ablation" in json.dumps(runs)
+
+
+def dashboard_of(folder, metrics: dict[str, float], *options: str) -> dict[str, list]:
+    """The panels by section, of the dashboard of a sweep whose one run has these metrics."""
+    run = make_run(folder / "a")
+    (run / "metrics.json").write_text(json.dumps({"fit_seconds": 9.0} | metrics))
+    (folder / LIST).write_text("{}")
+    path = folder / "workspace.json"
+    main(["wandb", "team", "--sweep", str(folder), "--json", str(path), *options])
+    view = json.loads(path.read_text())
+    sections = view["spec"]["section"]["panelBankConfig"]["sections"]
+    return {part["name"]: [panel["config"] for panel in part["panels"]] for part in sections}
+
+
+def bars(bank: dict[str, list]) -> list[str]:
+    return [b["metrics"][0].removeprefix("summary_metrics.") for b in bank["Results by row"]]
+
+
+TESTED = {
+    "test/map_unseen": math.nan,
+    "val/map_full": 0.2,
+    "test/map_full": 0.3,
+    "test/twin_accuracy": 0.9,
+}
+UNTESTED = {"test/map_unseen": math.nan, "val/map_full": 0.2, "val/map_rare": 0.1, "val/ece": 0.1}
+VCOCO = {"val/map_full": 0.2, "val/role_ap_s1": 0.4} | {
+    f"test/{key}": 0.5 for key in ("role_ap_s2", "map_full", "agent_ap", "role_ap_s1")
+}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "expected"),
+    [
+        (TESTED, ["test/map_full", "test/twin_accuracy"]),
+        (UNTESTED, ["val/map_full", "val/map_rare"]),
+        (VCOCO, ["test/role_ap_s1", "test/role_ap_s2", "test/agent_ap"]),
+    ],
+    ids=["test", "test=false", "V-COCO"],
+)
+def test_bars_are_the_metrics_that_the_runs_of_the_sweep_have(metrics, expected, tmp_path):
+    assert bars(dashboard_of(tmp_path, metrics)) == expected
+
+
+def test_the_split_can_be_chosen(tmp_path):
+    assert bars(dashboard_of(tmp_path, TESTED, "--split", "val")) == ["val/map_full"]
+
+
+def test_a_sweep_without_finished_runs_gets_the_usual_metrics(tmp_path):
+    usual = ["test/map_full", "test/map_rare", "test/map_non_rare", "test/twin_accuracy"]
+    assert bars(dashboard_of(tmp_path, {})) == usual
+
+
+def test_a_sweep_on_val_has_no_panels_of_a_test(tmp_path):
+    bank = dashboard_of(tmp_path, UNTESTED)
+    assert list(bank) == ["Results by row", "Curves", "Images", "Loss terms", "Cost"]
+    assert [image["mediaKeys"] for image in bank["Images"]] == [["panel/val"]]
+    assert "test" not in json.dumps(bank)
+
+
+def test_the_curve_of_validation_is_the_main_metric(tmp_path):
+    validation, _ = dashboard_of(tmp_path, VCOCO)["Curves"]
+    assert validation["metrics"] == ["val/role_ap_s1"]
+    assert validation["chartTitle"] == "role AP, Scenario 1 on val"
 
 
 def selected_sweep(folder: str, path) -> str:

@@ -94,6 +94,7 @@ def dashboard_parser() -> argparse.ArgumentParser:
     option("entity", metavar="ENTITY", help="user or team")
     option("--project", default=PROJECT, help=f"of the runs ({PROJECT})")
     option("--sweep", metavar="DIR", help="only runs of this sweep, such as multirun/ablation")
+    option("--split", choices=("test", "val"), help="of the bars (what runs in --sweep DIR have)")
     option("--json", type=Path, metavar="FILE", help="write the workspace there, save nothing")
     option("--overwrite", action="store_true", help="replace the file if it exists")
     return out
@@ -108,8 +109,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             from rmlr_lightning.report.wandb_workspace import make_dashboard
             from rmlr_lightning.runs.wandb_names import typed_sweep
 
-            args.sweep = args.sweep and typed_sweep(args.sweep)
-            make_dashboard(args)
+            make_dashboard(args, args.sweep and typed_sweep(args.sweep))
         return
     args = parser().parse_args(file_arguments(argv))
     if args.watch and len(args.paths) > 1:
