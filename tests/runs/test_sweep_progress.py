@@ -82,8 +82,25 @@ def test_else_the_first_epoch_does(tmp_path, clock, capsys):
     write(tmp_path, "experiment=visual,seed=0", ".epoch.json", epoch=1, epochs=4, seconds=15.0)
     progress.after_first_epoch()
     assert capsys.readouterr().out == (
-        "sweep: 0 of 4 runs finished, about 3:45 left in one process (by the first epochs)\n"
+        "sweep: 0 of 4 runs finished, about 3:45 left in one process "
+        "(by the first epochs, 1 of 2 rows)\n"
     )
+
+
+def test_a_row_without_a_time_takes_as_long_as_the_slowest(tmp_path, clock):
+    """Of four rows one is finished, and one has an epoch of four; the simplest rows come first."""
+    progress = progress_of(tmp_path, "experiment=upt,visual,word,rmlr")
+    finish(tmp_path, "experiment=upt", seconds=20)
+    write(tmp_path, "experiment=visual", ".epoch.json", epoch=1, epochs=4, seconds=10.0)
+    look = progress.look()
+    assert look.seconds == 30 + 40 + 40 and look.basis.endswith("that finished, 2 of 4 rows")
+
+
+def test_earlier_runs_tell_the_time_of_rows_that_are_not_begun(tmp_path, clock):
+    progress = progress_of(tmp_path, "experiment=visual,rmlr")
+    progress.first_line(lambda: {"rmlr": 60.0, ANY: 60.0})
+    finish(tmp_path, "experiment=visual", seconds=20)
+    assert progress.look().seconds == 60
 
 
 def test_runs_of_other_processes_shorten_the_time_that_is_left(tmp_path, clock):

@@ -9,6 +9,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from rmlr_lightning.runs import sweep_report as module
+from rmlr_lightning.runs import sweep_watch
 from rmlr_lightning.runs.earlier_runs import earlier_seconds
 from rmlr_lightning.runs.sweep_progress import ANY, SweepProgress
 from rmlr_lightning.runs.sweep_report import SweepReport
@@ -99,6 +100,24 @@ def test_a_watched_sweep_has_one_line_until_it_ends(sweep, tmp_path, capsys):
     finish(tmp_path, "seed=0", "seed=1")
     watch(tmp_path)
     assert capsys.readouterr().out == "sweep: 2 of 2 runs finished\n"
+
+
+def test_on_a_terminal_it_also_has_the_epoch_of_each_run(sweep, tmp_path, capsys, monkeypatch):
+    sweep.start("seed=0,1")
+    finish(tmp_path, "seed=0")
+    (tmp_path / "seed=1").mkdir()
+    (tmp_path / "seed=1" / ".epoch.json").write_text('{"epoch": 2, "epochs": 4, "seconds": 3}')
+    wait = SimpleNamespace(
+        sleep=lambda _: (tmp_path / "seed=1" / "metrics.json").write_text('{"fit_seconds": 1}'),
+        monotonic=lambda: 0.0,
+    )
+    monkeypatch.setattr(sweep_watch, "time", wait)
+    monkeypatch.setattr(sweep_watch.sys.stdout, "isatty", lambda: True, raising=False)
+    watch(tmp_path)
+    first, second = capsys.readouterr().out.split("\x1b[2A\r\x1b[J")  # up two lines, and clear
+    line, run = first.removeprefix("\r\x1b[J").splitlines()
+    assert line.startswith("sweep: 1 of 2 runs finished") and run == "seed=1: epoch 2 of 4"
+    assert second == "sweep: 2 of 2 runs finished\n"
 
 
 CONFIG = {

@@ -31,6 +31,7 @@ class State(NamedTuple):
     failed: bool
     share: float  # of the training that is done; a run that failed is not continued: 1
     seconds: float | None  # that the training took, or by its first epochs will take
+    epoch: str = ""  # such as "epoch 2 of 8", while the run is under way
 
 
 FAILED = State(finished=False, failed=True, share=1.0, seconds=None)
@@ -84,7 +85,8 @@ def state_of(folder: Path, begun: float) -> State:
     done, epochs, seconds = (_number(epoch, name) for name in ("epoch", "epochs", "seconds"))
     if not done or not epochs or seconds is None:
         return State(False, False, 0.0, None)
-    return State(False, False, min(1.0, done / epochs), epochs * seconds)
+    text = f"epoch {done:.0f} of {epochs:.0f}"
+    return State(False, False, min(1.0, done / epochs), epochs * seconds, text)
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -21,7 +21,7 @@ class Look(NamedTuple):
 
     finished: int
     failed: int
-    started: int  # neither, with at least one epoch
+    under_way: tuple[str, ...]  # neither, with at least one epoch: folder and epoch of each
     left: int | None  # neither; None if their number is not known
     seconds: float | None  # of training that are left, in one process
     basis: str  # what the estimate rests on
@@ -121,8 +121,8 @@ class SweepProgress:
         if self.is_begun or done <= 0:
             return
         self.is_begun = True
-        if look.started and look.finished == self.shown[0]:
-            self.start = max(self.start, time.monotonic() - done / look.started)
+        if look.under_way and look.finished == self.shown[0]:
+            self.start = max(self.start, time.monotonic() - done / len(look.under_way))
 
     def _alone(self, look: Look) -> str:
         return self._counts(look) + self._time(look, look.seconds, " in one process")
@@ -142,11 +142,11 @@ class SweepProgress:
         states = {member: self._state(member.name) for member in self._members()}
         finished = sum(state.finished for state in states.values())
         failed = sum(state.failed for state in states.values())
-        started = sum(state.share > 0 for state in states.values()) - finished - failed
+        under_way = tuple(f"{m.name}: {s.epoch}" for m, s in states.items() if s.epoch)
         expected, basis = self._expected(states)
         left, seconds = self._left(states, expected)
         done = sum(state.share * (state.seconds or 0.0) for state in states.values())
-        return Look(finished, failed, started, left, seconds, basis, done)
+        return Look(finished, failed, under_way, left, seconds, basis, done)
 
     def _members(self) -> Sequence[Member]:
         if self.members is not None:
@@ -172,19 +172,32 @@ class SweepProgress:
         return len(open_), sum(times) if is_known else None
 
     def _expected(self, states: Mapping[Member, State]) -> tuple[dict[Member, float | None], str]:
-        """Seconds of each run: by its row, else by all rows, else by earlier runs."""
-        by_row: dict[str, list[float]] = {}
-        finished = any(state.finished for state in states.values())
-        for member, state in states.items():
-            if state.seconds is not None and (state.finished or not finished):
-                by_row.setdefault(member.row, []).append(state.seconds)
-        if by_row and (finished or not self.earlier):
-            mean = fmean(map(fmean, by_row.values()))
-            expected = {m: fmean(by_row.get(m.row, [mean])) for m in states}
-            return expected, FINISHED if finished else "the first epochs"
+        """Seconds of each run: by its row, else by earlier runs, else by the slowest row.
+
+        Sweeps have their simplest rows first; a mean would tell too little time for the others.
+        """
         mean = self.earlier.get(ANY)
-        known = {m: self.earlier.get(m.experiment, mean) for m in states}
-        return known, "earlier runs with these data"
+        earlier = {member: self.earlier.get(member.experiment, mean) for member in states}
+        finished, begun = (_row_seconds(states, is_finished) for is_finished in (True, False))
+        if not finished and (self.earlier or not begun):
+            return earlier, "earlier runs with these data"
+        times = begun | finished
+        slowest = max(times.values())
+        expected = {m: times.get(m.row) or earlier[m] or slowest for m in states}
+        basis = FINISHED if finished else "the first epochs"
+        rows = {member.row for member in states}
+        if self.members is not None and len(times) < len(rows):
+            basis += f", {len(times)} of {counted(len(rows), 'row')}"
+        return expected, basis
+
+
+def _row_seconds(states: Mapping[Member, State], is_finished: bool) -> dict[str, float]:
+    """The mean time of each row's runs, of those that are finished or of the others."""
+    seconds: dict[str, list[float]] = {}
+    for member, state in states.items():
+        if state.seconds is not None and state.finished is is_finished:
+            seconds.setdefault(member.row, []).append(state.seconds)
+    return {row: fmean(values) for row, values in seconds.items()}
 
 
 def read_sweep(folder: Path) -> SweepProgress:

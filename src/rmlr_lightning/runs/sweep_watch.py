@@ -1,8 +1,9 @@
-"""`rmlr-report --watch DIR`: one line about all runs of a sweep, whichever processes do them."""
+"""`rmlr-report --watch DIR`: how far all runs of a sweep are, whichever processes do them."""
 
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from rmlr_lightning.errors import UserError, counted
@@ -14,7 +15,9 @@ QUIET = 300.0  # in a log file, where nothing has changed
 
 
 def watch(folder: Path) -> None:
-    """Show the line until the sweep ends: replaced on a terminal, repeated when counts change.
+    """Show a line about the sweep and one for each run under way, until the sweep ends.
+
+    On a terminal they are replaced; elsewhere the first is repeated when its counts change.
 
     Raises:
         UserError: no sweep was started in the folder, nor is within a minute.
@@ -22,28 +25,35 @@ def watch(folder: Path) -> None:
     progress = _opened(folder)
     is_terminal = sys.stdout.isatty()
     shown: tuple[int, ...] = ()
-    at = 0.0
+    at, height = 0.0, 0
     while True:
         if not progress.earlier:
             progress.earlier = read_sweep(folder).earlier  # written with the first run
         look = progress.look()
-        counts = (look.finished, look.failed, look.started)
+        counts = (look.finished, look.failed, len(look.under_way))
         if is_terminal:
-            width = shutil.get_terminal_size().columns - 1  # a longer line would not be replaced
-            print(f"\r{_line(progress, look)[:width]}\x1b[K", end="", flush=True)
+            height = _replace(height, [progress.line(look), *look.under_way])
         elif counts != shown or time.monotonic() - at > QUIET:
             print(_line(progress, look), flush=True)
             shown, at = counts, time.monotonic()
         if look.left == 0:
             break
         time.sleep(SECONDS)
-    if is_terminal:
-        print()
 
 
 def _line(progress: SweepProgress, look: Look) -> str:
-    begun = f"; {counted(look.started, 'run')} under way" if look.started else ""
-    return progress.line(look) + begun
+    number = len(look.under_way)
+    return progress.line(look) + (f"; {counted(number, 'run')} under way" if number else "")
+
+
+def _replace(height: int, lines: Sequence[str]) -> int:
+    """Print lines in place of the last `height` ones, and return how many there are now."""
+    size = shutil.get_terminal_size()
+    # a line that is broken, or one above the window, could not be replaced
+    lines = [line[: size.columns - 1] for line in lines[: size.lines - 1]]
+    up = f"\x1b[{height}A" if height else ""
+    print(f"{up}\r\x1b[J" + "\n".join(lines), flush=True)
+    return len(lines)
 
 
 def _opened(folder: Path) -> SweepProgress:
