@@ -9,7 +9,7 @@ import pytest
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs import sweep_progress as module
 from rmlr_lightning.runs.sweep_members import ERROR, SAME, members_of
-from rmlr_lightning.runs.sweep_progress import ANY, SweepProgress, read_sweep
+from rmlr_lightning.runs.sweep_progress import ANY, Earlier, SweepProgress, read_sweep
 
 FOUR = ["experiment=visual,rmlr", "seed=0,1"]
 BY_RUNS = "(by the runs that finished)"
@@ -21,6 +21,10 @@ def clock(monkeypatch) -> SimpleNamespace:
     watch = SimpleNamespace(monotonic=lambda: clock.now, time=lambda: 1000.0 + clock.now)
     monkeypatch.setattr(module, "time", watch)
     return clock
+
+
+def earlier(**seconds: float):
+    return lambda: Earlier({**seconds, ANY: 30.0}, "runs of yesterday")
 
 
 def progress_of(folder, *words: str) -> SweepProgress:
@@ -67,9 +71,8 @@ def test_the_first_line_has_the_time_that_each_row_took(tmp_path, clock):
 
 def test_without_finished_runs_earlier_sweeps_tell_the_time(tmp_path, clock):
     progress = progress_of(tmp_path, *FOUR)
-    assert progress.first_line(lambda: {"rmlr": 60.0, ANY: 30.0}) == (
-        "sweep: 0 of 4 runs finished, about 3:00 left in one process "
-        "(by earlier runs with these data)"
+    assert progress.first_line(earlier(rmlr=60.0)) == (
+        "sweep: 0 of 4 runs finished, about 3:00 left in one process (by runs of yesterday)"
     )
     finish(tmp_path, "experiment=visual,seed=0")
     progress.first_line(lambda: pytest.fail("the sweep's own runs are better"))
@@ -96,11 +99,13 @@ def test_a_row_without_a_time_takes_as_long_as_the_slowest(tmp_path, clock):
     assert look.seconds == 30 + 40 + 40 and look.basis.endswith("that finished, 2 of 4 rows")
 
 
-def test_earlier_runs_tell_the_time_of_rows_that_are_not_begun(tmp_path, clock):
-    progress = progress_of(tmp_path, "experiment=visual,rmlr")
-    progress.first_line(lambda: {"rmlr": 60.0, ANY: 60.0})
+def test_earlier_runs_tell_how_much_longer_the_rows_that_are_not_begun_take(tmp_path, clock):
+    """Each run takes twice as long as in the earlier sweep, which was on another machine."""
+    progress = progress_of(tmp_path, "experiment=visual,rmlr,large")
+    progress.first_line(earlier(visual=10.0, rmlr=40.0, large=70.0))
     finish(tmp_path, "experiment=visual", seconds=20)
-    assert progress.look().seconds == 60
+    write(tmp_path, "experiment=rmlr", ".epoch.json", epoch=1, epochs=4, seconds=20.0)
+    assert progress.look().seconds == 60 + 140
 
 
 def test_runs_of_other_processes_shorten_the_time_that_is_left(tmp_path, clock):
@@ -169,7 +174,7 @@ def test_a_search_counts_what_it_has_tried(tmp_path, clock):
 
 def test_another_process_reads_what_the_sweep_consists_of(tmp_path, clock):
     progress = progress_of(tmp_path, *FOUR)
-    progress.first_line(lambda: {None: 5.0, ANY: 5.0})
+    progress.first_line(earlier(rmlr=5.0))
     assert read_sweep(tmp_path).look() == progress.look()
     finish(tmp_path, "experiment=visual,seed=0")
     assert read_sweep(tmp_path).look() == progress.look()

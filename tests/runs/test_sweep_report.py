@@ -1,7 +1,10 @@
 """A sweep ends with its report, which the last of its processes makes."""
 
+import csv
 import json
 import platform
+import statistics
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,10 +13,13 @@ from omegaconf import OmegaConf
 
 from rmlr_lightning.runs import sweep_report as module
 from rmlr_lightning.runs import sweep_watch
-from rmlr_lightning.runs.earlier_runs import earlier_seconds
-from rmlr_lightning.runs.sweep_progress import ANY, SweepProgress
+from rmlr_lightning.runs.earlier_runs import earlier_runs
+from rmlr_lightning.runs.sweep_progress import ANY, NOTHING, SweepProgress
 from rmlr_lightning.runs.sweep_report import SweepReport
 from rmlr_lightning.runs.sweep_watch import watch
+
+ROOT = Path(__file__).parents[2]
+PUBLISHED = Path(module.__file__).with_name("ablation_seconds.json")
 
 
 @pytest.fixture
@@ -145,11 +151,37 @@ def earlier(tmp_path):
 def test_earlier_runs_on_the_same_data_tell_the_time_per_epoch(earlier, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     cfg = OmegaConf.create({**CONFIG, "trainer": {"max_epochs": 2, "devices": 1}})
-    assert earlier_seconds(cfg, tmp_path / "sweep") == {}
+    assert earlier_runs(cfg, tmp_path / "sweep") == NOTHING
     earlier("rmlr")
     earlier("upt", trainer={"max_epochs": 1, "devices": 1})
-    found = earlier_seconds(cfg, tmp_path / "sweep")
-    assert found == {"rmlr": 20.0, "upt": 80.0, ANY: 50.0, None: 20.0}
+    found = earlier_runs(cfg, tmp_path / "sweep")
+    assert found.seconds == {"rmlr": 20.0, "upt": 80.0, ANY: 50.0, None: 20.0}
+    assert found.basis == "earlier runs with these data"
+
+
+DRAWN = {"batch_size": 8, "prepare": {"config": {"train": 500}}}  # half of the images of RESULTS.md
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("rmlr", 0.5 * 0.5 * 124), ("detector", None)])
+def test_else_the_published_rows_tell_the_time_on_drawings(name, seconds, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cfg = OmegaConf.create({**CONFIG, "name": name, "data": DRAWN})
+    found = earlier_runs(cfg, tmp_path / "sweep")
+    assert found.seconds.get(None) == seconds
+    assert found.basis == ("runs on another machine" if seconds else "")
+
+
+def test_the_published_times_are_those_of_the_results_page():
+    with (ROOT / "docs" / "results" / "ablation_runs.csv").open(encoding="utf-8") as file:
+        runs = list(csv.DictReader(file))
+    rows = {run["row"] for run in runs}
+    seconds = {r: [float(run["cpu_seconds"]) for run in runs if run["row"] == r] for r in rows}
+    expected = {row: round(statistics.median(values)) for row, values in seconds.items()}
+    assert json.loads(PUBLISHED.read_text("utf-8")) == {
+        "images": 1000,
+        "epochs": 8,
+        "seconds": expected,
+    }
 
 
 @pytest.mark.fault
@@ -161,4 +193,4 @@ def test_earlier_runs_on_the_same_data_tell_the_time_per_epoch(earlier, tmp_path
 def test_other_data_machines_and_damaged_files_do_not(other, earlier, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     earlier("rmlr", **other)
-    assert earlier_seconds(OmegaConf.create(CONFIG), tmp_path / "sweep") == {}
+    assert earlier_runs(OmegaConf.create(CONFIG), tmp_path / "sweep") == NOTHING

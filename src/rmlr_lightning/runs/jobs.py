@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from rmlr_lightning.errors import UserError, counted, printable
 from rmlr_lightning.files import write_atomic
-from rmlr_lightning.runs.earlier_runs import earlier_seconds
+from rmlr_lightning.runs.earlier_runs import earlier_runs
 from rmlr_lightning.runs.secrets import record_command, words_without_secrets
 from rmlr_lightning.runs.stop_signals import stop_behind
 from rmlr_lightning.runs.sweep_members import ERROR
@@ -54,7 +54,7 @@ class Jobs:
             return self._run_elsewhere(function, cfg)
         progress = SweepProgress.current
         if progress is not None and self.number == 0:
-            print(progress.first_line(lambda: earlier_seconds(cfg, progress.folder)), flush=True)
+            print(progress.first_line(lambda: earlier_runs(cfg, progress.folder)), flush=True)
         self.number += 1
         folder = Path(HydraConfig.get().runtime.output_dir)
         if progress is not None and progress.failed_elsewhere(folder.name):

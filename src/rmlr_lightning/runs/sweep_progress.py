@@ -13,7 +13,6 @@ from rmlr_lightning.files import write_atomic
 from rmlr_lightning.runs.sweep_members import FAILED, LIST, Member, State, state_of
 
 ANY = ""  # the mean over all earlier runs
-FINISHED = "the runs that finished"
 
 
 class Look(NamedTuple):
@@ -26,6 +25,16 @@ class Look(NamedTuple):
     seconds: float | None  # of training that are left, in one process
     basis: str  # what the estimate rests on
     done: float  # seconds of training that are done
+
+
+class Earlier(NamedTuple):
+    """What runs before this sweep took."""
+
+    seconds: Mapping[str | None, float]  # per run, by experiment and for `ANY`
+    basis: str  # which runs these are
+
+
+NOTHING = Earlier({}, "")
 
 
 class SweepProgress:
@@ -51,7 +60,7 @@ class SweepProgress:
         self.total = total if members is None else len(members)
         self.visited = 0  # runs that this process has done, or found done
         self.failed: set[str] = set()  # folders, in this process
-        self.earlier: dict[str | None, float] = {}  # seconds per run, by experiment
+        self.earlier = NOTHING
         self.start = time.monotonic()
         self.begun = time.time() if begun is None else begun
         first = self.look()
@@ -62,7 +71,7 @@ class SweepProgress:
         """For `read_sweep`."""
         members = None if self.members is None else [list(member) for member in self.members]
         # JSON has no key None
-        earlier = [[name, seconds] for name, seconds in self.earlier.items()]
+        earlier = list(self.earlier.seconds.items()), self.earlier.basis
         content = {"members": members, "total": self.total, "earlier": earlier}
         write_atomic(self.folder / LIST, json.dumps(content).encode())
 
@@ -75,16 +84,15 @@ class SweepProgress:
         names = [member.name for member in self._members()]
         return [str(self.folder / name) for name in names if self._state(name).failed]
 
-    def first_line(self, earlier: Callable[[], Mapping[str | None, float]] = dict) -> str:
+    def first_line(self, earlier: Callable[[], Earlier] = lambda: NOTHING) -> str:
         """Before the first run, with an estimate of the time.
 
         Args:
-            earlier: finds the seconds per run of other sweeps, by experiment and for `ANY`; called
-                where this one has no finished run.
+            earlier: finds what other runs took; called where this sweep has no finished one.
         """
         look = self.look()
         if look.seconds is None and look.left:
-            self.earlier = dict(earlier())
+            self.earlier = earlier()
             self.write_list()
             look = self.look()
         if look.left and look.seconds is None:
@@ -100,10 +108,10 @@ class SweepProgress:
         return self.line(look)
 
     def after_first_epoch(self) -> None:
-        """Print an estimate, where there was none before."""
+        """Print an estimate, which the sweep's own runs make better later."""
         look = self.look()
         self._begin(look)
-        if not look.finished and not self.earlier and look.seconds is not None:
+        if not look.finished and look.seconds is not None:
             print(self._alone(look), flush=True)
 
     def line(self, look: Look) -> str:
@@ -174,17 +182,20 @@ class SweepProgress:
     def _expected(self, states: Mapping[Member, State]) -> tuple[dict[Member, float | None], str]:
         """Seconds of each run: by its row, else by earlier runs, else by the slowest row.
 
-        Sweeps have their simplest rows first; a mean would tell too little time for the others.
+        Earlier runs are taken as long as they would be here, by the rows that have both. A sweep
+        has its simplest rows first, so that a mean would tell too little time for the others.
         """
-        mean = self.earlier.get(ANY)
-        earlier = {member: self.earlier.get(member.experiment, mean) for member in states}
+        any_row = self.earlier.seconds.get(ANY)
+        earlier = {m: self.earlier.seconds.get(m.experiment, any_row) for m in states}
         finished, begun = (_row_seconds(states, is_finished) for is_finished in (True, False))
-        if not finished and (self.earlier or not begun):
-            return earlier, "earlier runs with these data"
         times = begun | finished
+        if not times:
+            return earlier, self.earlier.basis
+        both = {m.row: earlier[m] for m in states if m.row in times and earlier[m]}
+        ratio = sum(times[row] for row in both) / sum(both.values()) if both else 1.0
         slowest = max(times.values())
-        expected = {m: times.get(m.row) or earlier[m] or slowest for m in states}
-        basis = FINISHED if finished else "the first epochs"
+        expected = {m: times.get(m.row) or (earlier[m] or 0.0) * ratio or slowest for m in states}
+        basis = "the runs that finished" if finished else "the first epochs"
         rows = {member.row for member in states}
         if self.members is not None and len(times) < len(rows):
             basis += f", {len(times)} of {counted(len(rows), 'row')}"
@@ -212,7 +223,8 @@ def read_sweep(folder: Path) -> SweepProgress:
         members = members and [Member(*member) for member in members]
         begun = (folder / LIST).stat().st_mtime
         progress = SweepProgress(folder, members, content["total"], begun)
-        progress.earlier = dict(content["earlier"])
+        seconds, basis = content["earlier"]
+        progress.earlier = Earlier(dict(seconds), basis)
         return progress
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(

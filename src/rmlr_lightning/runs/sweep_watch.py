@@ -27,7 +27,7 @@ def watch(folder: Path) -> None:
     shown: tuple[int, ...] = ()
     at, height = 0.0, 0
     while True:
-        if not progress.earlier:
+        if not progress.earlier.seconds:
             progress.earlier = read_sweep(folder).earlier  # written with the first run
         look = progress.look()
         counts = (look.finished, look.failed, len(look.under_way))

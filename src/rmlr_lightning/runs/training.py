@@ -67,6 +67,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
     seed_everything(cfg.seed, workers=True, verbose=False)
     torch.set_float32_matmul_precision("high")  # TF32 on GPUs that have it
     _note_slow_precision(cfg)
+    instantiate(cfg.get("optim"))  # its mistakes are reported before data are prepared
 
     datamodule = instantiate(cfg.data)
     datamodule.worker_init = heed_parent_only
