@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
@@ -19,10 +20,11 @@ from rmlr_lightning.models.checkpoint import (
     load_checkpoint,
     read_checkpoint,
 )
+from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.runs.device import device_of
 from rmlr_lightning.runs.hydra_program import OutputFolder, check_groups
 from rmlr_lightning.runs.resume import resume_path
-from rmlr_lightning.runs.training import check_validation
+from rmlr_lightning.runs.training import check_validation, train
 from rmlr_lightning.runs.user_errors import one_line_errors
 from rmlr_lightning.tasks.optim import ScheduledAdamW
 from rmlr_lightning.vocabulary import hicodet, vcoco
@@ -102,11 +104,22 @@ def test_impossible_numbers_of_the_data_are_named(key, value):
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("lr", -1), ("lr", "abc"), ("weight_decay", float("nan"))]
+    ("key", "value"),
+    [("lr", -1), ("lr", "abc"), ("lr", float("inf")), ("weight_decay", float("nan"))]
+    + [("warmup", 3), ("schedule", "cosine")],
 )
 def test_impossible_numbers_of_the_optimiser_are_named(key, value):
     with pytest.raises(UserError, match=f"optim.{key}={value}"):
         ScheduledAdamW(**{key: value})
+
+
+def test_they_are_named_before_data_are_prepared(tmp_path):
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        cfg = compose("train", [f"paths.data={tmp_path}/data", f"paths.output={tmp_path}/run"])
+    cfg.optim.lr = "abc"
+    with pytest.raises(InstantiationException, match=r"optim\.lr=abc: expected a number"):
+        train(cfg)
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_missing_device_is_named():

@@ -1,6 +1,7 @@
 """AdamW with parameter groups, and the learning-rate schedule of a run."""
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -39,7 +40,7 @@ class ScheduledAdamW:
         images: images per optimiser step that the rates are for (`scale`).
 
     Raises:
-        UserError: a negative, infinite or missing number.
+        UserError: a negative, infinite or missing number, a warm-up above 1, another schedule.
     """
 
     def __init__(
@@ -62,9 +63,14 @@ class ScheduledAdamW:
 
         _check("lr", lr)
         _check("weight_decay", weight_decay)
-        _check("warmup", warmup)
+        _check("warmup", warmup, highest=1)
         for part, rate in self.lr_overrides.items():
             _check(f"lr_overrides.{part}", rate)
+        if not callable(schedule):
+            raise UserError(
+                f"optim.schedule={schedule}: expected a function, such as "
+                "optim.schedule._target_=rmlr_lightning.tasks.optim.constant"
+            )
         if not isinstance(images, int) or images < 1:
             raise UserError(f"optim.images={images}: expected a whole number from 1")
 
@@ -150,6 +156,8 @@ class _Schedule(LambdaLR):
             group["lr"] = rate
 
 
-def _check(name: str, value: float) -> None:
-    if not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-        raise UserError(f"optim.{name}={value}: expected a number from 0")
+def _check(name: str, value: float, highest: float | None = None) -> None:
+    limit = sys.float_info.max if highest is None else highest
+    if not isinstance(value, (int, float)) or not 0 <= value <= limit:
+        to = "" if highest is None else f" to {highest}"
+        raise UserError(f"optim.{name}={value}: expected a number from 0{to}")
