@@ -158,6 +158,20 @@ def test_a_run_of_the_same_configuration_as_another_is_finished_with_it(tmp_path
 
 
 @pytest.mark.fault
+@pytest.mark.parametrize(("run", "is_kept"), [(None, False), ("seed=0", True)])
+def test_only_the_folder_of_a_sweep_without_runs_is_discarded(run, is_kept, tmp_path):
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    progress = progress_of(folder, "seed=0,1")
+    progress.write_list()
+    (folder / "multirun.yaml").touch()
+    if run:
+        (folder / run).mkdir()
+    progress.discard_empty()
+    assert folder.exists() == is_kept
+
+
+@pytest.mark.fault
 @pytest.mark.parametrize("content", ["", "[1]", '{"epoch": "x"}', '{"epoch": 1, "epochs": 0}'])
 def test_a_damaged_file_gives_no_estimate_but_no_error(content, tmp_path, clock):
     (tmp_path / "seed=0").mkdir()

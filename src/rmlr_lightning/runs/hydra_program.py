@@ -20,6 +20,7 @@ from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs.command_line import check_hydra_options
 from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.runs.jobs import Function, Jobs
+from rmlr_lightning.runs.sweep_progress import SweepProgress
 from rmlr_lightning.runs.typed_keys import unknown_name, with_trainer_options
 from rmlr_lightning.runs.typed_paths import quote, quoted_paths
 from rmlr_lightning.runs.user_errors import one_line_errors
@@ -93,6 +94,8 @@ def _unknown_names(config_name: str) -> Iterator[None]:
         unknown = unknown_name(error, config_name, sys.argv[1:])
         if unknown is None:
             raise
+        if SweepProgress.current is not None:
+            SweepProgress.current.discard_empty()
         raise unknown from error
 
 

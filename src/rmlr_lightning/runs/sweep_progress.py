@@ -1,6 +1,7 @@
 """How many runs of a sweep are finished, and how long the others will take."""
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -74,6 +75,11 @@ class SweepProgress:
         earlier = list(self.earlier.seconds.items()), self.earlier.basis
         content = {"members": members, "total": self.total, "earlier": earlier}
         write_atomic(self.folder / LIST, json.dumps(content).encode())
+
+    def discard_empty(self) -> None:
+        """Remove the folder of a sweep without any run, such as one whose key does not exist."""
+        if {path.name for path in self.folder.glob("*")} <= {LIST, "multirun.yaml"}:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def failed_elsewhere(self, name: str) -> bool:
         """Whether a run failed in another process since this one began."""
