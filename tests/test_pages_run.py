@@ -21,6 +21,7 @@ from PIL import Image
 
 from tests.annotations.make_hicodet import make_hicodet
 from tests.test_readme import CONFIGS, PARSERS, ROOT, TEXTS, block_commands, words_of
+from tests.text.conftest import write_bert
 
 TINY = [
     "data.prepare.config.train=60",
@@ -29,7 +30,9 @@ TINY = [
     "data.prepare.config.seed=3",
     "data.num_workers=0",
 ]
-SHORT = ["trainer.max_epochs=1", "trainer.limit_train_batches=2", "trainer.log_every_n_steps=1"]
+SHORT = ["trainer.max_epochs=1", "trainer.check_val_every_n_epoch=1"]
+SHORT += ["trainer.limit_train_batches=2", "trainer.log_every_n_steps=1"]
+ROWS = ["experiment=visual,rmlr", "seed=0"]  # of a sweep
 UNTESTED = ["test=false", "callbacks.panel=null"]
 
 # Programs that are not ours (pip, make, python, jupyter) are checked in test_readme.py.
@@ -41,9 +44,9 @@ ELSEWHERE = {
     r"trainer=ddp": "tests/faults/test_processes.py",
     r"--from-run": "tests/faults/test_repeated_runs.py",
     r"rmlr-report docs/results": "tests/cli/test_report.py",
-    r"\+sweep=|rmlr-train -m": "tests/cli/test_sweep.py",
-    r"text=hub|mpnet": "downloads weights",
-    r"experiment=unseen_text": "tests/cli/test_configs.py",
+    r"sweeper=optuna": "tests/cli/test_optuna.py",
+    r"launcher=submitit": "needs the extra slurm",
+    r"text=hub text.encoder.name=(google|openai)|mpnet": "downloads weights",
     r"unseen=rare_first": "the synthetic benchmark has no such split",
 }
 
@@ -76,6 +79,8 @@ def typed(command: str) -> tuple[str, list[str]]:
     # found.npz is of HICO-DET, the model of the benchmark
     arguments = [a.replace("export=found", "export=exported") for a in arguments]
     if name == "train":
+        if any(a == "-m" or a.startswith("+sweep=") for a in arguments):
+            arguments += ROWS
         arguments += [*TINY, *SHORT]
     elif name == "extract" and not any(a.startswith("checkpoint=") for a in arguments):
         arguments += TINY
@@ -104,6 +109,7 @@ def desk(world, tmp_path_factory) -> Path:
     ]
     (folder / "found.json").write_text(json.dumps(rows))
 
+    write_bert(folder / "path" / "to" / "folder")
     make_hicodet(folder)
     first = json.loads((folder / "instances_test2015.json").read_text())["filenames"][0]
     boxes = np.array([[1.0, 1, 50, 50]])

@@ -33,7 +33,9 @@ PARSERS = {
     "rmlr-report": "report",
     "rmlr-demo": "demo",
 }
-PROGRAMS = {*CONFIGS, *PARSERS, "make", "python", "pip", "jupyter"}
+LAUNCHERS = {"torchrun", "srun"}  # of processes of a Hydra program
+PROGRAMS = {*CONFIGS, *PARSERS, *LAUNCHERS, "make", "python", "pip", "jupyter"}
+PLUGINS = r"hydra[/.](sweeper|launcher)\b"  # of extras
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -74,17 +76,19 @@ def words_of(command: str) -> list[str]:
 
 def check_config(name: str, arguments: list[str], output: Path) -> None:
     """Compose what the program would run, for the first and the last value of each sweep."""
-    arguments = [word for word in arguments if word not in ("-m", "--multirun")]
+    flags = ("-m", "--multirun")
+    arguments = [w for w in arguments if w not in flags and not re.match(PLUGINS, w)]
     if OPTION in arguments:  # the folder of a finished run, which there is not
         place = arguments.index(OPTION)
         del arguments[place : place + 2]
     firsts, lasts = [], []
     for override in OverridesParser.create().parse_overrides(arguments):
-        values = (
-            [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
-            if override.is_sweep_override()
-            else [override.input_line]
-        )
+        values: list[str] = [override.input_line]
+        if override.is_interval_sweep():
+            values = [f"{override.get_key_element()}={override.value().start}"]
+        elif override.is_sweep_override():
+            strings = override.sweep_string_iterator()
+            values = [f"{override.get_key_element()}={value}" for value in strings]
         firsts.append(values[0])
         lasts.append(values[-1])
 
@@ -94,6 +98,13 @@ def check_config(name: str, arguments: list[str], output: Path) -> None:
         OmegaConf.resolve(config)
         for target in re.findall(r"_target_: *(\S+)", OmegaConf.to_yaml(config)):
             get_object(target)
+
+
+def launched(arguments: list[str]) -> tuple[str, list[str]]:
+    """The Hydra program that a launcher starts, by its name or `-m rmlr_lightning.cli.NAME`."""
+    starts = {**CONFIGS, **{f"rmlr_lightning.cli.{name}": name for name in CONFIGS.values()}}
+    place = next(i for i, word in enumerate(arguments) if word in starts)
+    return starts[arguments[place]], arguments[place + 1 :]
 
 
 def check_options(program: str, arguments: list[str]) -> None:
@@ -133,6 +144,8 @@ def test_commands_of_code_blocks(command, tmp_path):
     assert program in PROGRAMS, f"no check for {program}"
     if program in CONFIGS:
         check_config(CONFIGS[program], arguments, tmp_path)
+    elif program in LAUNCHERS:
+        check_config(*launched(arguments), tmp_path)
     elif program in PARSERS:
         check_options(program, arguments)
     elif program == "make":
@@ -194,42 +207,38 @@ def test_scripts_accept_their_options(command, monkeypatch):
     assert ended.value.code == 0
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_block_with_commands_says_that_it_has_some(page):
+    """Other blocks are not run by any test."""
+    for block in blocks(TEXTS[page], ""):
+        for line in block.splitlines():
+            assert line.split(" ")[0] not in PROGRAMS, line
+
+
+PYTHON_BLOCKS = [
+    pytest.param(block, id=page.name)
+    for page, text in TEXTS.items()
+    for block in blocks(text, "python")
+]
+
+
 @pytest.mark.slow
-def test_the_python_example_runs(world, tmp_path, monkeypatch):
-    """On a checkpoint of one short epoch, with an image of the synthetic benchmark."""
-    from rmlr_lightning.cli import train
-
-    arguments = [
-        f"paths.data={world.parent}",
-        f"hydra.run.dir={tmp_path}/outputs/rmlr",
-        "data.prepare.config.train=60",
-        "+data.prepare.config.val=24",
-        "+data.prepare.config.test=48",
-        "data.prepare.config.seed=3",
-        "data.num_workers=0",
-        "trainer.max_epochs=1",
-        "data.batch_size=12",
-        "trainer.log_every_n_steps=1",
-        "features=online",
-        "callbacks.panel=null",
-        "callbacks.curves=null",
-        "test=false",
-    ]
-    monkeypatch.setattr(sys, "argv", ["rmlr-train", *arguments])
-    train.main()
-    image = min((world / "hico_20160224_det" / "images" / "test2015").glob("*.jpg"))
-    shutil.copy(image, tmp_path / "image.jpg")
-
-    (source,) = blocks(TEXTS[ROOT / "README.md"], "python")
-    run = subprocess.run(
+@pytest.mark.parametrize("source", PYTHON_BLOCKS)
+def test_python_examples_run(source, tmp_path):
+    """In a folder with the images that they name."""
+    example = ROOT / "docs" / "pictures" / "example.jpg"
+    (tmp_path / "docs" / "pictures").mkdir(parents=True)
+    shutil.copy(example, tmp_path / "docs" / "pictures")
+    shutil.copy(example, tmp_path / "image.jpg")
+    done = subprocess.run(
         [sys.executable, "-c", source],
         cwd=tmp_path,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
     )
-    assert run.returncode == 0, run.stderr
-    assert run.stdout
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -1,51 +1,65 @@
-"""A sweep that is killed half-way, as a user starts it: the same command does what is missing."""
+"""`make sweep` that is killed half-way: the same command does what is missing."""
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 
-COMMAND = [
-    *(sys.executable, "-m", "rmlr_lightning.cli.train", "-m", "experiment=visual", "seed=0,1"),
+ROOT = Path(__file__).parents[2]
+OPTIONS = [
+    *("experiment=visual,rmlr", "seed=0", "trainer.max_epochs=1"),
     *("data.prepare.config.train=16", "+data.prepare.config.val=8", "+data.prepare.config.test=8"),
-    *("data.prepare.workers=1", "data.num_workers=0", "trainer.max_epochs=1"),
+    *("data.prepare.workers=1", "trainer.check_val_every_n_epoch=1"),
     *("~callbacks.panel", "~callbacks.curves", "trainer.limit_train_batches=1"),
 ]
 
 
+def make_sweep(folder: Path) -> list[str]:
+    """The command, in the environment of the tests: nothing is installed."""
+    options = " ".join([*OPTIONS, f"paths.data={folder}/data"])
+    make = [shutil.which("make"), "--no-print-directory", "--assume-old=setup", "sweep"]
+    make += ["JOBS=1"]  # two runs at once may end between two looks of `--watch`
+    return [*make, f"VENV={sys.prefix}", f"RUNS={folder}/runs", f"ARGS={options}"]
+
+
 def contents(folder: Path, name: str) -> dict[str, bytes]:
-    """The files of this name, by the end of the run's folder."""
-    return {path.parent.name: path.read_bytes() for path in folder.glob(f"multirun/*/*/{name}")}
+    """The files of this name, by the run's folder."""
+    return {path.parent.name: path.read_bytes() for path in folder.glob(f"runs/*/{name}")}
 
 
-def test_the_same_command_again_does_the_rest_and_makes_the_report(tmp_path):
-    options = {"cwd": tmp_path, "text": True, "env": os.environ | {"OMP_NUM_THREADS": "1"}}
-    process = subprocess.Popen(COMMAND, stdout=subprocess.PIPE, **options)
-    with process:
+def test_the_same_command_again_does_the_rest_and_makes_report_and_dashboard(tmp_path):
+    options = {"cwd": ROOT, "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(make_sweep(tmp_path), start_new_session=True, **options) as process:
         for line in process.stdout:
             if line.startswith("sweep: 1 of 2 runs finished"):
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
     first = contents(tmp_path, "metrics.json")
     assert process.returncode == -9 and len(first) == 1
 
-    again = subprocess.run(COMMAND, capture_output=True, check=True, **options)
-    assert "sweep: 1 of 2 runs finished, about " in again.stdout
-    assert again.stdout.count("skipped, already finished") == 1
-    assert again.stdout.count("weights: ") == 1  # that were trained
-    assert "sweep: 2 of 2 runs finished\n" in again.stdout
+    again = subprocess.run(make_sweep(tmp_path), **options)
+    assert again.returncode == 0, again.stderr
+    assert "sweep: 1 of 2 runs finished" in again.stdout
+    assert again.stdout.count("sweep: 2 of 2 runs finished\n") == 1
+    log = (tmp_path / "runs" / "job1.log").read_text()
+    assert log.count("skipped, already finished") == 1
+    assert log.count("\ncheckpoint: ") == 1  # of the run that was missing
 
     both = contents(tmp_path, "metrics.json")
     assert first.items() < both.items() and len(both) == 2
-    hashes = contents(tmp_path, ".config_hash")
-    assert len(set(hashes.values())) == 2
-    (sweep,) = (tmp_path / "multirun").iterdir()
-    assert (sweep / "report" / "report.html").is_file()
-    assert len((sweep / "report" / "runs.csv").read_text().splitlines()) == 3
+    assert len(set(contents(tmp_path, ".config_hash").values())) == 2
+    report = tmp_path / "runs" / "report"
+    assert (report / "report.html").is_file()
+    assert len((report / "runs.csv").read_text().splitlines()) == 3
+    if find_spec("wandb_workspaces"):
+        assert json.loads((report / "dashboard.json").read_text())
 
     # what is recorded as the command can be typed again
     for content in contents(tmp_path, "environment.json").values():
