@@ -140,7 +140,6 @@ PARTS = [
     "model/irm=linear",
     "model=upt",
     "callbacks=ema",
-    "logger=wandb",
 ]
 
 
