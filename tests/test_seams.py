@@ -1,4 +1,4 @@
-"""Every change of ARCHITECTURE's table "Where would I ...", made as that page describes it.
+"""Every change of CONTRIBUTING's table "Where would I ...", made as that page describes it.
 
 A change is one Python file and one config, both outside the package, and is used through the
 console scripts. Rows 3, 6 and 7 change a function inside the package: its options are set, and the
@@ -34,7 +34,7 @@ from rmlr_lightning.synthetic.camera import photograph
 from tests.test_layers import MAY, ONLY_IN, imported
 
 CONF = Path(conf_dir())
-PAGE = CONF.parent / "docs" / "ARCHITECTURE.md"
+PAGE = CONF.parent / "docs" / "CONTRIBUTING.md"
 SHIPPED = PACKAGE / "weights" / "detector_synthetic.safetensors"
 SIZES = {"train": 16, "val": 8, "test": 8}
 QUIET = [

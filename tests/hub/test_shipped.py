@@ -1,6 +1,8 @@
 """The model that ships with the package works before anything is trained."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,17 @@ def test_it_finds_the_interaction_of_an_image(shipped):
 def test_it_has_a_calibration_and_its_error_was_measured(shipped):
     assert shipped.saved.calibration is not None
     assert shipped.saved.training["metrics"]["test/ece"] <= 0.05
+
+
+@pytest.mark.slow
+def test_its_probabilities_mean_something_on_images_that_nothing_was_fitted_on(tmp_path):
+    """The bar is an expected calibration error of 5 %, which the ranking score is far from."""
+    sizes = [f"++data.prepare.config.{size}" for size in ("train=20", "val=20", "test=200")]
+    command = [sys.executable, "-m", "rmlr_lightning.cli.evaluate", "checkpoint=rmlr-synthetic"]
+    command += [*sizes, f"paths.data={tmp_path}/data", f"out={tmp_path}/metrics.json"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["test/ece"] <= 0.05 and metrics["test/ece_score"] > 0.1
 
 
 def test_it_has_the_measured_metrics_and_the_commit_that_made_them(shipped):
