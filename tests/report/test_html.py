@@ -11,7 +11,7 @@ import yaml
 
 from rmlr_lightning.cli.report import main
 from rmlr_lightning.report.cells import difference
-from rmlr_lightning.report.charts import difference_scale, scale_of
+from rmlr_lightning.report.charts import curves_chart, difference_scale, scale_of
 from rmlr_lightning.report.image_cards import most_changed
 from rmlr_lightning.report.percent import decimals
 from rmlr_lightning.report.run_record import mean_history, read_history
@@ -266,6 +266,12 @@ def test_scales_hold_their_values_and_have_round_ends():
     assert near.place(-30) < near.place(-0.5) < near.place(0) < near.place(0.4)
     # on a linear scale these two would be 3 % of the width apart
     assert near.place(0.4) - near.place(-0.5) > 7
+
+
+def test_no_two_curves_of_a_chart_have_the_same_stroke():
+    lines = curves_chart("loss", {f"row {n}": [(1, n), (2, 2 * n)] for n in range(20)}).lines
+    assert len({(line.colour, line.dash) for line in lines}) == 20
+    assert {line.colour for line in lines} == set(range(8)) and lines[8].dash == 1
 
 
 def test_ratios_are_drawn_as_repeated_images():

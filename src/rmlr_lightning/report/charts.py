@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 NEAR = 2  # points: smaller differences keep a nearly linear scale beside much larger ones
+COLOURS, DASHES = 8, 4  # of style.css: that many curves can be told apart, times that many
 NARROW_GAP = 19  # percent of the width that the label of a tick takes on a phone
 TICKS = sorted([sign * size for sign in (-1, 1) for size in (1, 2, 5, 10, 20, 40, 100)] + [0])
 
@@ -118,6 +119,7 @@ class Line(NamedTuple):
     points: str
     last: str
     colour: int
+    dash: int  # of the stroke, where the colours are used up; 0 is none
     single: tuple[float, float] | None  # a curve of one point is drawn as a dot
 
 
@@ -148,5 +150,6 @@ def curves_chart(title: str, curves: Mapping[str, Sequence[tuple[float, float]]]
         places = [(x.place(epoch), round(100 - y.place(value), 2)) for epoch, value in points]
         text = " ".join(f"{a:g},{b:g}" for a, b in places)
         single = places[0] if len(places) == 1 else None
-        lines.append(Line(name, text, f"{points[-1][1]:.3g}", number % 8, single))
+        dash, colour = divmod(number, COLOURS)
+        lines.append(Line(name, text, f"{points[-1][1]:.3g}", colour, dash % DASHES, single))
     return Chart(title, lines, x, y)
