@@ -274,6 +274,13 @@ def test_no_two_curves_of_a_chart_have_the_same_stroke():
     assert {line.colour for line in lines} == set(range(8)) and lines[8].dash == 1
 
 
+def test_points_of_a_curve_have_their_values():
+    (line,) = curves_chart("loss", {"a": [(1, 2.0), (2, 1.23456)]}).lines
+    assert [point.text for point in line.values] == ["a, epoch 1: 2", "a, epoch 2: 1.23"]
+    (long,) = curves_chart("loss", {"a": [(n, n) for n in range(1000)]}).lines
+    assert len(long.values) == 50
+
+
 def test_ratios_are_drawn_as_repeated_images():
     right, found = np.array([1.0, 0.0, 2.0, 1.0]), np.array([1.0, 1.0, 2.0, 2.0])
     interval = ratio_interval(right, found, 400)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 NEAR = 2  # points: smaller differences keep a nearly linear scale beside much larger ones
 COLOURS, DASHES = 8, 4  # of style.css: that many curves can be told apart, times that many
+MAX_POINTS = 50  # of a curve that have their value on hover; a page has thousands otherwise
 NARROW_GAP = 19  # percent of the width that the label of a tick takes on a phone
 TICKS = sorted([sign * size for sign in (-1, 1) for size in (1, 2, 5, 10, 20, 40, 100)] + [0])
 
@@ -112,6 +113,14 @@ def mark(
     return Mark(scale.place(value), *ends, tuple(map(scale.place, points)), colour)
 
 
+class Point(NamedTuple):
+    """A point of a curve in percent of the chart, and what is read at it."""
+
+    x: float
+    y: float
+    text: str
+
+
 class Line(NamedTuple):
     """A curve: its name, the points of an SVG polyline from 0 to 100, and its last value."""
 
@@ -121,6 +130,7 @@ class Line(NamedTuple):
     colour: int
     dash: int  # of the stroke, where the colours are used up; 0 is none
     single: tuple[float, float] | None  # a curve of one point is drawn as a dot
+    values: list[Point]  # evenly spread over the curve
 
 
 class Chart(NamedTuple):
@@ -151,5 +161,10 @@ def curves_chart(title: str, curves: Mapping[str, Sequence[tuple[float, float]]]
         text = " ".join(f"{a:g},{b:g}" for a, b in places)
         single = places[0] if len(places) == 1 else None
         dash, colour = divmod(number, COLOURS)
-        lines.append(Line(name, text, f"{points[-1][1]:.3g}", colour, dash % DASHES, single))
+        values = [
+            Point(*place, f"{name}, epoch {epoch:g}: {value:.3g}")
+            for place, (epoch, value) in zip(places, points, strict=True)
+        ][:: math.ceil(len(points) / MAX_POINTS)]
+        last = f"{points[-1][1]:.3g}"
+        lines.append(Line(name, text, last, colour, dash % DASHES, single, values))
     return Chart(title, lines, x, y)
