@@ -93,6 +93,34 @@ def test_a_sweep_has_images_of_its_best_row_twins_and_cost(tmp_path):
     assert {"class-gains", "classes"} <= {a.get("id") for tag, a in page.elements if tag == "table"}
 
 
+def sweep_text(tmp_path, facts) -> str:
+    """The text of a page of the rows a and b, b being the better one, with these words."""
+    found = {"a": results(worse=True), "b": results()}
+    for name in found:
+        record = record_of(found[name])
+        record.confusion[0, 0, 1] = 1  # nothing is confused in such a small test
+        record = record._replace(facts=record.facts | {"attention": facts[name]})
+        make_run(tmp_path / "s" / name, name, 0, record)
+    make_run(tmp_path / "s" / "c", "c")
+    return page_of(tmp_path, tmp_path / "s").text
+
+
+def test_a_sweep_has_the_details_of_its_best_row(tmp_path):
+    words = record_of(results()).facts["attention"]
+    text = sweep_text(tmp_path, {"a": words, "b": words})
+    for title in ("Calibration", "mAP by group", "Confused verbs", "Attention over words"):
+        assert f"{title} of b, seed 0" in text
+    assert "aligns no words" not in text
+
+
+def test_words_of_a_sweep_are_of_the_best_row_that_has_them(tmp_path):
+    words = record_of(results()).facts["attention"]
+    text = sweep_text(tmp_path, {"a": words, "b": []})
+    assert "Attention over words of a, seed 0" in text
+    assert "b aligns no words. This is the row with the highest mean among those that do." in text
+    assert "Confused verbs of b, seed 0" in text
+
+
 @pytest.mark.parametrize(
     ("key", "title"),
     [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rmlr_lightning.report.columns import DRAWS
 from rmlr_lightning.report.comparison_page import comparison_page
-from rmlr_lightning.report.measures import ClassTable, class_table
+from rmlr_lightning.report.measures import class_table
 from rmlr_lightning.report.rows import Report
 from rmlr_lightning.report.run_page import run_page
 from rmlr_lightning.report.run_record import RunRecord, read_run
@@ -49,25 +49,25 @@ def html_report(
             return comparison_page(a, b, argv, title, draws, left_out)
 
     # One record after the other: those of a sweep would not fit into memory together.
-    records, tables = [], []
+    records, tables, with_words = [], [], []
     for run in runs:
         record = read_run(run)
         is_shown = record.test is not None and split == "test"
         tables.append(class_table(record.test) if is_shown else None)
+        if is_shown and record.test.facts["attention"]:
+            with_words.append(run)
         records.append(record._replace(test=None, thumbnails={}))
-    best = _best(report, runs, tables)
+    tested = [run for run, table in zip(runs, tables, strict=True) if table is not None]
+    best, words = (_best(report, shown) for shown in (tested, with_words))
     heading = title or f"Results on the {split} split"
-    return sweep_page(report, records, tables, split, argv, heading, left_out, best)
+    return sweep_page(report, records, tables, split, argv, heading, left_out, best, words)
 
 
-def _best(
-    report: Report, runs: Sequence[Run], tables: Sequence[ClassTable | None]
-) -> RunRecord | None:
-    """A run of the row with the highest mean, for its images; None where none kept a record."""
+def _best(report: Report, runs: Sequence[Run]) -> RunRecord | None:
+    """A run of the row with the highest mean; None without runs."""
     main = report.main
     means = {row.name: row.metrics[main].mean for row in report.rows if main in row.metrics}
-    tested = [run for run, table in zip(runs, tables, strict=True) if table is not None]
-    best = max(tested, key=lambda run: means.get(run.row, 0.0), default=None)
+    best = max(runs, key=lambda run: means.get(run.row, 0.0), default=None)
     return None if best is None else read_run(best)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rmlr_lightning.errors import counted
+from rmlr_lightning.report.calibration import calibration
 from rmlr_lightning.report.cells import (
     comparison_cells,
     comparison_heads,
@@ -20,7 +21,7 @@ from rmlr_lightning.report.page import LEGEND
 from rmlr_lightning.report.rows import Report, Row
 from rmlr_lightning.report.run_page import IDS
 from rmlr_lightning.report.run_record import RunRecord, mean_history
-from rmlr_lightning.report.sections import origin
+from rmlr_lightning.report.sections import attention_rows, breakdowns, confusions, origin
 from rmlr_lightning.report.sweep_sections import (
     error_names,
     run_row,
@@ -39,6 +40,10 @@ SECTIONS = {
     "gains": "Class differences",
     "errors": "Errors",
     "images": "Images",
+    "calibration": "Calibration",
+    "breakdowns": "Groups",
+    "confusions": "Confused verbs",
+    "attention": "Words",
     "costs": "Cost",
     "origins": "Runs and commands",
 }
@@ -58,6 +63,7 @@ def sweep_page(
     title: str,
     left_out: Sequence[str] = (),
     best: RunRecord | None = None,
+    words: RunRecord | None = None,
 ) -> bytes:
     """All rows of a report. Classes and errors are shown where all runs of a row kept a record.
 
@@ -69,7 +75,8 @@ def sweep_page(
         argv: the arguments of rmlr-report that make this page.
         title: heading.
         left_out: sentences about runs that are not counted.
-        best: a run of the best row, for its images; None where none kept a record.
+        best: a run of the best row, which is shown in detail; None where none kept a record.
+        words: a run of the best row that aligns tokens with words; None where none does.
     """
     of_row: dict[str, list[RunRecord]] = {}
     for record in records:
@@ -100,8 +107,7 @@ def sweep_page(
         "gains": classes["gains"],
         "errors": sweep_errors(report.labels, with_test),
         "error_heads": error_names(with_test),
-        "images": best_and_worst(best) if best is not None else None,
-        "images_of": best.name if best is not None else "",
+        **_details(best, words),
         "costs": sweep_costs(report.labels, of_row),
         "runs": [run_row(record, key) for record in records],
         "commands": typed_commands(records),
@@ -124,6 +130,21 @@ def sweep_page(
         left_out=left_out,
         notes=[VCOCO_NOTE] if report.main == "scenario 1" else [],
     )
+
+
+def _details(best: RunRecord | None, words: RunRecord | None) -> dict[str, Any]:
+    """What the page of a run has and means over seeds cannot show."""
+    return {
+        "best": best and {"name": best.name, "row": best.run.label, "folder": str(best.run.folder)},
+        "images": best and best_and_worst(best),
+        "calibration": best and calibration(best),
+        "breakdowns": best and breakdowns(best),
+        "confusions": best and confusions(best),
+        "attention": words and attention_rows(words),
+        "words_of": words and words.name,
+        # the row of the highest mAP may be trained without a text
+        "is_best": best is not None and words is not None and best.run.row == words.run.row,
+    }
 
 
 def _table(report: Report, size: int | None, key: str) -> dict[str, Any]:
