@@ -58,7 +58,7 @@ def pages(tmp_path_factory) -> dict[str, Path]:
     found = {"a": results(), "b": results(worse=True), "c": results()}
     runs = [make_run(folder / name, name, 0, record_of(found[name])) for name in found]
     out = {kind: folder / f"{kind}.html" for kind in KINDS}
-    for number, (kind, page) in enumerate(out.items(), 1):
+    for number, page in enumerate(out.values(), 1):
         options = ["--baseline", "a"] if number > 1 else []
         main([*map(str, runs[:number]), "--html", str(page), "--bootstrap", "100", *options])
     return out

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 NEAR = 2  # points: smaller differences keep a nearly linear scale beside much larger ones
-COLOURS, DASHES = 8, 4  # of style.css: that many curves can be told apart, times that many
+COLOURS, DASHES = 8, 4  # of style.css: their pairs distinguish 32 curves
 MAX_POINTS = 50  # of a curve that have their value on hover; a page has thousands otherwise
 NARROW_GAP = 19  # percent of the width that the label of a tick takes on a phone
 TICKS = sorted([sign * size for sign in (-1, 1) for size in (1, 2, 5, 10, 20, 40, 100)] + [0])
