@@ -101,6 +101,19 @@ def test_confused_verbs_errors_and_words_are_tables(logged):
     assert errors == pytest.approx({name: 100 * cost for name, cost in costs.items()})
 
 
+@pytest.mark.slow
+def test_objects_with_the_most_pairs_have_a_matrix_of_their_verbs(logged):
+    record, files, _ = logged
+    pairs = record.confusion.sum(axis=(1, 2))
+    obj = int(pairs.argmax())
+    rows = table(files, f"confusion/1_{VOCABULARY.objects[obj].replace(' ', '_')}_table")
+    matrix = {(row["Actual"], row["Predicted"]): row["nPredictions"] for row in rows}
+    verbs = [verb.replace("_", " ") for verb in VOCABULARY.verbs]
+    assert sum(matrix.values()) == pairs[obj]
+    for place in np.argwhere(record.confusion[obj]).tolist():
+        assert matrix[verbs[place[0]], verbs[place[1]]] == record.confusion[obj][tuple(place)]
+
+
 def logged_table(kept, name: str) -> list[list]:
     """The rows of a table with images: an artifact, whose files `wandb sync` uploads."""
     entries = [

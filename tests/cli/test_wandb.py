@@ -1,6 +1,7 @@
 """`rmlr-train logger=wandb` offline, with validation, images and test, read back from its log."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -132,6 +133,13 @@ def test_the_table_of_classes_has_ap_with_annotated_pairs(logged):
 def test_curves_of_precision_are_a_table(logged):
     keys = {row["lineKey"] for row in logged.table("per_class/precision_recall_table")}
     assert keys >= {"full", "rare", "non_rare"}
+
+
+def test_five_objects_have_a_matrix_of_their_verbs(logged):
+    names = [name for name in logged.values if re.fullmatch(r"confusion/\d_\w+_table", name)]
+    assert sorted(name.split("/")[1][0] for name in names) == list("12345")
+    sizes = [sum(row["nPredictions"] for row in logged.table(name)) for name in sorted(names)]
+    assert sizes == sorted(sizes, reverse=True) and sizes[-1] > 0
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The results of a test in Weights & Biases: tables, curves, images, and the checkpoint."""
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from rmlr_lightning.scoring.precision_recall import precision_at_levels
 from rmlr_lightning.scoring.record import TestRecord
 
 FREQUENT = 8  # classes with a precision-recall curve of their own
+MATRICES = 5  # objects with a confusion matrix of their own
 
 
 class WandbResults(Callback):
@@ -24,6 +26,7 @@ class WandbResults(Callback):
     - `per_class/test`: AP, annotated and detected pairs of each class;
     - `per_class/precision_recall`: means, and the classes with the most pairs;
     - `errors/test`, `breakdown/NAME`, `confusion/verbs` as tables;
+    - `confusion/1_OBJECT` and so on: a matrix of the verbs of each object with the most pairs;
     - `images/test`: the best and worst images, detected and annotated pairs side by side;
     - `attention/words`: which words the tokens of a pair attend to.
 
@@ -88,6 +91,7 @@ def results(record: TestRecord, thumbnails: dict[str, bytes]) -> dict[str, Any]:
             ],
         ),
         "images/test": _images(record, thumbnails),
+        **_matrices(record),
     }
     for name, rows in record.facts["breakdown"].items():
         found[f"breakdown/{name}"] = wandb.Table(
@@ -137,6 +141,31 @@ def _precision_recall(record: TestRecord) -> Any:
 def _counts(confusion: np.ndarray) -> list[tuple[tuple[int, ...], int]]:
     places = np.argwhere(confusion).tolist()
     return [(tuple(place), confusion[tuple(place)]) for place in places]
+
+
+def _matrices(record: TestRecord) -> dict[str, Any]:
+    """Annotated and best verbs of the objects with the most pairs."""
+    import wandb
+
+    vocabulary, found = record.vocabulary, {}
+    pairs = record.confusion.sum(axis=(1, 2))
+    for obj in np.argsort(-pairs, kind="stable").tolist():
+        counts = record.confusion[obj]
+        verbs = np.flatnonzero(counts.any(axis=0) | counts.any(axis=1))
+        if len(verbs) < 2 or len(found) == MATRICES:
+            continue
+        annotated, best = np.indices((len(verbs), len(verbs))).reshape(2, -1)
+        times = counts[np.ix_(verbs, verbs)].ravel()
+        name = vocabulary.objects[obj]
+        # a file is called so, too
+        key = f"confusion/{len(found) + 1}_{re.sub(r'[^A-Za-z0-9]+', '_', name)}"
+        found[key] = wandb.plot.confusion_matrix(
+            y_true=np.repeat(annotated, times).tolist(),
+            preds=np.repeat(best, times).tolist(),
+            class_names=[_words(vocabulary.verbs[verb]) for verb in verbs],
+            title=f"{_words(name)}: annotated verb, best verb",
+        )
+    return found
 
 
 def _images(record: TestRecord, thumbnails: dict[str, bytes]) -> Any:
