@@ -274,11 +274,19 @@ def test_no_two_curves_of_a_chart_have_the_same_stroke():
     assert {line.colour for line in lines} == set(range(8)) and lines[8].dash == 1
 
 
-def test_points_of_a_curve_have_their_values():
-    (line,) = curves_chart("loss", {"a": [(1, 2.0), (2, 1.23456)]}).lines
-    assert [point.text for point in line.values] == ["a, epoch 1: 2", "a, epoch 2: 1.23"]
-    (long,) = curves_chart("loss", {"a": [(n, n) for n in range(1000)]}).lines
-    assert len(long.values) == 50
+def test_under_the_pointer_a_chart_has_the_values_of_all_curves():
+    chart = curves_chart("loss", {"a": [(1, 2.0), (2, 1.23456), (4, 1.0)], "b": [(2, 0.5)]})
+    texts = ["epoch 1\na 2", "epoch 2\na 1.23\nb 0.5", "epoch 4\na 1"]
+    assert [strip.text for strip in chart.readings] == texts
+    # half-way from 1 to 2, and from 2 to 4
+    ends = [0, 16.67, 66.67, 100]
+    assert [strip.left for strip in chart.readings] == pytest.approx(ends[:-1])
+    assert [s.left + s.width for s in chart.readings] == pytest.approx(ends[1:])
+
+
+def test_a_long_training_has_values_at_50_epochs():
+    chart = curves_chart("loss", {"a": [(n, n) for n in range(1000)]})
+    assert len(chart.readings) == 50
 
 
 def test_ratios_are_drawn_as_repeated_images():

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 NEAR = 2  # points: smaller differences keep a nearly linear scale beside much larger ones
 COLOURS, DASHES = 8, 4  # of style.css: their pairs distinguish 32 curves
-MAX_POINTS = 50  # of a curve that have their value on hover; a page has thousands otherwise
+MAX_READINGS = 50  # of a chart, evenly spread over its epochs
 NARROW_GAP = 19  # percent of the width that the label of a tick takes on a phone
 TICKS = sorted([sign * size for sign in (-1, 1) for size in (1, 2, 5, 10, 20, 40, 100)] + [0])
 
@@ -113,11 +114,11 @@ def mark(
     return Mark(scale.place(value), *ends, tuple(map(scale.place, points)), colour)
 
 
-class Point(NamedTuple):
-    """A point of a curve in percent of the chart, and what is read at it."""
+class Reading(NamedTuple):
+    """An upright strip of a chart, in percent of its width, and what is read under the pointer."""
 
-    x: float
-    y: float
+    left: float
+    width: float
     text: str
 
 
@@ -130,7 +131,6 @@ class Line(NamedTuple):
     colour: int
     dash: int  # of the stroke, where the colours are used up; 0 is none
     single: tuple[float, float] | None  # a curve of one point is drawn as a dot
-    values: list[Point]  # evenly spread over the curve
 
 
 class Chart(NamedTuple):
@@ -140,6 +140,7 @@ class Chart(NamedTuple):
     lines: list[Line]
     x: Scale
     y: Scale
+    readings: list[Reading]
 
 
 def curves_chart(title: str, curves: Mapping[str, Sequence[tuple[float, float]]]) -> Chart | None:
@@ -161,10 +162,20 @@ def curves_chart(title: str, curves: Mapping[str, Sequence[tuple[float, float]]]
         text = " ".join(f"{a:g},{b:g}" for a, b in places)
         single = places[0] if len(places) == 1 else None
         dash, colour = divmod(number, COLOURS)
-        values = [
-            Point(*place, f"{name}, epoch {epoch:g}: {value:.3g}")
-            for place, (epoch, value) in zip(places, points, strict=True)
-        ][:: math.ceil(len(points) / MAX_POINTS)]
         last = f"{points[-1][1]:.3g}"
-        lines.append(Line(name, text, last, colour, dash % DASHES, single, values))
-    return Chart(title, lines, x, y)
+        lines.append(Line(name, text, last, colour, dash % DASHES, single))
+    return Chart(title, lines, x, y, _readings(curves, x))
+
+
+def _readings(curves: Mapping[str, Sequence[tuple[float, float]]], x: Scale) -> list[Reading]:
+    """The values of all curves at an epoch, each epoch up to half-way to the next."""
+    epochs = sorted({epoch for points in curves.values() for epoch, _ in points})
+    epochs = epochs[:: math.ceil(len(epochs) / MAX_READINGS)]
+    values = {name: dict(points) for name, points in curves.items()}
+    ends = [0.0, *(x.place((a + b) / 2) for a, b in pairwise(epochs)), 100.0]
+    out = []
+    for epoch, (left, right) in zip(epochs, pairwise(ends), strict=True):
+        # curves lie on top of one another, so that all are named
+        rows = [f"{name} {known[epoch]:.3g}" for name, known in values.items() if epoch in known]
+        out.append(Reading(left, round(right - left, 2), "\n".join([f"epoch {epoch:g}", *rows])))
+    return out
