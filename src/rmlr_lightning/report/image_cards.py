@@ -67,7 +67,7 @@ def image_card(record: RunRecord, image: int, caption: str | None = None) -> Ima
     if not width or not height:  # an annotation file without sizes
         width, height = _extent(test, truth, rows)
     if caption is None:
-        caption = f"AP of the image {100 * test.image_ap[image]:.0f} %"
+        caption = f"AP of the image {100 * test.image_ap[image]:.0f}\N{NO-BREAK SPACE}%"
     return ImageCard(
         name=name,
         caption=caption,
