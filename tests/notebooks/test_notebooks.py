@@ -7,6 +7,9 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from rmlr_lightning.models.pair_features import Geometry
+from rmlr_lightning.types import Entities, Images, Pairs, Prediction, Scene
+
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:tmp|work|root|home|opt|usr|mnt|var|Users)/")
@@ -36,6 +39,28 @@ def defines_only(source: str) -> bool:
 
 def test_there_are_notebooks():
     assert len(NOTEBOOKS) == 5
+
+
+@pytest.mark.parametrize(
+    ("prefix", "kind"),
+    [
+        ("images.", Images),
+        ("scene.entities.", Entities),
+        ("scene.", Scene),
+        ("pairs.", Pairs),
+        ("", Geometry),
+        ("", Prediction),
+    ],
+)
+def test_the_first_notebook_shows_every_tensor(prefix, kind):
+    notebook = nbformat.read(NOTEBOOKS[0], as_version=4)
+    cells = (cell.get("outputs", []) for cell in notebook.cells)
+    text = "\n".join(text_of(output) for outputs in cells for output in outputs)
+    shown = {name for line in text.splitlines() for name in line.split()[:1]}
+    tuples = ("scene", "entities", "pairs", "detected")  # shown by their own fields
+    fields = [field for field in kind._fields if field not in tuples]
+    absent = [field for field in fields if f"{prefix}{field}" not in shown]
+    assert absent == []
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
