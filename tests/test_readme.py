@@ -1,6 +1,7 @@
 """The commands of README.md and docs/ are checked: configs compose, options and files exist."""
 
 import importlib
+import json
 import os
 import re
 import runpy
@@ -23,6 +24,7 @@ from rmlr_lightning.runs.repeat import OPTION
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 CONFIGS = {"rmlr-train": "train", "rmlr-extract": "extract", "rmlr-eval": "evaluate"}
 PARSERS = {
@@ -36,6 +38,12 @@ PARSERS = {
 LAUNCHERS = {"torchrun", "srun"}  # of processes of a Hydra program
 PROGRAMS = {*CONFIGS, *PARSERS, *LAUNCHERS, "make", "python", "pip", "jupyter"}
 PLUGINS = r"hydra[/.](sweeper|launcher)\b"  # of extras
+
+
+def markdown_of(notebook: Path) -> str:
+    """The text cells of a notebook."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -248,10 +256,11 @@ def test_links_lead_somewhere(page):
             assert (page.parent / link.partition("#")[0]).exists(), link
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *NOTEBOOKS], ids=lambda page: page.name)
 def test_files_that_are_named_exist(page):
     """Paths in code spans, relative to the repository or to the package; NAME stands for any."""
-    for path in re.findall(r"`([\w/]+/[\w.]+\.(?:py|yaml|txt|json|ipynb))`", TEXTS[page]):
+    text = TEXTS[page] if page in TEXTS else markdown_of(page)
+    for path in re.findall(r"`([\w/]+/[\w.]+\.(?:py|yaml|txt|json|ipynb))`", text):
         places = (ROOT / path, ROOT / "src" / "rmlr_lightning" / path)
         assert "NAME" in path or any(place.is_file() for place in places), path
 

@@ -1,7 +1,8 @@
 """Types of verbs, by the visible cue: contact, posture, gaze, instrument, or none (abstract).
 
 The table, `verb_types.json`, is our own: one type for each of HICO-DET's 117 verbs, by the
-cue that tells it from the other verbs of the same object. The synthetic benchmark has 34 of them.
+cue that distinguishes it from the other verbs of the same object. The synthetic benchmark has 34
+of them.
 """
 
 import json
