@@ -27,7 +27,7 @@ WRAPPED_SPACE = r"\s+(?:#\s*)?"
 
 
 class Document(NamedTuple):
-    """A text file, or one Markdown cell of a notebook."""
+    """A text file, or one cell of a notebook with its printed text."""
 
     path: str  # relative to the repository
     text: str
@@ -195,8 +195,11 @@ def documents() -> tuple[Document, ...]:
 def _notebook_cells() -> Iterator[Document]:
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         for index, cell in enumerate(json.loads(path.read_text(encoding="utf-8"))["cells"]):
-            if cell["cell_type"] == "markdown":
-                yield Document(str(path.relative_to(ROOT)), "".join(cell["source"]), index)
+            printed = (
+                line for output in cell.get("outputs", []) for line in output.get("text", "")
+            )
+            text = "".join([*cell["source"], "\n", *printed])
+            yield Document(str(path.relative_to(ROOT)), text, index)
 
 
 def occurrences(term: Term, text: str) -> Iterator[re.Match]:
