@@ -276,7 +276,7 @@ def test_no_two_curves_of_a_chart_have_the_same_stroke():
 
 def test_under_the_pointer_a_chart_has_the_values_of_all_curves():
     chart = curves_chart("loss", {"a": [(1, 2.0), (2, 1.23456), (4, 1.0)], "b": [(2, 0.5)]})
-    texts = ["epoch 1\na 2", "epoch 2\na 1.23\nb 0.5", "epoch 4\na 1"]
+    texts = ["epoch 1\na: 2", "epoch 2\na: 1.23\nb: 0.5", "epoch 4\na: 1"]
     assert [strip.text for strip in chart.readings] == texts
     # half-way from 1 to 2, and from 2 to 4
     ends = [0, 16.67, 66.67, 100]

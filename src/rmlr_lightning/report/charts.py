@@ -176,6 +176,6 @@ def _readings(curves: Mapping[str, Sequence[tuple[float, float]]], x: Scale) -> 
     out = []
     for epoch, (left, right) in zip(epochs, pairwise(ends), strict=True):
         # curves lie on top of one another, so that all are named
-        rows = [f"{name} {known[epoch]:.3g}" for name, known in values.items() if epoch in known]
+        rows = [f"{name}: {known[epoch]:.3g}" for name, known in values.items() if epoch in known]
         out.append(Reading(left, round(right - left, 2), "\n".join([f"epoch {epoch:g}", *rows])))
     return out
