@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from rmlr_lightning.runs import sweep_report as module
 from rmlr_lightning.runs import sweep_watch
 from rmlr_lightning.runs.earlier_runs import earlier_runs
-from rmlr_lightning.runs.sweep_progress import ANY, NOTHING, SweepProgress
+from rmlr_lightning.runs.sweep_progress import ANY, NOTHING, Earlier, SweepProgress
 from rmlr_lightning.runs.sweep_report import SweepReport
 from rmlr_lightning.runs.sweep_watch import watch
 
@@ -106,6 +106,22 @@ def test_a_watched_sweep_has_one_line_until_it_ends(sweep, tmp_path, capsys):
     finish(tmp_path, "seed=0", "seed=1")
     watch(tmp_path)
     assert capsys.readouterr().out == "sweep: 2 of 2 runs finished\n"
+
+
+def test_the_estimate_is_shown_when_a_job_has_made_it(sweep, tmp_path, capsys, monkeypatch):
+    sweep.start("seed=0,1")
+    steps = [
+        lambda: SweepProgress.current.first_line(lambda: Earlier({None: 8.0}, "runs of yesterday")),
+        lambda: finish(tmp_path, "seed=0", "seed=1"),
+    ]
+    wait = SimpleNamespace(sleep=lambda _: steps.pop(0)(), monotonic=lambda: 0.0)
+    monkeypatch.setattr(sweep_watch, "time", wait)
+    watch(tmp_path)
+    assert capsys.readouterr().out.splitlines() == [
+        "sweep: 0 of 2 runs finished",
+        "sweep: 0 of 2 runs finished, about 0:16 left in one process (by runs of yesterday)",
+        "sweep: 2 of 2 runs finished",
+    ]
 
 
 def test_on_a_terminal_it_also_has_the_epoch_of_each_run(sweep, tmp_path, capsys, monkeypatch):

@@ -17,7 +17,8 @@ QUIET = 300.0  # in a log file, where nothing has changed
 def watch(folder: Path) -> None:
     """Show a line about the sweep and one for each run under way, until the sweep ends.
 
-    On a terminal they are replaced; elsewhere the first is repeated when its counts change.
+    On a terminal they are replaced; elsewhere the first is repeated when its counts change, and
+    when there is an estimate.
 
     Raises:
         UserError: no sweep was started in the folder, nor is within a minute.
@@ -30,7 +31,7 @@ def watch(folder: Path) -> None:
         if not progress.earlier.seconds:
             progress.earlier = read_sweep(folder).earlier  # written with the first run
         look = progress.look()
-        counts = (look.finished, look.failed, len(look.under_way))
+        counts = (look.finished, look.failed, len(look.under_way), look.seconds is None)
         if is_terminal:
             height = _replace(height, [progress.line(look), *look.under_way])
         elif counts != shown or time.monotonic() - at > QUIET:
