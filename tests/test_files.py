@@ -13,7 +13,14 @@ import rmlr_lightning
 from rmlr_lightning import HOIDetector
 from rmlr_lightning.detectors.weights import network_from_hub
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.files import ask_hub, remove_leftovers, sha256_file, write_atomic, write_once
+from rmlr_lightning.files import (
+    ask_hub,
+    remove_leftovers,
+    sha256_file,
+    write_atomic,
+    write_once,
+    written_atomically,
+)
 from rmlr_lightning.models.clip_vision import clip_network
 from rmlr_lightning.text.language_model import load_language_model
 
@@ -173,3 +180,11 @@ def test_no_loader_repeats_its_request(load, asked):
     with pytest.raises(UserError, match=r"someone/model.*\(no route to host\)") as caught:
         load("someone/model")
     assert asked == ["someone/model"] and "\n" not in str(caught.value)
+
+
+def test_a_mistake_that_the_writer_finds_is_no_error_of_the_file(tmp_path):
+    class Mistake(UserError, ValueError):
+        """As that of an annotation file."""
+
+    with pytest.raises(Mistake, match=r"^row 1$"), written_atomically(tmp_path / "a.json"):
+        raise Mistake("row 1")

@@ -200,6 +200,8 @@ def _write_and_rename(partial: Path, path: Path, content: bytes | memoryview) ->
 def _user_errors(path: Path, way_out: str) -> Iterator[None]:
     try:
         yield
+    except UserError:  # of what makes the content: some are a ValueError, too
+        raise
     except (OSError, ValueError) as error:  # a ValueError: a path with a null byte
         if getattr(error, "errno", None) in DISK_FULL:
             message = f"{path}: the disk is full; make room or {way_out}"

@@ -34,7 +34,10 @@ def test_a_checkpoint_becomes_a_folder(checkpoint, tmp_path, capsys):
         (["--format", "torch", "--out", "c.pt2", "--half"], "only with --format folder"),
         (["--format", "folder", "--out", "d", "--pairs", "3"], "only with --format torch or onnx"),
         (["--format", "torch", "--out", "c.pt2", "--pairs", "999"], "a number from 1 to 435"),
-        (["--format", "folder", "--out", "e"], "config.json exists"),
+        (
+            ["--format", "folder", "--out", "e"],
+            "e/config.json exists; name another file, or add --overwrite",
+        ),
     ],
 )
 def test_mistakes_get_one_line(options, message, checkpoint, tmp_path, monkeypatch, capsys):

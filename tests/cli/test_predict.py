@@ -101,6 +101,18 @@ def test_unused_boxes_are_noted_on_standard_error(checkpoint, tmp_path, capsys):
 
 
 @pytest.mark.fault
+def test_images_that_the_boxes_have_no_row_of_are_counted(checkpoint, tmp_path, capsys):
+    for name in ("7", "8", "9"):
+        Image.new("RGB", (64, 48)).save(tmp_path / f"{name}.png")
+    row = {"image_id": 7, "category_id": 1, "category": "person", "bbox": [5, 5, 20, 30]}
+    (tmp_path / "boxes.json").write_text(json.dumps([row | {"score": 0.9}]))
+    command = [tmp_path, "--checkpoint", checkpoint, "--boxes", tmp_path / "boxes.json"]
+    predict.main([str(word) for word in (*command, "--out", tmp_path / "out")])
+    note = f"note: {tmp_path}/boxes.json has no row for 2 of 3 images\n"
+    assert note in capsys.readouterr().out
+
+
+@pytest.mark.fault
 def test_a_name_that_is_no_utf8_gets_results_and_a_link(checkpoint, tmp_path, capsys):
     name = os.fsdecode(b"a\xff#.png")
     Image.new("RGB", (64, 48)).save(tmp_path / name)

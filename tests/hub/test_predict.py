@@ -123,6 +123,8 @@ def test_images_of_other_kinds_are_refused_with_one_line(from_checkpoint, given,
         ({"boxes": [[10, 10, 60, 90]]}, "1 boxes, 2 labels and 2 scores"),
         ({"boxes": [[500, 10, 600, 90]] * 2}, "in pixels of an image of 224 x 160"),
         ({"boxes": [[10, 10, 5, 90]] * 2}, "not x1, y1, x2, y2"),
+        ({"boxes": [[10, 10, 60, 5000]] * 2}, "in pixels of an image"),  # mostly outside
+        ({"boxes": [[0.1, 0.1, 0.5, 0.5]] * 2}, "in pixels of an image"),  # relative
         ({"boxes": "many"}, "expected N x 4 numbers"),
         ({"labels": ["person", "dragon"]}, "label 'dragon' is none of the classes"),
         # 1 is the person in COCO's files, and the bicycle where classes are counted from 0

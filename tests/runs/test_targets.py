@@ -21,8 +21,8 @@ pytestmark = pytest.mark.fault
         "subprocess.run",
         "torch.load",
         "hydra.utils.get_method",
-        "rmlr_lightning.data.training_loader.torch.load",  # a module that ours has imported
-        "rmlr_lightning.data.training_loader.DataLoader",
+        "rmlr_lightning.data.datamodule.torch.load",  # a module that ours has imported
+        "rmlr_lightning.data.datamodule.DataLoader",
         "rmlr_lightning.files.write_atomic",
         "rmlr_lightning.cli.prepare.main",
         "${oc.env:HOME}",
@@ -50,6 +50,11 @@ def test_foreign_code_is_refused_by_its_name(target):
 def test_interpolations_that_make_values_are_refused(text):
     with pytest.raises(UserError, match=r"^a\.ckpt: .*interpolation"):
         check_targets({"a": [{"b": text}]}, "a.ckpt")
+
+
+def test_a_class_that_the_package_does_not_have_is_told_apart():
+    with pytest.raises(UserError, match=r"this version of the package does not have$"):
+        check_targets({"_target_": "rmlr_lightning.losses.quiet.QuietLoss"}, "a.ckpt")
 
 
 def test_functions_that_write_files_are_refused():

@@ -24,7 +24,7 @@ BOTH = pytest.mark.parametrize("vocabulary", [hicodet(), vcoco()], ids=["hicodet
 
 @pytest.mark.parametrize("name", ["hicodet", "vcoco"])
 def test_every_phrase_is_the_one_that_was_read(name, capsys):
-    main(name)
+    main([name])
     assert capsys.readouterr().out == (HERE / f"{name}_phrases.txt").read_text(encoding="utf-8")
 
 

@@ -48,6 +48,18 @@ def xyxy_of(numbers: np.ndarray, written: str = XYWH) -> np.ndarray:
     return _CONVENTIONS[written](numbers)
 
 
+def share_inside(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
+    """(K,) share of each box that lies in its image; boxes (K, 4) xyxy.
+
+    Boxes and image are larger by the margin: detectors may end outside by some pixels, and only
+    other conventions end far outside.
+    """
+    sides = boxes[:, 2:] - boxes[:, :2] + 2 * MARGIN
+    low = np.maximum(boxes[:, :2] - MARGIN, -MARGIN)
+    high = np.minimum(boxes[:, 2:] + MARGIN, [width + MARGIN, height + MARGIN])
+    return (high - low).clip(min=0).prod(1) / sides.prod(1)
+
+
 def check_boxes(file: AnnotationFile, column: Column) -> None:
     """Refuse boxes that are not in the convention of the layout.
 

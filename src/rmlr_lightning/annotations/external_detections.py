@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from rmlr_lightning.annotations.boxes import MARGIN
+from rmlr_lightning.annotations.boxes import MARGIN, share_inside
 from rmlr_lightning.annotations.columns import boxes_of, fields_of, integers_of, numbers_of
 from rmlr_lightning.annotations.file import AnnotationFile, shown
 from rmlr_lightning.types import Entities
@@ -55,20 +55,17 @@ class ExternalDetections(NamedTuple):
         )
 
     def _check_inside(self, width: int, height: int) -> None:
-        # detectors may end outside by some pixels; other conventions end far outside
         boxes = np.array(self.boxes, dtype=np.float64).reshape(-1, 4)
-        sides = boxes[:, 2:] - boxes[:, :2] + 2 * MARGIN
-        low = np.maximum(boxes[:, :2] - MARGIN, -MARGIN)
-        high = np.minimum(boxes[:, 2:] + MARGIN, [width + MARGIN, height + MARGIN])
-        inside = (high - low).clip(min=0).prod(1) / sides.prod(1)
+        inside = share_inside(boxes, width, height)
         if (inside < 0.5).any():
             place = int(np.flatnonzero(inside < 0.5)[0])
             x1, y1, x2, y2 = boxes[place].tolist()
             likely = ""
             if x1 <= x2 - x1 <= width + MARGIN and y1 <= y2 - y1 <= height + MARGIN:
                 likely = "; likely its numbers are x1, y1, x2, y2"
+            bbox = [round(number, 2) for number in (x1, y1, x2 - x1, y2 - y1)]
             raise self.file.error(
-                f"row {self.rows[place]} has the bbox {[x1, y1, x2 - x1, y2 - y1]}, outside its "
+                f"row {self.rows[place]} has the bbox {bbox}, outside its "
                 f"image of {width} x {height} pixels{likely}"
             )
 

@@ -15,7 +15,7 @@ from rmlr_lightning.export.program import (
     write_torch,
 )
 from rmlr_lightning.files import check_outputs, written_atomically
-from rmlr_lightning.hub.detector import HOIDetector, load_detector
+from rmlr_lightning.hub.detector import WRITTEN, HOIDetector, load_detector
 from rmlr_lightning.hub.saved_model import rounded
 from rmlr_lightning.models.hoi import HOIModel
 
@@ -33,16 +33,18 @@ def export(args: argparse.Namespace) -> None:
         for option in ("entities", "pairs"):
             if getattr(args, option) is not None:
                 raise UserError(f"--{option}: only with --format torch or onnx")
+        files = [args.out / name for name in WRITTEN]
     else:
         if args.half or args.shipped_detector:
             raise UserError("--half, --shipped-detector: only with --format folder")
         suffix = SUFFIXES[args.format]
         if args.out.suffix != suffix:
             raise UserError(f"--out {args.out}: the file must end in {suffix}")
-        files = {f"--out {file}": file for file in (args.out, sidecar(args.out))}
-        check_outputs(files, None if args.overwrite else "--overwrite", folders=False)
-        if args.format == "onnx":
-            check_onnx()
+        files = [args.out, sidecar(args.out)]
+    named = {f"--out {file}": file for file in files}
+    check_outputs(named, None if args.overwrite else "--overwrite", folders=False)
+    if args.format == "onnx":
+        check_onnx()
 
     detector = load_detector(args.model, args.dilation)
     if args.format == FOLDER:

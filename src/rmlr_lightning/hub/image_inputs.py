@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from rmlr_lightning.annotations.boxes import share_inside
 from rmlr_lightning.errors import UserError, raise_limits
 from rmlr_lightning.images.image_file import images_in, of_array, open_image, upright_rgb
 from rmlr_lightning.types import Entities
@@ -101,12 +102,15 @@ def external_entities(
     if not ((0 <= scores) & (scores <= 1)).all():
         raise UserError("boxes: a score is not in [0, 1]")
     size = torch.tensor([image.width, image.height] * 2)
-    inside = (boxes[:, 2:] > boxes[:, :2]) & (boxes[:, :2] < size[:2]) & (boxes[:, 2:] > 0)
-    if not (inside.all(1) & boxes.isfinite().all(1)).all():
+    count = len(boxes)
+    is_box = (boxes[:, 2:] > boxes[:, :2]).all(1) & boxes.isfinite().all(1)
+    # all of them in the first pixel: coordinates are relative
+    if not is_box.all() or (
+        count and ((share_inside(boxes.numpy(), *image.size) < 0.5).any() or boxes.max() <= 1)
+    ):
         raise UserError(
             f"boxes: not x1, y1, x2, y2 in pixels of an image of {image.width} x {image.height}"
         )
-    count = len(boxes)
     relative = (boxes / size).clamp(0, 1)
     mask = torch.ones(count, dtype=torch.bool)
     return Entities(relative, scores, labels, torch.zeros(count, 0), mask)

@@ -93,7 +93,7 @@ def predict(args: argparse.Namespace) -> None:
                     cards.append(card_of(result, _title(frame), drawing.relative_to(args.out)))
                 images += 1
                 read_files.add(frame.path)
-                likely += len(result.likely)
+                likely += len(result.from_probability(args.min_probability))
                 bar.update(bar_of_images, completed=images + skipped.count)
         except Stopped as stopped:
             stopped.way_out = f"results of {counted(images, 'image')}, without {LINES} and {PAGE}"
@@ -102,10 +102,14 @@ def predict(args: argparse.Namespace) -> None:
             raise UserError("none of the files can be read")
     seconds = time.perf_counter() - start
 
+    # which ones the drawings have
+    kind = "likely triplet" if args.min_probability is None else "drawn triplet"
     print(
-        f"{counted(images, 'image')}, {counted(likely, 'likely triplet')}, {seconds:.1f} s "
+        f"{counted(images, 'image')}, {counted(likely, kind)}, {seconds:.1f} s "
         f"({images / seconds:.1f} images/s)"
     )
+    if empty := sum(not found.boxes for found in (external or {}).values()):
+        print(f"note: {args.boxes} has no row for {empty} of {counted(len(files), 'image')}")
     note = OF_DRAWINGS if detector.saved.knows_drawings_only else ""
     if note:
         print(f"note: {note}")

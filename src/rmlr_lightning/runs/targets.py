@@ -40,6 +40,11 @@ def check_targets(config: Any, name: str) -> None:
         _check_interpolations(text, name)
     for target in _targets(config):
         if not _is_allowed(target):
+            if OURS.fullmatch(str(target)) and object_named(target) is None:
+                raise UserError(
+                    f"{name}: its configuration makes {target!r}, which this version of the "
+                    "package does not have"
+                )
             raise UserError(
                 f"{name}: its configuration makes {target!r}, which is not of this package; if "
                 f"you trust the file, set the environment variable {TRUST}={target}"

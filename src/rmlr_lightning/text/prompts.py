@@ -3,8 +3,8 @@
 python -m rmlr_lightning.text.prompts [hicodet | vcoco] [plain | detailed]      prints them
 """
 
+import argparse
 import re
-import sys
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
@@ -137,15 +137,17 @@ def vocabulary_phrases(
     return tuple(rows)
 
 
-def main(vocabulary: str = "hicodet", style: str = "plain") -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print a vocabulary's phrases, one per line."""
     vocabularies = {"hicodet": hicodet, "vcoco": vcoco}
     styles = {"plain": plain_phrase, "detailed": detailed_phrase}
-    if vocabulary not in vocabularies or style not in styles:
-        sys.exit(f"error: {vocabulary} {style}: give hicodet or vcoco, then plain or detailed")
-    for (phrase,) in vocabulary_phrases(vocabularies[vocabulary](), phrase=styles[style]):
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("vocabulary", nargs="?", choices=vocabularies, default="hicodet")
+    parser.add_argument("style", nargs="?", choices=styles, default="plain")
+    args = parser.parse_args(arguments)
+    for (phrase,) in vocabulary_phrases(vocabularies[args.vocabulary](), phrase=styles[args.style]):
         print(phrase.text)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main()
