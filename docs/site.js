@@ -7,3 +7,6 @@ const boxes = new ResizeObserver((entries) => {
 document$.subscribe(() => {
   for (const box of document.querySelectorAll(".md-typeset__scrollwrap")) boxes.observe(box);
 });
+
+// The theme makes the search a dialog without a name.
+document.querySelector(".md-search").setAttribute("aria-label", "Search");
