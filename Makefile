@@ -61,7 +61,8 @@ WRITE_REPORT = $(BIN)/rmlr-report "$(RUNS)" --out "$(RUNS)/report" --overwrite $
 .PHONY: ablation
 ablation: setup ## full ablation and its report, JOBS=2 in parallel; rerun the command to resume
 	@mkdir -p "$(RUNS)"; rm -f "$(RUNS)/.sweep.json"; pids=; watch=; \
-	trap 'kill $$pids $$watch 2>/dev/null; wait; exit 130' INT TERM; \
+	trap 'kill $$pids $$watch 2>/dev/null; wait; \
+	  echo "stopped; the same command does the rest" >&2; exit 130' INT TERM; \
 	for job in $$(seq $(JOBS)); do \
 	  OMP_NUM_THREADS=1 $(BIN)/rmlr-train +sweep=$(SWEEP) "hydra.sweep.dir=$(RUNS)" $(ARGS) \
 	    hydra.callbacks.sweep.report=false > "$(RUNS)/job$$job.log" 2>&1 & \

@@ -113,6 +113,13 @@ def test_impossible_numbers_of_the_optimiser_are_named(key, value):
         ScheduledAdamW(**{key: value})
 
 
+def test_a_number_that_is_none_is_named(tmp_path):
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        cfg = compose("train", ["model.power=nan", f"paths.output={tmp_path}/run"])
+    with pytest.raises(UserError, match=r"^model\.power=nan: expected a number$"):
+        train(cfg)
+
+
 def test_they_are_named_before_data_are_prepared(tmp_path):
     with initialize_config_dir(conf_dir(), version_base="1.3"):
         cfg = compose("train", [f"paths.data={tmp_path}/data", f"paths.output={tmp_path}/run"])

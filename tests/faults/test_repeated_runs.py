@@ -56,8 +56,12 @@ def whole(places) -> Path:
 
 
 def test_a_run_is_repeated_from_its_folder_in_a_folder_of_its_own(whole, places, capsys):
+    """The folder has a name as those of a sweep have."""
     before = (whole / "checkpoints" / "best.ckpt").read_bytes()
-    run(places, "--from-run", str(whole), "data.num_workers=1", options=())
+    folder = places / "multirun" / "experiment=visual,seed=0"
+    folder.parent.mkdir()
+    folder.symlink_to(whole)
+    run(places, "--from-run", str(folder), "data.num_workers=1", options=())
     repeated = places / "outputs" / "whole-2"
     assert differences(whole, repeated) == []
     assert (whole / "checkpoints" / "best.ckpt").read_bytes() == before

@@ -89,9 +89,10 @@ def test_other_commands_are_left_as_they_are():
 
 @pytest.mark.fault
 def test_a_folder_without_a_run_is_refused(tmp_path):
-    for arguments in (["--from-run", str(tmp_path)], ["--from-run"]):
-        with pytest.raises(UserError, match=r"^--from-run .*not a folder of a run"):
-            repeating_arguments(arguments)
+    with pytest.raises(UserError, match=r"^--from-run .*not a folder of a run"):
+        repeating_arguments(["--from-run", str(tmp_path)])
+    with pytest.raises(UserError, match=r"^--from-run: give the folder of a run"):
+        repeating_arguments(["--from-run"])
 
 
 @pytest.mark.fault

@@ -108,6 +108,22 @@ def test_earlier_runs_tell_how_much_longer_the_rows_that_are_not_begun_take(tmp_
     assert progress.look().seconds == 60 + 140
 
 
+def test_options_that_all_runs_have_are_no_part_of_their_names(tmp_path, clock):
+    progress = progress_of(tmp_path, "experiment=visual,rmlr", "data.batch_size=8")
+    name = "data.batch_size=8,experiment=rmlr"
+    write(tmp_path, name, ".epoch.json", epoch=1, epochs=4, seconds=10.0)
+    assert progress.look().under_way == ("experiment=rmlr: epoch 1 of 4",)
+
+
+def test_the_time_that_is_left_does_not_grow_between_two_epochs(tmp_path, clock):
+    progress = progress_of(tmp_path, "seed=0,1")
+    write(tmp_path, "seed=0", ".epoch.json", epoch=1, epochs=4, seconds=10.0)
+    clock.now += 10
+    line = progress.line(progress.look())
+    clock.now += 60
+    assert progress.line(progress.look()) == line
+
+
 def test_runs_of_other_processes_shorten_the_time_that_is_left(tmp_path, clock):
     finish(tmp_path, "seed=0")
     progress = progress_of(tmp_path, "seed=range(7)")

@@ -127,6 +127,7 @@ def test_the_estimate_is_shown_when_a_job_has_made_it(sweep, tmp_path, capsys, m
 def test_on_a_terminal_it_also_has_the_epoch_of_each_run(sweep, tmp_path, capsys, monkeypatch):
     sweep.start("seed=0,1")
     finish(tmp_path, "seed=0")
+    monkeypatch.setenv("COLUMNS", "80")
     (tmp_path / "seed=1").mkdir()
     (tmp_path / "seed=1" / ".epoch.json").write_text('{"epoch": 2, "epochs": 4, "seconds": 3}')
     wait = SimpleNamespace(
@@ -140,6 +141,12 @@ def test_on_a_terminal_it_also_has_the_epoch_of_each_run(sweep, tmp_path, capsys
     line, run = first.removeprefix("\r\x1b[J").splitlines()
     assert line.startswith("sweep: 1 of 2 runs finished") and run == "seed=1: epoch 2 of 4"
     assert second == "sweep: 2 of 2 runs finished\n"
+
+
+def test_a_line_that_is_too_long_lacks_its_middle():
+    line = sweep_watch._within(f"experiment={'x' * 90}: epoch 2 of 4", 40)
+    assert len(line) == 40
+    assert line.startswith("experiment=xxx") and line.endswith("xx: epoch 2 of 4")
 
 
 CONFIG = {

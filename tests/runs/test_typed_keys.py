@@ -102,6 +102,16 @@ def test_a_group_with_dots_gets_slashes():
     check_groups(["model.power=2.0", "data.augment=null", "model/irm=linear"])
 
 
+@pytest.mark.parametrize("words", [["upt"], ["-m", "seed=1", "upt"]])
+def test_a_word_without_a_value_is_named(words):
+    with pytest.raises(UserError, match=r"^upt: an option is KEY=VALUE, such as experiment=upt"):
+        check_groups(words)
+
+
+def test_words_that_belong_to_an_option_need_no_value():
+    check_groups(["--from-run", "outputs/rmlr", "--cfg", "job", "~logger", "-m", "seed=1,2"])
+
+
 def test_options_of_the_trainer_need_no_plus_sign():
     typed = ["trainer.limit_train_batches=10", "trainer.max_epochs=3", "+trainer.min_epochs=1"]
     assert with_trainer_options(typed) == [f"++{typed[0]}", *typed[1:]]

@@ -101,6 +101,14 @@ def test_what_is_no_path_stays_as_it_is(argument, tmp_path, monkeypatch):
 
 
 @pytest.mark.fault
+def test_the_folder_of_an_option_stays_as_it_is(tmp_path):
+    folder = tmp_path / "experiment=visual,seed=0"
+    folder.mkdir()
+    words = ["--config-path", str(folder), "seed=1"]
+    assert quoted_paths(words) == words
+
+
+@pytest.mark.fault
 @settings(max_examples=60, deadline=None)
 @given(st.text(st.characters(blacklist_characters="/\0", blacklist_categories=["Cs", "Cc"])))
 def test_any_name_of_a_file_that_exists_is_read_as_it_is_typed(tmp_path_factory, name):

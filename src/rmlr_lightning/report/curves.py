@@ -5,6 +5,7 @@ from rmlr_lightning.report.measures import TITLES
 from rmlr_lightning.report.run_record import History
 
 ECE = {"ece_score": "ranking score", "ece": "probability"}
+OF_25_ROLES = {f"role_ap_s{n}_official": f"role AP, Scenario {n}, 25 roles" for n in (1, 2)}
 # Where a pair's token is aligned with its words
 SITES = {"ire": "IRE", "irm": "IRM"}
 
@@ -14,7 +15,7 @@ NORM_AT = "at pair tokens and logits"
 
 def metric_title(key: str) -> str:
     """Of a key of metrics.json without the split: "mAP full"."""
-    return TITLES.get(key, key.replace("_", " "))
+    return (TITLES | OF_25_ROLES).get(key, key.replace("_", " "))
 
 
 def loss_title(key: str) -> str:

@@ -105,8 +105,11 @@ def evaluate(
         print_results(metrics, table, f"{cfg.checkpoint} on {cfg.split}")
         print_selection(metrics, cfg.split)
         print_reliability(metrics, cfg.split)
+        if cfg.export:
+            print(f"detections: {cfg.export}")
         if cfg.out:
             write_atomic(cfg.out, json.dumps(metrics, indent=1).encode())
+            print(f"metrics: {cfg.out}")
     return metrics
 
 

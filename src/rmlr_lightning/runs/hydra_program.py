@@ -25,6 +25,9 @@ from rmlr_lightning.runs.typed_keys import unknown_name, with_trainer_options
 from rmlr_lightning.runs.typed_paths import quote, quoted_paths
 from rmlr_lightning.runs.user_errors import one_line_errors
 
+# Hydra's options without a value; after another one the next word is no override
+FLAGS = ("-m", "--multirun", "--resolve")
+
 
 def hydra_program(
     config_name: str,
@@ -117,12 +120,17 @@ def _set_full_errors(value: str | None) -> None:
 
 
 def check_groups(arguments: Sequence[str]) -> None:
-    """Refuse `group=null`, which Hydra answers with a traceback, and `model.ire=mlp`.
+    """Refuse `group=null`, which Hydra answers with a traceback, `model.ire=mlp`, and `upt`.
 
     Raises:
-        UserError: an argument sets a config group to null, or names one with dots.
+        UserError: an argument has no value, sets a config group to null, or names one with dots.
     """
-    for argument in arguments:
+    for option, argument in zip(["", *arguments], arguments, strict=False):
+        is_value = option.startswith("-") and option not in FLAGS
+        if re.fullmatch(r"[^-~=][^=]*", argument) and not is_value:
+            raise UserError(
+                f"{argument}: an option is KEY=VALUE, such as experiment=upt or checkpoint=FILE"
+            )
         group, is_override, value = argument.partition("=")
         path = group.replace(".", "/")
         if path != group and Path(conf_dir(), path, f"{value}.yaml").is_file():

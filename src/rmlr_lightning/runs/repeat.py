@@ -58,6 +58,8 @@ def repeating_arguments(arguments: Sequence[str]) -> list[str]:
     folder = flags[0].partition("=")[2] or "".join(arguments[place + 1 : place + 2])
     rest = arguments[:place] + arguments[place + (1 if "=" in flags[0] else 2) :]
 
+    if not folder:
+        raise UserError(f"{OPTION}: give the folder of a run, such as {OPTION} outputs/rmlr")
     path = Path(folder, FOLDER, "config.yaml")
     try:
         text = path.read_text(encoding="utf-8")

@@ -67,6 +67,7 @@ class SweepProgress:
         first = self.look()
         self.done_at_start, self.shown = first.done, (first.finished, first.failed)
         self.is_begun = False  # something was done since
+        self.measured = 0.0, 1.0  # seconds of training that were done, and of the clock for each
 
     def write_list(self) -> None:
         """For `read_sweep`."""
@@ -126,8 +127,10 @@ class SweepProgress:
         done = look.done - self.done_at_start
         if look.seconds is None or done <= 0:
             return self._alone(look)
-        elapsed = time.monotonic() - self.start
-        return self._counts(look) + self._time(look, look.seconds * elapsed / done)
+        # between two epochs nothing is known to take longer
+        if done != self.measured[0]:
+            self.measured = done, (time.monotonic() - self.start) / done
+        return self._counts(look) + self._time(look, look.seconds * self.measured[1])
 
     def _begin(self, look: Look) -> None:
         """Start the clock with the first epoch that is seen: data are prepared before it."""
@@ -156,7 +159,8 @@ class SweepProgress:
         states = {member: self._state(member.name) for member in self._members()}
         finished = sum(state.finished for state in states.values())
         failed = sum(state.failed for state in states.values())
-        under_way = tuple(f"{m.name}: {s.epoch}" for m, s in states.items() if s.epoch)
+        names = _short_names([member.name for member in states])
+        under_way = tuple(f"{names[m.name]}: {s.epoch}" for m, s in states.items() if s.epoch)
         expected, basis = self._expected(states)
         left, seconds = self._left(states, expected)
         done = sum(state.share * (state.seconds or 0.0) for state in states.values())
@@ -206,6 +210,14 @@ class SweepProgress:
         if self.members is not None and len(times) < len(rows):
             basis += f", {len(times)} of {counted(len(rows), 'row')}"
         return expected, basis
+
+
+def _short_names(names: Sequence[str]) -> dict[str, str]:
+    """Names of folders without the options that all of them have."""
+    parts = [name.split(",") for name in names]
+    common = set.intersection(*map(set, parts)) if len(parts) > 1 else set()
+    short = [",".join(part for part in one if part not in common) for one in parts]
+    return {name: one or name for name, one in zip(names, short, strict=True)}
 
 
 def _row_seconds(states: Mapping[Member, State], is_finished: bool) -> dict[str, float]:

@@ -51,10 +51,18 @@ def _replace(height: int, lines: Sequence[str]) -> int:
     """Print lines in place of the last `height` ones, and return how many there are now."""
     size = shutil.get_terminal_size()
     # a line that is broken, or one above the window, could not be replaced
-    lines = [line[: size.columns - 1] for line in lines[: size.lines - 1]]
+    lines = [_within(line, size.columns - 1) for line in lines[: size.lines - 1]]
     up = f"\x1b[{height}A" if height else ""
     print(f"{up}\r\x1b[J" + "\n".join(lines), flush=True)
     return len(lines)
+
+
+def _within(line: str, width: int) -> str:
+    """The line, without its middle where it is longer: a run's epoch stands at its end."""
+    if len(line) <= width:
+        return line
+    end = width // 2
+    return f"{line[: width - end - 3]}...{line[len(line) - end :]}"
 
 
 def _opened(folder: Path) -> SweepProgress:

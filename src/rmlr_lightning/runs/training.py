@@ -1,8 +1,9 @@
 """One run: trains and tests the task of a configuration."""
 
 import json
+import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -155,12 +156,26 @@ def _check_numbers(cfg: DictConfig) -> None:
         value = cfg.trainer.get(key)
         if value is not None and not isinstance(value, int):
             raise UserError(f"trainer.{key}={value}: expected a whole number, -1 for no limit")
+    for key, value in _numbers_of(OmegaConf.to_container(cfg)):
+        if math.isnan(value):
+            raise UserError(f"{key}=nan: expected a number")
     check_validation(cfg.trainer)
     check_precision(cfg.trainer.precision)
     # the task names it by an interpolation, and OmegaConf would name that
     detector = OmegaConf.select(cfg, "model.detector")
     if detector is not None and OmegaConf.is_missing(detector, "path"):
         raise UserError("model.detector.path is missing: the file of the detector's weights")
+
+
+def _numbers_of(node: object, key: str = "") -> Iterator[tuple[str, float]]:
+    """All numbers of a configuration with fractions, by their keys."""
+    if isinstance(node, float):
+        yield key, node
+    if isinstance(node, list):
+        node = dict(enumerate(node))
+    if isinstance(node, dict):
+        for name, child in node.items():
+            yield from _numbers_of(child, f"{key}.{name}" if key else str(name))
 
 
 def _note_slow_precision(cfg: DictConfig) -> None:

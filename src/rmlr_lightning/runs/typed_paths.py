@@ -34,15 +34,22 @@ PATH_KEYS = {
     "backbone_weights",
     "world",
 }
+# Hydra's options whose values are the next word
+VALUED = {"--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"}
 
 
 def quoted_paths(arguments: Sequence[str]) -> list[str]:
     """The arguments with those values quoted that are paths and that Hydra would not read as such.
 
     A value is a path if it exists, or if Hydra cannot read it and its key is one of a path. What
-    Hydra reads as the same text, and values in quotes, stay as they are.
+    Hydra reads as the same text, and values in quotes, stay as they are; so do values of options
+    such as `--config-path FOLDER`, which are no overrides.
     """
-    return [_quoted(argument) for argument in arguments]
+    before = ["", *arguments]
+    return [
+        argument if option in VALUED else _quoted(argument)
+        for option, argument in zip(before, arguments, strict=False)
+    ]
 
 
 def _quoted(argument: str) -> str:
