@@ -100,6 +100,13 @@ def test_api_pages_hold_the_fields_of_records(page, field, site):
 
 
 @pytest.mark.slow
+def test_fields_with_a_default_are_not_called_required(site):
+    text = text_of(site / "api" / "model.html")
+    thresholds = text[text.index("Thresholds of selection") : text.index("score_threshold: float")]
+    assert "nms_iou" in thresholds and "required" not in thresholds
+
+
+@pytest.mark.slow
 def test_properties_of_records_are_not_among_their_fields(site):
     assert "def knows_drawings_only" not in text_of(site / "api" / "prediction.html")
 

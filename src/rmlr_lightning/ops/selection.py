@@ -17,7 +17,7 @@ CLAMP = ("before_nms", "after_nms", "never")
 class Selection(NamedTuple):
     """Thresholds of selection; defaults as in UPT (its `prepare_region_proposals`).
 
-    Args:
+    Attributes:
         score_threshold: entities below it are dropped, except for `min_instances`.
         nms_iou: IoU above which the less confident of two entities of a class is a duplicate.
         min_instances: kept per group (humans, objects) even below the score threshold.
