@@ -26,6 +26,14 @@ from tests.runs.test_loggers import records
 SHOWN = 3
 
 
+@pytest.fixture(autouse=True)
+def no_settings_are_left(monkeypatch):
+    """W&B reads its environment once per process: what it has read here is forgotten."""
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    yield
+    wandb.teardown()
+
+
 @pytest.fixture(scope="module")
 def logged(tmp_path_factory):
     """The record of a test, the files of its offline run, and the artifacts that it logged."""

@@ -381,7 +381,7 @@ def test_a_training_that_diverges_ends_with_one_line_and_without_metrics(
         *QUICK,
         "trainer.max_epochs=1",
     ]
-    monkeypatch.setattr(sys, "argv", [*argv, "alignment.word.weight=nan"])
+    monkeypatch.setattr(sys, "argv", [*argv, "alignment.word.weight=inf"])
     with pytest.raises(SystemExit) as caught:
         train.main()
     assert caught.value.code == 2
