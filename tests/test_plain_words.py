@@ -103,7 +103,14 @@ TERMS = [
         "phrase; determined by; a name of the field",
         "told by the pose",
     ),
-    Term(r"\bteachers?\b|TextTeacher", "text encoder, text embeddings", "the teacher's bank"),
+    Term(
+        r"\bteachers?\b|TextTeacher",
+        "text encoder, text embeddings",
+        "the teacher's bank",
+        # the sweep of text encoders and phrases, which are the teachers of a distillation
+        exceptions=(r"(?:(?i:sweep)=|multirun/|REPORT_|`)teachers\b",),
+        rooms=(r"conf/sweep/teachers\.yaml",),
+    ),
     Term(
         r"\b(im)?possible (verbs?|pairs?|hois?|objects?|interactions?)\b"
         r"|\b(allowed|forbidden) (verbs?|pairs?|hois?|objects?|interactions?)\b"
