@@ -120,6 +120,14 @@ def test_a_number_that_is_none_is_named(tmp_path):
         train(cfg)
 
 
+@pytest.mark.parametrize("typed", ["max_epochs=0", "max_epochs=-2", "max_epochs=x", "max_steps=0"])
+def test_a_training_of_no_step_is_refused(typed, tmp_path):
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        cfg = compose("train", [f"++trainer.{typed}", f"paths.output={tmp_path}/run"])
+    with pytest.raises(UserError, match=rf"^trainer\.{typed}: expected 1, 2, \.\.\. or -1"):
+        train(cfg)
+
+
 def test_they_are_named_before_data_are_prepared(tmp_path):
     with initialize_config_dir(conf_dir(), version_base="1.3"):
         cfg = compose("train", [f"paths.data={tmp_path}/data", f"paths.output={tmp_path}/run"])

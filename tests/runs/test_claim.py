@@ -289,6 +289,41 @@ def test_a_run_is_released_after_an_error(job, tmp_path):
         pass
 
 
+def mistake(cfg, *written: Path, error: Exception | None = None) -> None:
+    """A run that writes these files and then fails."""
+    with pytest.raises(type(error or UserError())), acquire_run(cfg):
+        write_for_repetition(Path(cfg.paths.output), {}, [])
+        for path in written:
+            path.touch()
+        raise error or UserError("seed=abc")
+
+
+@pytest.mark.parametrize("resume", ["null", "last"])
+def test_after_a_mistake_no_empty_folder_stays(resume, job, tmp_path):
+    folder = tmp_path / "outputs" / "rmlr"
+    mistake(job(f"resume={resume}", f"paths.output={folder}", mode=RunMode.RUN))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_the_user_stays_after_a_mistake(job, tmp_path):
+    mistake(job("resume=null", mode=RunMode.RUN))
+    assert tmp_path.is_dir()
+
+
+def test_results_stay_after_a_mistake(job, tmp_path):
+    folder = tmp_path / "rmlr"
+    cfg = job("resume=null", f"paths.output={folder}", mode=RunMode.RUN)
+    mistake(cfg, folder / "metrics.json")
+    assert {path.name for path in folder.iterdir()} >= {"metrics.json", ".hydra"}
+
+
+def test_the_configuration_stays_after_an_error_of_the_package(job, tmp_path):
+    folder = tmp_path / "rmlr"
+    cfg = job("resume=null", f"paths.output={folder}", mode=RunMode.RUN)
+    mistake(cfg, error=RuntimeError())
+    assert (folder / ".hydra" / "config.yaml").is_file()
+
+
 def test_one_process_at_a_time_prepares_data(tmp_path):
     lock = FileLock(tmp_path / "data" / ".prepare.lock")
     prepared = []

@@ -71,12 +71,14 @@ def checkpoints(folder: Path, **epochs: int) -> None:
     (folder / "checkpoints").mkdir()
     for name, epoch in epochs.items():
         content = {"state_dict": {}, "format": CHECKPOINT_FORMAT, "epoch": epoch, "config": CONFIG}
-        content |= {"optimizer_states": [], "loops": {}}
+        progress = {"current": {"processed": epoch + 1, "completed": epoch}}
+        content |= {"optimizer_states": [], "loops": {"fit_loop": {"epoch_progress": progress}}}
         torch.save(content, folder / "checkpoints" / f"{name}.ckpt")
 
 
-def resumed(folder: Path, resume: str = "last") -> str | None:
-    cfg = OmegaConf.create({"resume": resume, "paths": {"output": str(folder)}})
+def resumed(folder: Path, resume: str = "last", max_epochs: int = 8) -> str | None:
+    values = {"resume": resume, "paths": {"output": str(folder)}, "test": True}
+    cfg = OmegaConf.create(values | {"trainer": {"max_epochs": max_epochs}})
     path = resume_path(cfg, CONFIG)
     return path and Path(path).name
 
@@ -85,6 +87,15 @@ def test_the_last_checkpoint_is_taken(tmp_path, capsys):
     checkpoints(tmp_path, last=2, previous=1, best=1)
     assert resumed(tmp_path) == "last.ckpt"
     assert capsys.readouterr().out == ""
+
+
+def test_a_line_is_printed_where_no_epoch_is_left(tmp_path, capsys):
+    checkpoints(tmp_path, last=2)
+    resumed(tmp_path, max_epochs=3)
+    assert "the training is finished, 3 of 3 epochs" in capsys.readouterr().out
+    for more in (4, -1):
+        resumed(tmp_path, max_epochs=more)
+        assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and no more", None])

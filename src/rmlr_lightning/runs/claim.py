@@ -27,6 +27,7 @@ from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import write_atomic
 from rmlr_lightning.report.relevant_config import relevant
 from rmlr_lightning.runs.config_hash import config_hash, current_config
+from rmlr_lightning.runs.made_folders import LOCK, make_folder, no_empty_folder
 from rmlr_lightning.runs.repeat import FOLDER
 from rmlr_lightning.runs.sweep_members import ERROR, SAME
 
@@ -46,6 +47,7 @@ def acquire_run(cfg: DictConfig) -> Iterator[bool]:
 
     - A run that does not resume takes its folder, or the next free FOLDER-N.
     - A run that resumes (`resume=last`, `auto`, or a file of the folder) takes that folder.
+    - After a user's mistake no folder without results stays, except in a sweep.
     - A run of a sweep takes its folder, and `resume` is `auto` if it is null. It is skipped if it
       is finished, or if another process has locked it, or if this is true of a run of the same
       configuration in another folder of the sweep, which is `cfg.paths.output` then.
@@ -72,7 +74,7 @@ def acquire_run(cfg: DictConfig) -> Iterator[bool]:
                     (folder / name).unlink(missing_ok=True)
             yield starts
     elif is_sweep or _resumes(cfg, folder):
-        with _locked(folder, PATIENCE_S) as acquired:
+        with _locked(folder, PATIENCE_S) as acquired, no_empty_folder(folder):
             if not acquired:
                 raise UserError(f"{folder}: another process is training in this folder; stop it")
             if holds_run(folder) and not _resumes(cfg, folder):
@@ -98,7 +100,8 @@ def _free_folder(cfg: DictConfig, first: Path) -> Iterator[None]:
             if folder != first:
                 print(f"{first}: holds another run; this one is written to {folder}")
                 _use(cfg, folder)
-            yield
+            with no_empty_folder(folder):
+                yield
             return
 
 
@@ -128,9 +131,9 @@ def _use(cfg: DictConfig, folder: Path) -> None:
 def _locked(folder: Path, timeout: float = 0.0) -> Iterator[bool]:
     """Yields whether this process got the folder's lock, which it holds inside the context."""
     # thread_local=False: the lock belongs to the process, whichever thread releases it.
-    lock = FileLock(folder / ".lock", thread_local=False)
+    lock = FileLock(folder / LOCK, thread_local=False)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         lock.acquire(timeout=timeout)
     except Timeout:
         yield False

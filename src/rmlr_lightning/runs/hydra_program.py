@@ -20,6 +20,7 @@ from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs.command_line import check_hydra_options
 from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.runs.jobs import Function, Jobs
+from rmlr_lightning.runs.made_folders import make_folder
 from rmlr_lightning.runs.sweep_progress import SweepProgress
 from rmlr_lightning.runs.typed_keys import unknown_name, with_trainer_options
 from rmlr_lightning.runs.typed_paths import quote, quoted_paths
@@ -190,7 +191,7 @@ def _make_folder(key: str, folder: str) -> None:
     # Hydra turns an error of a callback into a warning, but lets SystemExit pass.
     with one_line_errors(tracebacks=False):
         try:
-            Path(folder).mkdir(parents=True, exist_ok=True)
+            make_folder(Path(folder))
         except OSError as error:
             raise UserError(
                 f"{key}={folder}: the folder cannot be made ({error.strerror})"

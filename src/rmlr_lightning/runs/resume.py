@@ -115,7 +115,23 @@ def resume_path(cfg: DictConfig, run_config: Mapping[str, Any]) -> str | None:
             "`resume` out to start a new run"
         )
     check_options(run_config, checkpoint.get("config") or {}, f"resume={cfg.resume}")
+    _note_finished(cfg, path, checkpoint)
     return str(path)
+
+
+def _note_finished(cfg: DictConfig, path: Path, checkpoint: Mapping[str, Any]) -> None:
+    """Print that nothing is left to train, if so: the run goes straight to its test."""
+    limit = OmegaConf.select(cfg, "trainer.max_epochs")
+    progress = checkpoint["loops"].get("fit_loop", {}).get("epoch_progress", {})
+    # "completed" is one less in a checkpoint of an epoch's end
+    epochs = progress.get("current", {}).get("processed", 0)
+    if limit is None or limit < 0 or epochs < limit:
+        return
+    then = "the best checkpoint is tested again" if cfg.test else "nothing is left to do"
+    rank_zero_only(print)(
+        f"{path}: the training is finished, {epochs} of {limit} epochs; {then} "
+        f"(a larger trainer.max_epochs, such as {2 * epochs}, trains longer)"
+    )
 
 
 def how_to_resume(cfg: DictConfig) -> str:

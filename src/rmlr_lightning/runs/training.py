@@ -69,12 +69,12 @@ def train(cfg: DictConfig) -> dict[str, float]:
     torch.set_float32_matmul_precision("high")  # TF32 on GPUs that have it
     _note_slow_precision(cfg)
     instantiate(cfg.get("optim"))  # its mistakes are reported before data are prepared
+    checkpoint = resume_path(cfg, run_config)
 
     datamodule = instantiate(cfg.data)
     datamodule.worker_init = heed_parent_only
     prepare_data(datamodule, Path(cfg.paths.data))
     # Mistakes are reported here, before the minutes that a feature cache may take.
-    checkpoint = resume_path(cfg, run_config)
     splits = ["train", "val", "test"] if cfg.test else ["train", "val"]
     datamodule.open(splits)
 
@@ -154,8 +154,8 @@ def _check_numbers(cfg: DictConfig) -> None:
         raise UserError(f"seed={cfg.seed}: expected a whole number from 0 to 2**32 - 1")
     for key in ("max_epochs", "max_steps"):
         value = cfg.trainer.get(key)
-        if value is not None and not isinstance(value, int):
-            raise UserError(f"trainer.{key}={value}: expected a whole number, -1 for no limit")
+        if value is not None and (not isinstance(value, int) or value == 0 or value < -1):
+            raise UserError(f"trainer.{key}={value}: expected 1, 2, ... or -1 for no limit")
     for key, value in _numbers_of(OmegaConf.to_container(cfg)):
         if math.isnan(value):
             raise UserError(f"{key}=nan: expected a number")

@@ -1,0 +1,55 @@
+"""The folders that this process has made for its run, which a mistake does not leave behind."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from rmlr_lightning.runs.repeat import FOLDER
+from rmlr_lightning.runs.user_errors import user_message
+
+LOCK = ".lock"
+# What a run writes before it has checked its options and its data
+EARLY = (f"{FOLDER}/config.yaml", f"{FOLDER}/overrides.yaml", LOCK)
+
+_made: list[Path] = []  # the innermost first
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder with its parents; those that did not exist are remembered.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    _made[:0] = [path.absolute() for path in missing]
+
+
+@contextmanager
+def no_empty_folder(folder: Path) -> Iterator[None]:
+    """After a user's mistake, a folder of `make_folder` without results is removed.
+
+    Its parents go, too, as far as this process has made them and nothing else is in them. After
+    other errors the configuration stays, which is needed to find out about them.
+
+    Args:
+        folder: of the run, which is locked inside the context.
+    """
+    try:
+        yield
+    except Exception as error:
+        if user_message(error) is not None and folder.absolute() in _made:
+            _remove(folder)
+        raise
+
+
+def _remove(folder: Path) -> None:
+    files = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
+    if not files <= set(EARLY):
+        return
+    with suppress(OSError):  # such as a file that appears meanwhile: then the folder stays
+        for name in files:
+            (folder / name).unlink()
+        for path in ((folder / FOLDER).absolute(), *_made):
+            if path.is_dir():
+                path.rmdir()
