@@ -11,7 +11,6 @@ import yaml
 
 from rmlr_lightning.cli.report import main
 from rmlr_lightning.report.cells import difference
-from rmlr_lightning.report.charts import curves_chart, difference_scale, scale_of
 from rmlr_lightning.report.image_cards import most_changed
 from rmlr_lightning.report.percent import decimals
 from rmlr_lightning.report.run_record import mean_history, read_history
@@ -93,7 +92,9 @@ def test_calibration_has_its_errors_before_and_after_and_a_diagram(runs, tmp_pat
     assert "probability - 1.2 after calibration" in page.text
     (label,) = [a["aria-label"] for tag, a in page.elements if "Reliability" in str(a)]
     # 2 of 40 detections of the first bin are true, 1 of 10 of the fourth
-    assert label.endswith("score: at 3.0 %, 5.0 % are true, at 25.0 %, 10.0 % are true")
+    first, fourth = "0 to 7 %: 40 detections, 5.0 % true", "20 to 27 %: 10 detections, 10.0 % true"
+    assert label == f"Reliability of the ranking score on test: {first}; {fourth}"
+    assert "0 to 7 40 3.0 5.0" in page.text
 
 
 def test_the_page_of_two_runs_tells_whether_the_difference_is_real(runs, records, tmp_path):
@@ -257,36 +258,6 @@ def test_curves_of_a_resumed_run_are_joined(tmp_path):
     assert history == {"train/loss": [(1, 2.0), (2, 1.4), (3, 1.0)]}
     other = {"train/loss": [(2, 1.6), (3, 2.0)]}
     assert mean_history([history, other], "train/loss") == [(2, 1.5), (3, 1.5)]
-
-
-def test_scales_hold_their_values_and_have_round_ends():
-    scale = scale_of([0.31, 0.87])
-    assert scale.low <= 0.31 and scale.high >= 0.87 and 0 < scale.place(0.5) < 100
-    near = difference_scale([-30, -0.5, 0.4], [-30, -0.5, 0.4])
-    assert near.place(-30) < near.place(-0.5) < near.place(0) < near.place(0.4)
-    # on a linear scale these two would be 3 % of the width apart
-    assert near.place(0.4) - near.place(-0.5) > 7
-
-
-def test_no_two_curves_of_a_chart_have_the_same_stroke():
-    lines = curves_chart("loss", {f"row {n}": [(1, n), (2, 2 * n)] for n in range(20)}).lines
-    assert len({(line.colour, line.dash) for line in lines}) == 20
-    assert {line.colour for line in lines} == set(range(8)) and lines[8].dash == 1
-
-
-def test_under_the_pointer_a_chart_has_the_values_of_all_curves():
-    chart = curves_chart("loss", {"a": [(1, 2.0), (2, 1.23456), (4, 1.0)], "b": [(2, 0.5)]})
-    texts = ["epoch 1\na: 2", "epoch 2\na: 1.23\nb: 0.5", "epoch 4\na: 1"]
-    assert [strip.text for strip in chart.readings] == texts
-    # half-way from 1 to 2, and from 2 to 4
-    ends = [0, 16.67, 66.67, 100]
-    assert [strip.left for strip in chart.readings] == pytest.approx(ends[:-1])
-    assert [s.left + s.width for s in chart.readings] == pytest.approx(ends[1:])
-
-
-def test_a_long_training_has_values_at_50_epochs():
-    chart = curves_chart("loss", {"a": [(n, n) for n in range(1000)]})
-    assert len(chart.readings) == 50
 
 
 def test_ratios_are_drawn_as_repeated_images():

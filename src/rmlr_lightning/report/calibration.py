@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from rmlr_lightning.report.charts import reliability_chart
 from rmlr_lightning.report.curves import ECE
 from rmlr_lightning.report.run_record import RunRecord
 
@@ -39,12 +40,12 @@ def calibration(record: RunRecord) -> dict[str, Any] | None:
 
 
 def _diagram(name: str, bins: Sequence[Sequence[float]]) -> dict[str, Any]:
-    """Bars in percent, without empty bins."""
+    """A chart and its numbers in percent, without empty bins."""
     width = 100 / len(bins)
     shown = [
         {
             "name": f"{width * place:.0f} to {width * (place + 1):.0f}",
-            "left": round(width * place, 2),
+            "ends": (width * place, width * (place + 1)),
             "count": int(count),
             "mean": round(100 * expected / count, 1),
             "right": round(100 * right / count, 1),
@@ -52,4 +53,6 @@ def _diagram(name: str, bins: Sequence[Sequence[float]]) -> dict[str, Any]:
         for place, (count, expected, right) in enumerate(bins)
         if count
     ]
-    return {"name": name, "width": round(width - 0.5, 2), "bins": shown}
+    bars = [(*one["ends"], one["right"], one["count"]) for one in shown]
+    chart = reliability_chart(f"Reliability of the {name} on test", name, bars)
+    return {"name": name, "chart": chart, "bins": shown}

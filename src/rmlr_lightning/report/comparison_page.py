@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rmlr_lightning.errors import counted
-from rmlr_lightning.report.charts import curves_chart, mark, scale_of
+from rmlr_lightning.report.charts import Bar, Chart, curves_chart, forest_chart
 from rmlr_lightning.report.comparison_sections import (
     changed_classes,
     changed_confusions,
@@ -54,8 +54,6 @@ def comparison_page(
         UserError: a run kept no record, or the two were tested on other data.
     """
     changed = change(a, b, draws)
-    ends = [100 * x for c in changed for x in (c.difference.low, c.difference.high)]
-    scale = scale_of([*ends, *(100 * c.difference.gain for c in changed)], include=[0.0])
     # Bars of gains and losses share one scale.
     classes = changed_classes(a, b)
     widest = max((abs(row["change"]) for row in classes), default=0.0)
@@ -66,8 +64,8 @@ def comparison_page(
 
     content: dict[str, Any] = {
         "verdict": _verdict(changed, a, b),
-        "metrics": [_row(c, scale) for c in changed],
-        "scale": scale,
+        "metrics": [_row(c) for c in changed],
+        "forest": _forest(changed),
         "metrics_caption": (
             f"Bold: the 95 % interval of the difference excludes 0. Paired bootstrap over the test "
             f"images, {draws:,} draws; there is no correction for the number of metrics."
@@ -143,10 +141,19 @@ def _gain_and_interval(changed: Changed, named: bool = True) -> str:
     return f"{signed(gain, digits)}{name} [{signed(low, digits)}, {signed(high, digits)}]"
 
 
-def _row(changed: Changed, scale: Any) -> dict[str, Any]:
+def _forest(changed: Sequence[Changed]) -> Chart | None:
+    bars = []
+    for metric in changed:
+        found = metric.difference
+        # the colour repeats what sign and bold type show
+        colour = 7 if not metric.significant else 2 if found.gain > 0 else 4
+        values = (100 * x for x in (found.gain, found.low, found.high))
+        bars.append(Bar(metric.title, *values, colour=colour))
+    return forest_chart("B - A with 95 % intervals", bars, "points", include=0.0)
+
+
+def _row(changed: Changed) -> dict[str, Any]:
     found = changed.difference
-    # the colour repeats what sign and bold type show
-    colour = 7 if not changed.significant else 2 if found.gain > 0 else 4
     digits = decimals((found.low, found.high))
     return {
         "title": changed.title,
@@ -156,7 +163,6 @@ def _row(changed: Changed, scale: Any) -> dict[str, Any]:
         "interval": f"{signed(found.low, digits)} to {signed(found.high, digits)}",
         "p": "-" if math.isnan(found.p) else f"{found.p:.3f}",
         "significant": changed.significant,
-        "mark": mark(scale, 100 * found.gain, 100 * found.low, 100 * found.high, colour=colour),
     }
 
 
@@ -177,7 +183,7 @@ def _images(a: RunRecord, b: RunRecord) -> list[dict[str, Any]]:
     return shown
 
 
-def _charts(a: RunRecord, b: RunRecord) -> list[Any]:
+def _charts(a: RunRecord, b: RunRecord) -> list[Chart]:
     """Both runs in each chart."""
     # nobody reports the mAP of V-COCO's pairs
     is_vcoco = "scenario_1" in a.test.matched

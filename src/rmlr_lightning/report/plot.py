@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rmlr_lightning.report.cells import size_name
-from rmlr_lightning.report.charts import NEAR, TICKS, far_apart
+from rmlr_lightning.report.charts import far_apart, logarithmic
 from rmlr_lightning.report.rows import Report, Row
 from rmlr_lightning.report.seed_statistics import Spread
 
@@ -82,17 +82,11 @@ def _by_seed(row: Row, key: str) -> dict[int, float]:
 
 
 def _difference_axis(axis: Any, report: Report) -> None:
-    from matplotlib import ticker
-
     axis.axvline(0, color="black", linewidth=0.8)
     label = f"difference to {report.labels[report.baseline or '']}, paired by seed"
     main = report.main
     if far_apart(100 * row.gains[main].mean for row in report.rows if main in row.gains):
-        axis.set_xscale("symlog", linthresh=NEAR, linscale=0.8)
-        axis.xaxis.set_major_locator(ticker.FixedLocator(TICKS))
-        axis.xaxis.set_major_formatter("{x:g}")
-        axis.xaxis.set_minor_locator(ticker.NullLocator())
-        label += f"; logarithmic beyond {NEAR}"
+        label += logarithmic(axis)
     axis.set_xlabel(textwrap.fill(label, 44))
 
 

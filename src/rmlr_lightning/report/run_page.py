@@ -6,7 +6,7 @@ from typing import Any
 
 from rmlr_lightning.errors import counted
 from rmlr_lightning.report.calibration import calibration
-from rmlr_lightning.report.charts import mark, scale_of
+from rmlr_lightning.report.charts import Bar, Chart, forest_chart
 from rmlr_lightning.report.curves import training_charts
 from rmlr_lightning.report.html_page import html_page
 from rmlr_lightning.report.image_cards import best_and_worst
@@ -62,12 +62,9 @@ def run_page(
     """Metrics with intervals, curves, classes, errors, images, words, cost and origin of a run."""
     measured = measure(record, draws)
     test = record.test
-    # From 0: the length of an interval is then seen beside the value.
-    ends = [x for m in measured for x in m.interval[:3]]
-    scale = scale_of([100 * x for x in ends], include=[0.0])
     content: dict[str, Any] = {
-        "metrics": [_row(m, scale) for m in measured],
-        "scale": scale,
+        "metrics": [_row(m) for m in measured],
+        "forest": _forest(measured),
         "metrics_caption": (
             f"95 % intervals: bootstrap over the test images, {draws:,} draws. They do not cover "
             "the spread over seeds, and are slightly narrow where many classes have few pairs."
@@ -99,14 +96,18 @@ def run_page(
     )
 
 
-def _row(measured: Measured, scale: Any) -> dict[str, Any]:
-    value, low, high, _ = measured.interval
+def _row(measured: Measured) -> dict[str, Any]:
     return {
         "title": measured.title,
-        "value": percent(value),
+        "value": percent(measured.interval.value),
         "interval": interval_text(measured.interval),
-        "mark": mark(scale, 100 * value, 100 * low, 100 * high),
     }
+
+
+def _forest(measured: Sequence[Measured]) -> Chart | None:
+    bars = [Bar(m.title, *(100 * x for x in m.interval[:3])) for m in measured]
+    # From 0: the length of an interval is then seen beside the value.
+    return forest_chart("Metrics with 95 % intervals", bars, "%", include=0.0)
 
 
 def interval_text(interval: Interval) -> str:

@@ -1,5 +1,6 @@
 """The page of a sweep: rows with their seeds, differences paired by seed, curves and classes."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from rmlr_lightning.report.cells import (
     row_heads,
     size_name,
 )
-from rmlr_lightning.report.charts import Scale, curves_chart, difference_scale, mark, scale_of
+from rmlr_lightning.report.charts import Bar, Chart, curves_chart, forest_chart
 from rmlr_lightning.report.curves import validation_title
 from rmlr_lightning.report.html_page import html_page
 from rmlr_lightning.report.image_cards import best_and_worst
@@ -22,6 +23,7 @@ from rmlr_lightning.report.rows import Report, Row
 from rmlr_lightning.report.run_page import IDS
 from rmlr_lightning.report.run_record import RunRecord, mean_history
 from rmlr_lightning.report.sections import attention_rows, breakdowns, confusions, origin
+from rmlr_lightning.report.seed_statistics import Spread
 from rmlr_lightning.report.sweep_sections import (
     error_names,
     run_row,
@@ -93,7 +95,7 @@ def sweep_page(
         "verdict": sweep_verdict(report),
         "legend": LEGEND.replace("**Bold**", "Bold"),
         "twins_note": TWINS if "twins" in report.metrics else "",
-        "main_title": "mAP full" if report.main == "full" else report.main,
+        "main_title": main_title(report),
         "baseline": report.labels.get(report.baseline or "", ""),
         "tables": [_table(report, size, key) for size in report.sizes()],
         "comparisons": {
@@ -132,6 +134,11 @@ def sweep_page(
     )
 
 
+def main_title(report: Report) -> str:
+    """Of the metric that is drawn."""
+    return "mAP full" if report.main == "full" else report.main
+
+
 def _details(best: RunRecord | None, words: RunRecord | None) -> dict[str, Any]:
     """What the page of a run has and means over seeds cannot show."""
     return {
@@ -153,48 +160,36 @@ def _table(report: Report, size: int | None, key: str) -> dict[str, Any]:
     base = {
         run.seed: run.metrics.get(key) for r in rows if r.name == report.baseline for run in r.runs
     }
-    # All rows share a scale, so that they can be compared by eye.
-    ends, gain_ends = [], []
-    for row in rows:
-        ends += _ends(row.metrics.get(report.main), _points(row, key))
-        gain_ends += _ends(row.gains.get(report.main), _gains(row, key, base))
-    middles = [100 * row.gains[report.main].mean for row in rows if report.main in row.gains]
-    scale, gain_scale = scale_of(ends), difference_scale(gain_ends, middles)
+    labels, main = report.labels, report.main
+    values = [_bar(labels[row.name], row.metrics.get(main), _points(row, key)) for row in rows]
+    gains = [
+        _bar(labels[row.name], row.gains[main], _gains(row, key, base))
+        for row in rows
+        if main in row.gains
+    ]
+    title = f"{main_title(report)} of every row"
+    against = f"Difference to {labels.get(report.baseline or '', '')}, paired by seed"
+    forests = (
+        forest_chart(title, values, "%"),
+        forest_chart(against, gains, "points", include=0.0, is_difference=True),
+        _twins(report, rows, key),
+    )
     order = _main_first(report)
     heads, cells = row_heads(report), [row_cells(report, row, "*") for row in rows]
     return {
         "title": size_name(size),
         "heads": [heads[place] for place in order],
         "rows": [[line[place] for place in order] for line in cells],
-        "forest": [
-            {
-                "label": report.labels[row.name],
-                "value": _mark(scale, row.metrics.get(report.main), _points(row, key)),
-                "gain": _mark(gain_scale, row.gains.get(report.main), _gains(row, key, base)),
-            }
-            for row in rows
-        ],
-        "scale": scale,
-        "gains": bool(gain_ends),
-        "gain_scale": gain_scale,
-        **_twins(report, rows, key),
+        "forests": [chart for chart in forests if chart is not None],
     }
 
 
-def _twins(report: Report, rows: Sequence[Row], main_key: str) -> dict[str, Any]:
-    """Marks of the accuracy at twins, on a scale with its chance of 50 %."""
+def _twins(report: Report, rows: Sequence[Row], main_key: str) -> Chart | None:
+    """The accuracy at twins, beside its chance of 50 %."""
     key = f"{main_key.partition('/')[0]}/{report.metrics.get('twins')}"
     known = [row for row in rows if "twins" in row.metrics and report.main != "twins"]
-    ends = [x for row in known for x in _ends(row.metrics["twins"], _points(row, key))]
-    scale = scale_of(ends, include=[50.0])
-    marks = [
-        {
-            "label": report.labels[row.name],
-            "twins": _mark(scale, row.metrics["twins"], _points(row, key)),
-        }
-        for row in known
-    ]
-    return {"twins": marks, "twin_scale": scale}
+    bars = [_bar(report.labels[row.name], row.metrics["twins"], _points(row, key)) for row in known]
+    return forest_chart("Twins of every row", bars, "right, %", include=50.0)
 
 
 def _main_first(report: Report) -> list[int]:
@@ -217,20 +212,13 @@ def _gains(row: Row, key: str, base: dict[int, float | None]) -> list[float]:
     return [100 * (a - b) for a, b in pairs if a is not None and b is not None]
 
 
-def _ends(spread: Any, points: Sequence[float]) -> list[float]:
+def _bar(name: str, spread: Spread | None, points: Sequence[float]) -> Bar:
     if spread is None:
-        return []
-    return [100 * spread.mean, 100 * spread.low, 100 * spread.high, *points]
+        return Bar(name, math.nan)
+    return Bar(name, 100 * spread.mean, 100 * spread.low, 100 * spread.high, points)
 
 
-def _mark(scale: Scale, spread: Any, points: Sequence[float]) -> Any:
-    if spread is None:
-        return None
-    colour = 0
-    return mark(scale, 100 * spread.mean, 100 * spread.low, 100 * spread.high, points, colour)
-
-
-def _charts(report: Report, of_row: dict[str, list[RunRecord]]) -> list[Any]:
+def _charts(report: Report, of_row: dict[str, list[RunRecord]]) -> list[Chart]:
     charts = []
     key = report.metrics[report.main]
     wanted = {
