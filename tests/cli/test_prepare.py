@@ -67,6 +67,13 @@ def test_a_file_of_boxes_with_its_images(tmp_path, capsys):
     assert "fingerprint" in out and "boxes.json: complete" in out
 
 
+def test_where_images_are_missing_the_option_that_names_them_is_named(tmp_path, capsys):
+    folder = write_custom(tmp_path / "welding")
+    out, error = refused(capsys, "check", str(folder / "boxes.json"))
+    assert f"images in {folder}: 0 of" in out
+    assert error.endswith("missing; name the folders of the images with --images\n")
+
+
 def test_hico_det_of_other_counts_is_refused_in_one_line(benchmark, capsys):
     labels = benchmark / "hicodet" / "hico_20160224_det" / "anno.mat"
     out, error = refused(capsys, "hicodet", str(benchmark))

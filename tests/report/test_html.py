@@ -223,7 +223,9 @@ def test_runs_that_were_tested_on_other_images_are_not_compared(runs, tmp_path, 
     with pytest.raises(SystemExit) as caught:
         main([str(runs[0]), str(other), "--html", str(tmp_path / "page.html")])
     assert caught.value.code == 2
-    assert "tested on different images, annotations or classes" in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert "tested on different images, annotations or classes" in printed.err
+    assert printed.out == ""
     assert not (tmp_path / "page.html").exists()
 
 

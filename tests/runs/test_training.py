@@ -5,7 +5,8 @@ from omegaconf import OmegaConf
 from pytorch_lightning import Callback
 
 from rmlr_lightning.callbacks.epoch_table import EpochTable
-from rmlr_lightning.runs.training import is_part, shown_callbacks
+from rmlr_lightning.report.run_folders import is_part
+from rmlr_lightning.runs.training import shown_callbacks
 
 
 def test_progress_is_turned_off_by_the_option_of_the_trainer_alone():

@@ -8,7 +8,7 @@ from rmlr_lightning.annotations.coco_boxes import BoxAnnotations
 from rmlr_lightning.errors import counted
 from rmlr_lightning.images.image_check import Track
 from rmlr_lightning.images.image_file import ImageFolders
-from rmlr_lightning.preparation.check import Split, check_boxes, check_splits
+from rmlr_lightning.preparation.check import WITH_IMAGES, Split, check_boxes, check_splits
 from rmlr_lightning.preparation.report import Report
 
 
@@ -38,12 +38,13 @@ def check_anything(
     files = [path for path in (annotations, instances, ids) if path is not None]
     folders = ImageFolders(images or [annotations.parent])
     name = split if annotations.suffix == ".mat" else annotations.stem
+    checked = Split(name, tuple(files), read.targets, folders, way_out=WITH_IMAGES)
     if isinstance(read, BoxAnnotations):
         report.line(f"{annotations}: COCO's boxes")
         if read.flat:
             report.line(f"  {counted(read.flat, 'box', 'boxes')} without area left out")
-        check_boxes(report, Split(name, tuple(files), read.targets, folders), decode, track)
+        check_boxes(report, checked, decode, track)
     else:
         report.line(f"{annotations}: {read.layout}")
-        check_splits(report, [Split(name, tuple(files), read.targets, folders)], decode, track)
+        check_splits(report, [checked], decode, track)
     report.finish(annotations.name)

@@ -22,6 +22,8 @@ from rmlr_lightning.preparation.report import Report
 from rmlr_lightning.preparation.statistics import Statistics, ends_outside, statistics_of
 from rmlr_lightning.types import BoxTarget, Target
 
+WITH_IMAGES = "name the folders of the images with --images"
+
 
 class Split(NamedTuple):
     """A split on disk."""
@@ -31,6 +33,7 @@ class Split(NamedTuple):
     targets: Sequence[Target] | Sequence[BoxTarget]
     images: ImageFolders
     published: Mapping[str, tuple[int, ...]] = {}  # field of Statistics -> its known values
+    way_out: str = ""  # what to do where images are missing, if an option helps
 
 
 def check_splits(
@@ -121,6 +124,8 @@ def _check_images(report: Report, split: Split, decode: bool, track: Track) -> I
     images = annotated_images(split.targets)
     found = check_images(split.images.__truediv__, images, decode, track)
     report.line(f"  images in {split.images}: {len(found.bytes):,} of {len(images):,} are there")
+    if found.missing:
+        report.way_out = split.way_out
     for kinds, is_problem in ((PROBLEMS, True), (NOTES, False)):
         for field, text in kinds.items():
             report.names(text, getattr(found, field), is_problem=is_problem)

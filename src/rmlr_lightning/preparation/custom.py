@@ -17,7 +17,7 @@ from rmlr_lightning.errors import UserError, counted
 from rmlr_lightning.files import write_atomic
 from rmlr_lightning.images.image_check import Track
 from rmlr_lightning.images.image_file import ImageFolders
-from rmlr_lightning.preparation.check import Split, check_splits
+from rmlr_lightning.preparation.check import WITH_IMAGES, Split, check_splits
 from rmlr_lightning.preparation.custom_files import SPLITS, SplitRecords, read_custom
 from rmlr_lightning.preparation.report import Report
 from rmlr_lightning.vocabulary import Vocabulary
@@ -57,9 +57,10 @@ def make_custom(
         f"subjects: {vocabulary.subject_name or 'any class'}"
     )
     folders = ImageFolders(images)
-    checked = [
-        Split(name, (out / NAME, out / f"{name}.json"), targets[name], folders) for name in splits
-    ]
+    checked = []
+    for name in splits:
+        files = out / NAME, out / f"{name}.json"
+        checked.append(Split(name, files, targets[name], folders, way_out=WITH_IMAGES))
     check_splits(report, checked, decode, track)
     report.finish(str(folder))
 

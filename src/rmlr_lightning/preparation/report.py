@@ -12,6 +12,7 @@ class Report:
 
     def __init__(self) -> None:
         self.problems: list[str] = []
+        self.way_out = ""  # what the user can do about them, if it is known
 
     def line(self, text: str) -> None:
         """Print a finding that needs nothing to be done."""
@@ -37,9 +38,10 @@ class Report:
         """End a check.
 
         Raises:
-            UserError: there were problems; one line with the first of them.
+            UserError: there were problems; one line with the first of them and the way out.
         """
         if self.problems:
             more = f" (and {len(self.problems) - 1} more, see above)" if self.problems[1:] else ""
-            raise UserError(f"{name}: {self.problems[0]}{more}")
+            way_out = f"; {self.way_out}" if self.way_out else ""
+            raise UserError(f"{name}: {self.problems[0]}{more}{way_out}")
         self.line(f"{name}: complete")

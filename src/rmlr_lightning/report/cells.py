@@ -1,10 +1,6 @@
-"""The tables of a report as text cells, its comparisons as sentences, and tables for the screen."""
+"""The tables of a report as text cells, and its comparisons as sentences."""
 
 import math
-from collections.abc import Iterable, Sequence
-
-from rich.table import Table
-from rich.text import Text
 
 from rmlr_lightning.report.percent import decimals, signed
 from rmlr_lightning.report.rows import Comparison, Report, Row
@@ -94,31 +90,6 @@ def verdict(report: Report, comparison: Comparison) -> str:
     return f"{name}: {signed(spread.mean, digits)} {unit} [{low}, {high}], {significant}."
 
 
-def screen_tables(report: Report, title: str) -> list[Table]:
-    """The rows of each size, and the comparisons."""
-    out = []
-    for size in report.sizes():
-        rows = [row_cells(report, row, "*") for row in report.rows if row.train == size]
-        heading = ", ".join(part for part in (title, size_name(size)) if part)
-        out.append(_rich_table(heading, row_heads(report), rows))
-
-    comparisons = report.all_comparisons()
-    if comparisons:
-        rows = [comparison_cells(report, comparison, "*") for comparison in comparisons]
-        heading = "Paired by seed; *significant*: the interval excludes 0"
-        out.append(_rich_table(heading, comparison_heads(report), rows))
-    return out
-
-
 def _seeds(comparison: Comparison) -> set[int]:
     """Some may miss for a metric that a run leaves undefined."""
     return {seed for spread in comparison.differences.values() for seed in spread.seeds}
-
-
-def _rich_table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    table = Table(title=Text(title), title_justify="left")
-    for index, name in enumerate(heads):
-        table.add_column(Text(name), justify="right" if index else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))  # `Text`, because brackets would be read as markup
-    return table

@@ -10,7 +10,6 @@ from rich.console import Console
 
 from rmlr_lightning.errors import UserError, printable
 from rmlr_lightning.files import check_outputs, check_writable, write_atomic
-from rmlr_lightning.report.cells import screen_tables
 from rmlr_lightning.report.columns import FILES
 from rmlr_lightning.report.failed_runs import failed_sentences
 from rmlr_lightning.report.html import html_report
@@ -19,6 +18,7 @@ from rmlr_lightning.report.plot import report_png
 from rmlr_lightning.report.rows import make_report
 from rmlr_lightning.report.runs import FoundRuns, find_runs
 from rmlr_lightning.report.runs_csv import runs_csv
+from rmlr_lightning.report.screen import print_report
 from rmlr_lightning.report.summary_csv import comparisons_csv, rows_csv
 
 
@@ -36,8 +36,6 @@ def report(args: argparse.Namespace, argv: Sequence[str]) -> None:
         found.runs, args.split, args.rows, args.baseline, args.compare, args.metrics
     )
     title = args.title or f"Results on the {args.split} split"
-    for table in screen_tables(result, title):
-        _console().print(table)
 
     def markdown(plot: str | None) -> bytes:
         command = [word for word in argv if word != "--overwrite"]
@@ -49,6 +47,9 @@ def report(args: argparse.Namespace, argv: Sequence[str]) -> None:
         html = html_report(
             result, args.split, argv, args.paths, args.title, left_out, args.bootstrap
         )
+    # after the page of HTML, for which the test records are compared: that may be refused
+    print_report(result, title, _console())
+
     if args.html is not None:
         files[args.html] = html
     if args.out is not None:

@@ -20,6 +20,7 @@ NO_ROW = re.compile(
     r"|trainer\.(devices|accelerator)"
     r"|callbacks\.(curves|panel|record|wandb|speed|gradients)(\..*)?"
 )
+TRAIN = ("data", "prepare", "config", "train")  # the number of training images
 
 
 class RunFolder(NamedTuple):
@@ -29,7 +30,7 @@ class RunFolder(NamedTuple):
     name: str
     label: str
     overrides: tuple[str, ...]
-    train: int | None  # number of training images, where the data set is synthetic
+    train: int | None  # number of training images, where the data set is synthetic and all are used
     seed: int
     metrics: dict[str, float] | None  # None: unfinished
 
@@ -87,13 +88,26 @@ def _read(home: Path, config: dict[str, Any]) -> RunFolder:
         raise UserError(
             f"{home / 'config.yaml'}: seed is {seed!r}, not a number; correct it or remove the run"
         )
-    train: Any = config
-    for key in ("data", "prepare", "config", "train"):
-        train = train.get(key) if isinstance(train, dict) else None
-    train = train if type(train) is int else None
+    train = _value(config, *TRAIN)
+    # The batches of each epoch are others: how many images a part of them shows is not known.
+    is_limited = is_part(_value(config, "trainer", "limit_train_batches"))
+    train = train if type(train) is int and not is_limited else None
 
     label = printable(str(config.get("label") or name.replace("_", " ")))
-    return RunFolder(home, name, label, _overrides(home), train, seed, _metrics(home))
+    overrides = _overrides(home, with_size=is_limited)
+    return RunFolder(home, name, label, overrides, train, seed, _metrics(home))
+
+
+def is_part(limit: int | float | None) -> bool:
+    """Whether Lightning takes a part of the batches: 1.0 are all of them, 1 is the first."""
+    return limit is not None and not (isinstance(limit, float) and limit == 1)
+
+
+def _value(config: Any, *keys: str) -> Any:
+    """A value of nested mappings; None if it is not there."""
+    for key in keys:
+        config = config.get(key) if isinstance(config, dict) else None
+    return config
 
 
 def _config(home: Path) -> dict[str, Any]:
@@ -128,9 +142,13 @@ def _sweep_of(home: Path, parent: Path) -> Path:
     return next((folder for folder in folders if (folder / SWEEP_FILE).is_file()), parent)
 
 
-def _overrides(home: Path) -> tuple[str, ...]:
+def _overrides(home: Path, with_size: bool) -> tuple[str, ...]:
+    """Those that make a row, sorted; the size of the training set where no heading has it."""
     lines = [line.lstrip("+") for line in _all_overrides(home)]
-    return tuple(sorted(line for line in lines if not NO_ROW.fullmatch(line.partition("=")[0])))
+    keys = {line: line.partition("=")[0] for line in lines}
+    made = [line for line, key in keys.items() if not NO_ROW.fullmatch(key)]
+    sizes = [line for line, key in keys.items() if key == ".".join(TRAIN) and with_size]
+    return tuple(sorted(made + sizes))
 
 
 def _all_overrides(home: Path) -> list[str]:

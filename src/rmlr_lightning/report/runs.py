@@ -30,8 +30,8 @@ def find_runs(paths: Sequence[Path], required: str, commit: str | None = None) -
             in a runs.csv has precedence.
 
     Raises:
-        UserError: a path or all runs are missing, a file is damaged, or two runs have the same row,
-            size and seed and different metrics.
+        UserError: a path or all runs are missing, a file is damaged, two runs have the same row,
+            size and seed and different metrics, or they are of HICO-DET and of V-COCO.
     """
     runs: list[Run] = []
     # By resolved path: a folder that is reached from two PATHs counts once.
@@ -77,10 +77,24 @@ def find_runs(paths: Sequence[Path], required: str, commit: str | None = None) -
             f"{', '.join(map(str, paths))}: no finished run here{rest}; a run is finished when "
             "rmlr-train has written its metrics.json"
         )
+    _check_data_set(counted)
     named = [path.resolve() for path in paths]
     if len(counted) == 2 and [run.folder.resolve() for run in counted] == named:
         counted = _by_folder(counted)
     return FoundRuns(_unique(counted), unfinished, dict(failures.values()), without)
+
+
+def _check_data_set(runs: Sequence[Run]) -> None:
+    """Role AP is a metric of V-COCO only; the mAP of its runs is over other classes."""
+    of_vcoco = {run.folder: any("/role_ap" in name for name in run.metrics) for run in runs}
+    first, is_vcoco = next(iter(of_vcoco.items()))
+    other = next((folder for folder, one in of_vcoco.items() if one != is_vcoco), None)
+    if other is not None:
+        a, b = (first, other) if is_vcoco else (other, first)
+        raise UserError(
+            f"{a} is a run of V-COCO, {b} is not: their metrics are not comparable; give runs of "
+            "one data set"
+        )
 
 
 def _by_folder(pair: list[Run]) -> list[Run]:

@@ -24,7 +24,7 @@ from rmlr_lightning.callbacks.stop_checkpoint import StopCheckpoint, heed_parent
 from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.errors import UserError, counted
 from rmlr_lightning.files import PARTIAL, write_atomic
-from rmlr_lightning.report.run_folders import commit_of
+from rmlr_lightning.report.run_folders import commit_of, is_part
 from rmlr_lightning.runs.checkpoint_files import CheckpointFiles
 from rmlr_lightning.runs.claim import prepare_data
 from rmlr_lightning.runs.config import PACKAGE
@@ -264,11 +264,6 @@ def _export_metadata(cfg: DictConfig, values: dict[str, float]) -> dict[str, obj
     resize["kind"] = resize.pop("_target_").rpartition(".")[2]
     tested = {name: value for name, value in values.items() if name.startswith("test/")}
     return {"resize": resize, "seed": cfg.seed, "test": tested}
-
-
-def is_part(limit: int | float | None) -> bool:
-    """Whether Lightning takes a part of the batches: 1.0 are all of them, 1 is the first."""
-    return limit is not None and not (isinstance(limit, float) and limit == 1)
 
 
 def _print_summary(
