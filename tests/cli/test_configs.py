@@ -185,3 +185,13 @@ def test_two_processes_train_together(world, tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     assert "non-rare" in done.stdout
     assert "find_unused_parameters" not in done.stderr  # advice where all weights are used
+
+
+@pytest.mark.parametrize(
+    ("config", "program"),
+    [("train", "rmlr-train"), ("evaluate", "rmlr-eval"), ("extract", "rmlr-extract")],
+)
+def test_the_help_begins_with_what_the_program_does(config, program):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose(config, return_hydra_config=True)
+    assert cfg.hydra.help.header.startswith(f"{program} ")

@@ -5,7 +5,11 @@ import sys
 import pytest
 
 from rmlr_lightning.cli import evaluate, extract, train
-from rmlr_lightning.runs.command_line import CommandLine, check_hydra_options
+from rmlr_lightning.runs.command_line import (
+    CommandLine,
+    check_hydra_options,
+    warn_of_repeated_keys,
+)
 
 
 def error_of(capsys, *arguments: str) -> str:
@@ -66,3 +70,15 @@ def test_a_mistaken_option_of_a_program_with_hydra_is_one_line(
 )
 def test_options_of_hydra_pass(typed):
     check_hydra_options(typed)
+
+
+def test_of_a_key_that_is_typed_twice_the_value_that_counts_is_printed(capsys):
+    warn_of_repeated_keys(["optim.lr=1e-3", "-m", "seed=0,1", "++optim.lr=1e-4", "a.lr=1"])
+    expected = "warning: optim.lr is given twice; the last one counts: ++optim.lr=1e-4\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_a_process_of_another_gpu_does_not_repeat_the_warning(capsys, monkeypatch):
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    warn_of_repeated_keys(["seed=0", "seed=1"])
+    assert capsys.readouterr().err == ""

@@ -84,7 +84,9 @@ def test_each_run_has_its_own_log_with_its_configuration(tmp_path, monkeypatch, 
         assert json.loads(found["config"]["environment"]) == {"git": {"commit": "abc1234"}}
         assert found["config"]["seed"] == str(seed)
         assert "s3cr3t" not in str(found)
-    printed = [line for line in capsys.readouterr().out.splitlines() if line[:6] == "wandb:"]
+    captured = capsys.readouterr()
+    assert "anonymous" not in captured.err  # a setting of Lightning's that has no effect any more
+    printed = [line for line in captured.out.splitlines() if line[:6] == "wandb:"]
     assert len(printed) == 2
     (log,) = out.glob("wandb/offline-run-*")
     words = shlex.split(printed[1].removeprefix("wandb: offline; upload with: "))

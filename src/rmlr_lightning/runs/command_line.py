@@ -2,13 +2,15 @@
 
 import argparse
 import difflib
+import os
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from rmlr_lightning.errors import UserError
+from rmlr_lightning.errors import UserError, printable
+from rmlr_lightning.runs.secrets import words_without_secrets
 
 
 class CommandLine(argparse.ArgumentParser):
@@ -39,6 +41,30 @@ def check_hydra_options(arguments: Sequence[str], others: Sequence[str] = ()) ->
 
     parser.error = error
     parser.parse_args(arguments)
+
+
+def warn_of_repeated_keys(arguments: Sequence[str]) -> None:
+    """Print which value counts where a key is typed twice: Hydra takes the last one silently.
+
+    Args:
+        arguments: as the user typed them.
+    """
+    # a process that Lightning starts for another GPU gets more than what was typed
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        return
+    typed: dict[str, list[str]] = {}
+    for argument in arguments:
+        override = re.fullmatch(r"\+{0,2}([\w/.@:-]+)=.*", argument, re.DOTALL)
+        if override is not None and not argument.startswith("-"):
+            typed.setdefault(override[1], []).append(argument)
+    for key, words in typed.items():
+        if len(words) > 1:
+            times = "twice" if len(words) == 2 else f"{len(words)} times"
+            (last,) = words_without_secrets(words[-1:])
+            print(
+                f"warning: {key} is given {times}; the last one counts: {printable(last)}",
+                file=sys.stderr,
+            )
 
 
 def _mistake(parser: argparse.ArgumentParser, message: str, others: Sequence[str] = ()) -> str:

@@ -17,7 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.runs.command_line import check_hydra_options
+from rmlr_lightning.runs.command_line import check_hydra_options, warn_of_repeated_keys
 from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.runs.jobs import Function, Jobs
 from rmlr_lightning.runs.made_folders import make_folder
@@ -76,6 +76,7 @@ def hydra_program(
                 jobs.typed = sys.argv[1:]
                 words = arguments(jobs.typed)
                 check_hydra_options(words, options)
+                warn_of_repeated_keys(jobs.typed)
                 jobs.words = as_sweep(with_trainer_options(quoted_paths(words)))
                 sys.argv[1:] = jobs.words
                 # Hydra raises its errors then, which it otherwise prints on several lines

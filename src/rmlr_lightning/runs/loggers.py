@@ -63,6 +63,9 @@ def one_log_per_run(loggers: Sequence[Logger], cfg: DictConfig) -> Iterator[None
     config["environment"] = read_environment(cfg.paths.output)
     with hidden_command_line():
         for logger in loggers:
+            if isinstance(logger, WandbLogger):
+                # Lightning passes this setting always, and Weights & Biases warns of it
+                logger._wandb_init.pop("anonymous", None)
             if not isinstance(logger, CSVLogger):  # config.yaml and environment.json lie beside it
                 logger.log_hyperparams(config)
     failed = True
