@@ -81,8 +81,9 @@ def page(detector: HOIDetector) -> Any:
             message = str(error)
             if image is not None:  # the folder is gradio's
                 message = message.replace(f"{Path(image).parent}{os.sep}", "")
-            # a mistake of the user's: no traceback in the terminal
-            raise gr.Error(message, print_exception=False) from error
+            # gr.Error would also mark the drawing and the table, each with the word "Error"
+            gr.Warning(message, title="Error")
+            return None, []
 
     number = "score" if detector.saved.calibration is None else "probability"
     columns = ["human", "verb", "object", number]
@@ -122,9 +123,19 @@ def serve(args: Namespace) -> None:
     theme = gr.themes.Default(font="sans-serif", font_mono="sans-serif")
     theme.set(body_text_color_subdued="*neutral_600")  # its own grey is too faint on white
     try:
-        page(detector).launch(server_name="127.0.0.1", server_port=args.port, theme=theme)
+        blocks = page(detector)
+        blocks.launch(
+            server_name="127.0.0.1",
+            server_port=args.port,
+            theme=theme,
+            share=False,  # whatever GRADIO_SHARE is
+            quiet=True,  # gradio would recommend a public link
+            prevent_thread_lock=True,
+        )
     except OSError as error:
         raise UserError(f"--port {args.port}: cannot be used ({error}); name another") from error
+    print(f"page: {blocks.local_url} (Ctrl-C ends it)", flush=True)
+    blocks.block_thread()
 
 
 def _gradio() -> Any:
