@@ -159,6 +159,20 @@ def test_another_error_of_a_sweeper_is_not_hidden(folder):
         raise ValueError("of the sweeper")
 
 
+def test_a_job_of_a_launcher_that_was_killed_is_one_line_with_the_way_out(progress):
+    class UncompletedJobError(RuntimeError):
+        """As submitit's."""
+
+    message = "Job 7 (task: 0) with path /s/.submitit/7/7_0_result.pkl\nhas no output"
+    with pytest.raises(UserError) as caught, Jobs().search():
+        SweepProgress.current = progress
+        raise UncompletedJobError(message)
+    assert "a job was killed or ran out of time (its log is in /s/.submitit/7);" in str(
+        caught.value
+    )
+    assert f"`rmlr-report {progress.folder}` reports" in str(caught.value)
+
+
 def test_a_search_for_the_smallest_metric_is_refused(capsys):
     """Optuna minimises where nothing else is typed."""
     cfg = OmegaConf.create(

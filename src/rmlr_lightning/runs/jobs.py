@@ -1,6 +1,8 @@
 """The runs of a sweep in one process."""
 
 import os
+import re
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -108,13 +110,22 @@ class Jobs:
 
     @contextmanager
     def search(self) -> Iterator[None]:
-        """For a sweeper: where all of its runs failed, that is the error, not one of its own."""
+        """For a sweeper: where all of its runs failed, that is the error, not one of its own.
+
+        Raises:
+            UserError: a job of submitit was killed, which leaves the sweep.
+        """
         try:
             yield
         except ValueError:
             if self.number and len(self.failed) == self.number:  # Optuna has no best run then
                 self.check()
             raise
+        except Exception as error:
+            # by its name: submitit comes with an extra
+            if type(error).__name__ != "UncompletedJobError" or SweepProgress.current is None:
+                raise
+            raise UserError(_killed(str(error), SweepProgress.current.folder)) from error
 
     def check(self) -> None:
         """After a sweep.
@@ -136,6 +147,16 @@ class Jobs:
         if self.crashed:
             raise RuntimeError(message)
         raise UserError(message)
+
+
+def _killed(message: str, folder: Path) -> str:
+    """What to do after a job of submitit was killed; its message names a file beside the log."""
+    found = re.search(r"with path (.+)/[^/\n]+$", message, re.MULTILINE)
+    log = f" (its log is in {found[1]})" if found else ""
+    return (
+        f"{folder}: a job was killed or ran out of time{log}; the same command does what is left, "
+        f"`rmlr-report {shlex.quote(str(folder))}` reports the runs that have finished"
+    )
 
 
 def _write_error(folder: Path, error: Exception, message: str | None) -> None:
