@@ -6,8 +6,28 @@ import sys
 
 import pytest
 
-HEAVY = ["torch", "pytorch_lightning", "transformers", "timm", "matplotlib", "scipy"]
-SCRIPTS = ["prepare", "predict", "export", "score", "report", "train", "evaluate", "extract"]
+from tests.page_commands import ROOT
+
+HEAVY = [
+    "torch",
+    "torchmetrics",
+    "pytorch_lightning",
+    "transformers",
+    "timm",
+    "matplotlib",
+    "scipy",
+]
+SCRIPTS = [
+    "prepare",
+    "predict",
+    "export",
+    "score",
+    "report",
+    "train",
+    "evaluate",
+    "extract",
+    "demo",
+]
 PROGRAM = """
 import json, sys
 from importlib import import_module
@@ -38,6 +58,13 @@ def after(*commands: list[str]) -> dict[str, list]:
 def test_help_needs_no_heavy_library():
     found = after(*([name, "--help"] for name in SCRIPTS))
     assert found == {f"{name} --help": [0, []] for name in SCRIPTS}
+
+
+def test_a_report_needs_no_torchmetrics():
+    """It takes 3 seconds to import."""
+    runs = str(ROOT / "docs" / "results" / "ablation_runs.csv")
+    ((status, loaded),) = after(["report", runs, "--rows", "rmlr,visual"]).values()
+    assert status == 0 and "torch" in loaded and "torchmetrics" not in loaded
 
 
 @pytest.mark.fault

@@ -1,19 +1,20 @@
 """The official evaluations: HICO-DET (Default, Known Object) and V-COCO (Scenario 1, 2 and agent).
 
 Pure functions on arrays, and thin torchmetrics classes. The classes are imported on first access:
-importing torchmetrics takes 3 seconds, which `rmlr-score` does without.
+importing torchmetrics takes 3 seconds, which `rmlr-score` and `rmlr-report` do without.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from rmlr_lightning.metrics.detected_roles import RoleDetections, role_detections
 from rmlr_lightning.metrics.hicodet import HICODetResult, PairTable, score_hicodet
 from rmlr_lightning.metrics.vcoco import RoleTable, VCOCOResult, score_vcoco
 from rmlr_lightning.metrics.vcoco_truth import VCOCOTruth, vcoco_truth
 
 if TYPE_CHECKING:
     from rmlr_lightning.metrics.hicodet_metric import HICODetMeanAP
-    from rmlr_lightning.metrics.vcoco_metric import RoleDetections, VCOCORoleAP, role_detections
+    from rmlr_lightning.metrics.vcoco_metric import VCOCORoleAP
 
 __all__ = [
     "HICODetMeanAP",
@@ -32,9 +33,7 @@ __all__ = [
 
 _LAZY = {
     "HICODetMeanAP": "hicodet_metric",
-    "RoleDetections": "vcoco_metric",
     "VCOCORoleAP": "vcoco_metric",
-    "role_detections": "vcoco_metric",
 }
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rmlr_lightning.metrics.columns import column
 from rmlr_lightning.metrics.hicodet import PairTable, match_annotations
-from rmlr_lightning.metrics.per_image import PerImageMetric, column
+from rmlr_lightning.metrics.per_image import PerImageMetric
 from rmlr_lightning.ops.calibration import Calibration, log_odds, probabilities
 from rmlr_lightning.types import Detections, Target
 from rmlr_lightning.vocabulary import Vocabulary

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from rmlr_lightning.metrics.base import TableRow
+from rmlr_lightning.metrics.columns import column
 from rmlr_lightning.metrics.hicodet import (
     HICODetResult,
     PairTable,
@@ -14,7 +15,7 @@ from rmlr_lightning.metrics.hicodet import (
     match_annotations,
     score_settings,
 )
-from rmlr_lightning.metrics.per_image import PerImageMetric, column
+from rmlr_lightning.metrics.per_image import PerImageMetric
 from rmlr_lightning.types import Detections, Target
 from rmlr_lightning.vocabulary import Vocabulary, hicodet
 

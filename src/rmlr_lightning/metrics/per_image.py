@@ -105,13 +105,6 @@ class PerImageMetric(Metric):
         super()._sync_dist(*args, **kwargs)
 
 
-def column(items: Sequence, name: str) -> np.ndarray:
-    """A field of all items, concatenated. bfloat16 becomes float32, which numpy lacks."""
-    tensors = [torch.as_tensor(getattr(item, name)) for item in items]
-    tensor = tensors[0] if len(tensors) == 1 else torch.cat(tensors)
-    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy(force=True)
-
-
 def _spans(counts: np.ndarray, images: np.ndarray) -> np.ndarray:
     """Indices of the rows of some images, in their order; image i has counts[i] adjacent rows."""
     sizes = counts[images]

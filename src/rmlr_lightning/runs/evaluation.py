@@ -13,7 +13,7 @@ from pytorch_lightning import Trainer, seed_everything
 from rmlr_lightning.callbacks.epoch_table import EpochTable
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import check_outputs, write_atomic
-from rmlr_lightning.metrics.vcoco_metric import role_detections
+from rmlr_lightning.metrics.detected_roles import role_detections
 from rmlr_lightning.ops.classes import in_numbers_of
 from rmlr_lightning.runs.claim import prepare_data
 from rmlr_lightning.runs.features import merged_features, open_features

@@ -15,8 +15,8 @@ from scipy.io import savemat
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import write_atomic
-from rmlr_lightning.metrics.per_image import column
-from rmlr_lightning.metrics.vcoco_metric import RoleDetections
+from rmlr_lightning.metrics.columns import column
+from rmlr_lightning.metrics.detected_roles import RoleDetections
 from rmlr_lightning.types import Detections
 from rmlr_lightning.vocabulary import Vocabulary, vcoco_actions
 

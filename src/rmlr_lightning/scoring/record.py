@@ -5,7 +5,7 @@ nor the model.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,6 @@ from rmlr_lightning.metrics.average_precision import (
 )
 from rmlr_lightning.metrics.hicodet import PairTable, match_annotations
 from rmlr_lightning.metrics.vcoco import RoleTable
-from rmlr_lightning.metrics.vcoco_metric import VCOCORoleAP
 from rmlr_lightning.scoring.breakdown import hicodet_breakdown
 from rmlr_lightning.scoring.error_types import diagnose
 from rmlr_lightning.scoring.export import pair_columns, role_columns
@@ -29,6 +28,9 @@ from rmlr_lightning.scoring.matched import (
 )
 from rmlr_lightning.types import Detections, Target
 from rmlr_lightning.vocabulary import Vocabulary
+
+if TYPE_CHECKING:  # it imports torchmetrics, which takes 3 seconds; reports do without
+    from rmlr_lightning.metrics.vcoco_metric import VCOCORoleAP
 
 TOP = 10  # detections of an image that are kept with their boxes
 # Means of `MatchedDetections` by setting, and the keys under which a run logs them
@@ -74,7 +76,7 @@ def make_record(
     results: Results,
     vocabulary: Vocabulary,
     unseen: Sequence[int] = (),
-    roles: VCOCORoleAP | None = None,
+    roles: "VCOCORoleAP | None" = None,
     facts: Mapping[str, Any] | None = None,
 ) -> TestRecord:
     """Evaluate the detections of a test.
@@ -235,7 +237,7 @@ def _first_of_pair(truth: PairTable) -> np.ndarray:
     return first[which.reshape(-1)]
 
 
-def _role_settings(results: Results, roles: VCOCORoleAP) -> dict[str, MatchedDetections]:
+def _role_settings(results: Results, roles: "VCOCORoleAP") -> dict[str, MatchedDetections]:
     # The rows that the metric of role AP made of the same detections.
     detections = [roles.roles_of(target.image_id, found) for target, found in results]
     columns = role_columns(detections)
