@@ -1,7 +1,7 @@
 """The command blocks of the pages run from top to bottom, as a reader types them.
 
-At tiny size: options that make a training short are added. What needs weights, images or a machine
-that are not here is listed with the test that runs it, or with the reason.
+At tiny size: options that make a training short are added. What needs other files than those of the
+fixture `desk`, or another machine, runs in a test that takes it by `from_page`.
 """
 
 import importlib
@@ -20,8 +20,20 @@ import pytest
 from PIL import Image
 
 from tests.annotations.make_hicodet import make_hicodet
-from tests.test_readme import CONFIGS, PARSERS, ROOT, TEXTS, block_commands, words_of
+from tests.page_commands import (
+    CONFIGS,
+    PARSERS,
+    ROOT,
+    TEXTS,
+    block_commands,
+    finished,
+    from_page,
+    make_command,
+    taken,
+    words_of,
+)
 from tests.text.conftest import write_bert
+from tests.text.hub_cache import write_hub_cache
 
 TINY = [
     "data.prepare.config.train=60",
@@ -32,33 +44,38 @@ TINY = [
 ]
 SHORT = ["trainer.max_epochs=1", "trainer.check_val_every_n_epoch=1"]
 SHORT += ["trainer.limit_train_batches=2", "trainer.log_every_n_steps=1"]
-ROWS = ["experiment=visual,rmlr", "seed=0"]  # of a sweep
-UNTESTED = ["test=false", "callbacks.panel=null"]
+UNDRAWN = ["callbacks.panel=null", "callbacks.curves=null"]
+MADE = (["make", "eval"], ["make", "ablation"])  # what starts a program of ours
 
-# Programs that are not ours (pip, make, python, jupyter) are checked in test_readme.py.
-ELSEWHERE = {
-    r"model\.detector\.path=|data/welding": "tests/cli/test_dress_rehearsal.py",
-    r"upt-r\d+": "tests/cli/test_published.py",
-    r"rmlr-prepare (hicodet|vcoco|check)": "tests/cli/test_prepare.py",
-    r"--format (onnx|torch)": "tests/cli/test_export.py",
-    r"trainer=ddp": "tests/faults/test_processes.py",
-    r"--from-run": "tests/faults/test_repeated_runs.py",
-    r"rmlr-report docs/results": "tests/cli/test_report.py",
-    r"sweeper=optuna": "tests/cli/test_optuna.py",
-    r"launcher=submitit": "needs the extra slurm",
-    r"text=hub text.encoder.name=(google|openai)|mpnet": "downloads weights",
-    r"unseen=rare_first": "the synthetic benchmark has no such split",
-}
+TAKEN = taken()
 
 
-def ours(page: Path) -> list[str]:
-    """The commands of a page that run here."""
-    return [
-        " ".join(words_of(line))
-        for line in block_commands(TEXTS[page])
-        if words_of(line)[0] in {**CONFIGS, **PARSERS}
-        and not any(re.search(pattern, line) for pattern in ELSEWHERE)
-    ]
+def commands_here() -> dict[Path, list[list[str]]]:
+    """The commands of each page that run here. What make does is done once for all pages."""
+    found: dict[Path, list[list[str]]] = {}
+    made = set()
+    for page, text in TEXTS.items():
+        found[page] = []
+        for words in map(words_of, block_commands(text)):
+            ours = words[0] in {**CONFIGS, **PARSERS} or words[:2] in MADE
+            if ours and tuple(words) not in TAKEN and tuple(words) not in made:
+                found[page].append(words)
+            if words[0] == "make":
+                made.add(tuple(words))
+    return found
+
+
+HERE = commands_here()
+
+
+def follow(words: list[str], place: Path) -> None:
+    """Run a command in the folder that is the working directory."""
+    program, *arguments = words
+    if program == "make":
+        done = finished(make_command(words, *made_small(arguments)), place)
+        assert done.returncode == 0, done.stderr
+    else:
+        run(CONFIGS.get(program, PARSERS.get(program)), arguments + small(words))
 
 
 def run(program: str, arguments: list[str]) -> None:
@@ -71,20 +88,43 @@ def run(program: str, arguments: list[str]) -> None:
             assert not ended.code, (program, arguments)
 
 
-def typed(command: str) -> tuple[str, list[str]]:
-    """The program of a command, and its arguments with those that keep it short."""
-    program, *arguments = words_of(command)
-    name = CONFIGS.get(program, PARSERS.get(program))
-    arguments = [a.replace("=FILE", "=outputs/rmlr/checkpoints/best.ckpt") for a in arguments]
+def small(words: list[str]) -> list[str]:
+    """Options that keep a command short."""
+    program, *arguments = words
+    of_a_run = any(word.startswith(("checkpoint=", "--from-run")) for word in arguments)
+    if program == "rmlr-extract" and not of_a_run:
+        return TINY
+    if program != "rmlr-train" or of_a_run:
+        return []
+    if "-m" in arguments:
+        return ["experiment=visual,rmlr", "seed=0", *TINY, *SHORT, *UNDRAWN]
+    for word in arguments:
+        if word.startswith("+sweep="):
+            return sweep_small(word.removeprefix("+sweep="))
+    return [*TINY, *SHORT, "callbacks.panel=null", "test=false"]
+
+
+def sweep_small(name: str) -> list[str]:
+    """One run of a sweep: of the row that its report compares with."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    row = re.search(rf"^REPORT_{name} := --baseline (\w+)$", makefile, re.MULTILINE)[1]
+    return [f"experiment={row}", "seed=0", *TINY, *SHORT, *UNDRAWN]
+
+
+def made_small(arguments: list[str]) -> list[str]:
+    """The same for make, and as few processes as the command allows."""
+    given = dict(word.split("=", 1) for word in arguments[1:])
+    if arguments[0] != "ablation":
+        return []
+    options = " ".join(sweep_small(given.get("SWEEP", "ablation")))
+    return [f"ARGS={options}", f"JOBS={given.get('JOBS', 1)}"]
+
+
+def with_files(words: list[str]) -> list[str]:
+    """With the names of files that are here."""
+    words = [word.replace("=FILE", "=outputs/rmlr/checkpoints/best.ckpt") for word in words]
     # found.npz is of HICO-DET, the model of the benchmark
-    arguments = [a.replace("export=found", "export=exported") for a in arguments]
-    if name == "train":
-        if any(a == "-m" or a.startswith("+sweep=") for a in arguments):
-            arguments += ROWS
-        arguments += [*TINY, *SHORT]
-    elif name == "extract" and not any(a.startswith("checkpoint=") for a in arguments):
-        arguments += TINY
-    return name, arguments
+    return [word.replace("export=found", "export=exported") for word in words]
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +150,9 @@ def desk(world, tmp_path_factory) -> Path:
     (folder / "found.json").write_text(json.dumps(rows))
 
     write_bert(folder / "path" / "to" / "folder")
+    write_hub_cache(folder / "hub")
+    shutil.copy(ROOT / "Makefile", folder)
+    shutil.copytree(ROOT / "docs" / "results", folder / "docs" / "results")
     make_hicodet(folder)
     first = json.loads((folder / "instances_test2015.json").read_text())["filenames"][0]
     boxes = np.array([[1.0, 1, 50, 50]])
@@ -130,39 +173,44 @@ def desk(world, tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("RMLR_DATA", str(folder / "data"))
+        options = " ".join([*TINY, *SHORT])
+        done = finished(make_command(from_page("make train"), f"ARGS={options}"), folder)
+        assert done.returncode == 0, done.stderr
         printed = io.StringIO()
         with redirect_stdout(printed):
-            for _ in range(2):  # outputs/rmlr and outputs/rmlr-2
-                run(*typed("rmlr-train"))
-    (folder / "printed.txt").write_text(printed.getvalue())
+            run("train", [*TINY, *SHORT])
+    (folder / "printed.txt").write_text(done.stdout + printed.getvalue())
     (folder / "outputs" / "hicodet_rmlr_r50").symlink_to("rmlr")
     return folder
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The dirpath has changed")  # the finished run is a copy
-@pytest.mark.parametrize("page", [page for page in TEXTS if ours(page)], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [page for page in TEXTS if HERE[page]], ids=lambda page: page.stem)
 def test_the_commands_of_a_page_run_one_after_the_other(page, desk, tmp_path, monkeypatch):
     place = tmp_path / "desk"
     shutil.copytree(desk, place, symlinks=True)
     monkeypatch.chdir(place)
     monkeypatch.setenv("RMLR_DATA", str(place / "data"))
     monkeypatch.setenv("WANDB_MODE", "offline")
-    for command in ours(page):
-        program, arguments = typed(command)
-        run(program, arguments + UNTESTED * (program == "train"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(place / "hub"))
+    for words in HERE[page]:
+        follow(with_files(words), place)
 
 
 @pytest.mark.slow
 def test_a_run_ends_with_the_path_of_its_page(desk):
-    *_, line = (desk / "printed.txt").read_text().splitlines()
-    assert line == "report: outputs/rmlr-2/report.html"
+    lines = (desk / "printed.txt").read_text().splitlines()
+    reports = [line for line in lines if line.startswith("report: ")]
+    assert reports == [f"report: outputs/{name}/report.html" for name in ("rmlr", "rmlr-2")]
+    assert lines[-1] == reports[-1]
     text = (desk / "outputs" / "rmlr-2" / "report.html").read_text()
     assert "rmlr-report outputs/rmlr-2 --html outputs/rmlr-2/report.html" in text
 
 
-@pytest.mark.parametrize("pattern", ELSEWHERE)
-def test_what_does_not_run_here_is_needed_and_has_its_test(pattern):
-    assert any(re.search(pattern, line) for text in TEXTS.values() for line in block_commands(text))
-    place = ELSEWHERE[pattern]
-    assert " " in place or (ROOT / place).is_file()
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.stem)
+def test_every_command_of_a_page_runs_in_a_test(page):
+    for words in map(words_of, block_commands(TEXTS[page])):
+        here = any(words in commands for commands in HERE.values())
+        assert here or tuple(words) in TAKEN, " ".join(words)

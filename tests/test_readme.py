@@ -1,15 +1,16 @@
-"""The commands of README.md and docs/ are checked: configs compose, options and files exist."""
+"""The texts of README.md and docs/: commands in the prose, Python examples, links, lengths.
 
-import importlib
+The commands of blocks run: see `tests/page_commands.py`.
+"""
+
 import json
-import os
 import re
 import runpy
 import shlex
 import shutil
 import subprocess
 import sys
-import tomllib
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -19,24 +20,18 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from rmlr_lightning.runs.config import conf_dir
-from rmlr_lightning.runs.repeat import OPTION
+from tests.page_commands import (
+    CONFIGS,
+    PAGES,
+    PARSERS,
+    PROGRAMS,
+    ROOT,
+    TEXTS,
+    blocks,
+    words_of,
+)
 
-ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-
-CONFIGS = {"rmlr-train": "train", "rmlr-extract": "extract", "rmlr-eval": "evaluate"}
-PARSERS = {
-    "rmlr-prepare": "prepare",
-    "rmlr-predict": "predict",
-    "rmlr-export": "export",
-    "rmlr-score": "score",
-    "rmlr-report": "report",
-    "rmlr-demo": "demo",
-}
-LAUNCHERS = {"torchrun", "srun"}  # of processes of a Hydra program
-PROGRAMS = {*CONFIGS, *PARSERS, *LAUNCHERS, "make", "python", "pip", "jupyter"}
 PLUGINS = r"hydra[/.](sweeper|launcher)\b"  # of extras
 
 
@@ -46,19 +41,6 @@ def markdown_of(notebook: Path) -> str:
     return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
 
 
-def blocks(text: str, language: str) -> list[str]:
-    """The fenced code blocks of a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-
-
-def block_commands(text: str) -> list[str]:
-    """The lines of all bash blocks and of indented blocks that call a program of ours."""
-    joined = "".join(blocks(text, "bash")).replace("\\\n", " ")
-    one_line_each = text.replace("\\\n", " ")
-    indented = re.findall(r"^ {4}((?:rmlr-|make |python ).*)$", one_line_each, re.MULTILINE)
-    return [line for line in [*joined.splitlines(), *indented] if shlex.split(line, comments=True)]
-
-
 def inline_commands(text: str) -> list[str]:
     """Code spans of the prose that call a program of ours with arguments."""
     prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
@@ -66,29 +48,10 @@ def inline_commands(text: str) -> list[str]:
     return [" ".join(span.split()) for span in spans]
 
 
-def cases(commands) -> list:
-    return [
-        pytest.param(line, id=f"{page.name}: {' '.join(words_of(line))[:80]}")
-        for page, text in TEXTS.items()
-        for line in commands(text)
-    ]
-
-
-def words_of(command: str) -> list[str]:
-    """The command without comments and without variables that are set in front of it."""
-    words = shlex.split(command, comments=True)
-    while "=" in words[0]:
-        words.pop(0)
-    return words
-
-
 def check_config(name: str, arguments: list[str], output: Path) -> None:
     """Compose what the program would run, for the first and the last value of each sweep."""
     flags = ("-m", "--multirun")
     arguments = [w for w in arguments if w not in flags and not re.match(PLUGINS, w)]
-    if OPTION in arguments:  # the folder of a finished run, which there is not
-        place = arguments.index(OPTION)
-        del arguments[place : place + 2]
     firsts, lasts = [], []
     for override in OverridesParser.create().parse_overrides(arguments):
         values: list[str] = [override.input_line]
@@ -108,18 +71,6 @@ def check_config(name: str, arguments: list[str], output: Path) -> None:
             get_object(target)
 
 
-def launched(arguments: list[str]) -> tuple[str, list[str]]:
-    """The Hydra program that a launcher starts, by its name or `-m rmlr_lightning.cli.NAME`."""
-    starts = {**CONFIGS, **{f"rmlr_lightning.cli.{name}": name for name in CONFIGS.values()}}
-    place = next(i for i, word in enumerate(arguments) if word in starts)
-    return starts[arguments[place]], arguments[place + 1 :]
-
-
-def check_options(program: str, arguments: list[str]) -> None:
-    module = importlib.import_module(f"rmlr_lightning.cli.{PARSERS[program]}")
-    module.parser().parse_args(arguments)
-
-
 def check_make(arguments: list[str]) -> None:
     """What make would run. Every variable that is set must be one that the Makefile reads."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -130,46 +81,12 @@ def check_make(arguments: list[str]) -> None:
     subprocess.run(["make", "-n", *arguments], cwd=ROOT, check=True, capture_output=True)
 
 
-def check_pip(arguments: list[str]) -> None:
-    """Every extra that is installed exists."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert arguments[0] == "install"
-    extras = re.findall(r"\[([\w,]+)\]", " ".join(arguments))
-    names = {name for extra in extras for name in extra.split(",")}
-    assert names <= project["optional-dependencies"].keys()
+PROSE_COMMANDS = sorted({line for text in TEXTS.values() for line in inline_commands(text)})
 
 
-def check_jupyter(arguments: list[str]) -> None:
-    """`jupyter execute` of notebooks that exist; tests/notebooks runs them."""
-    assert arguments[0] == "execute"
-    files = [word for word in arguments[1:] if not word.startswith("-")]
-    assert files and all((ROOT / file).is_file() for file in files)
-
-
-@pytest.mark.parametrize("command", cases(block_commands))
-def test_commands_of_code_blocks(command, tmp_path):
-    program, *arguments = words_of(command)
-    assert program in PROGRAMS, f"no check for {program}"
-    if program in CONFIGS:
-        check_config(CONFIGS[program], arguments, tmp_path)
-    elif program in LAUNCHERS:
-        check_config(*launched(arguments), tmp_path)
-    elif program in PARSERS:
-        check_options(program, arguments)
-    elif program == "make":
-        check_make(arguments)
-    elif program == "pip":
-        check_pip(arguments)
-    elif program == "jupyter":
-        check_jupyter(arguments)
-    else:
-        script = ROOT / arguments[0]
-        assert arguments[0] == "-m" or script.is_file(), script
-
-
-@pytest.mark.parametrize("command", cases(inline_commands))
+@pytest.mark.parametrize("command", PROSE_COMMANDS)
 def test_commands_of_the_prose(command, tmp_path):
-    """As those of blocks, but words in capitals and dots stand for arguments."""
+    """Configs compose and targets exist. Words in capitals and dots stand for arguments."""
     program, *arguments = words_of(command)
     arguments = [word for word in arguments if not re.fullmatch(r"[A-Z_|.]+|\.\.\.", word)]
     assert program in PROGRAMS
@@ -179,22 +96,16 @@ def test_commands_of_the_prose(command, tmp_path):
         check_make(arguments)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("program", sorted({*CONFIGS, *PARSERS}))
-def test_every_program_prints_its_help(program, tmp_path):
-    path = Path(sys.executable).parent / program
-    run = subprocess.run([path, "--help"], cwd=tmp_path, capture_output=True, text=True)
-    assert run.returncode == 0 and run.stdout and not run.stderr
+def test_every_program_is_installed(program):
+    """tests/cli/test_startup.py asks all for their help."""
+    (script,) = entry_points(group="console_scripts", name=program)
+    assert script.load() and Path(sys.executable).with_name(program).is_file()
 
 
-PYTHON_COMMANDS = sorted(
-    {
-        " ".join(words_of(line))
-        for text in TEXTS.values()
-        for line in [*block_commands(text), *inline_commands(text)]
-        if words_of(line)[0] == "python" and "[" not in line
-    }
-)
+PYTHON_COMMANDS = [
+    line for line in PROSE_COMMANDS if line.startswith("python ") and "[" not in line
+]
 
 
 @pytest.mark.slow
@@ -232,21 +143,15 @@ PYTHON_BLOCKS = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("source", PYTHON_BLOCKS)
-def test_python_examples_run(source, tmp_path):
+def test_python_examples_run(source, tmp_path, monkeypatch, capsys):
     """In a folder with the images that they name."""
     example = ROOT / "docs" / "pictures" / "example.jpg"
     (tmp_path / "docs" / "pictures").mkdir(parents=True)
     shutil.copy(example, tmp_path / "docs" / "pictures")
     shutil.copy(example, tmp_path / "image.jpg")
-    done = subprocess.run(
-        [sys.executable, "-c", source],
-        cwd=tmp_path,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout
+    monkeypatch.chdir(tmp_path)
+    exec(compile(source, "example", "exec"), {"__name__": "__main__"})
+    assert capsys.readouterr().out
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -1,17 +1,14 @@
 """The documentation site is built without a warning: every page, link and docstring is found."""
 
-import os
 import re
-import subprocess
-import sys
 from html import unescape
 from pathlib import Path
 
 import pytest
 
 from tests.browser import axe_findings, needs_axe, window
+from tests.page_commands import copy_tracked, finished, from_page, make_command
 
-ROOT = Path(__file__).parents[1]
 # Rules of axe-core that are broken and left: the corner of a table may be empty, and the theme puts
 # the button of each block of code into a <nav> without a name, and nested contents into two.
 LEFT = ("minor empty-table-header", "moderate landmark-unique")
@@ -51,14 +48,10 @@ def text_of(page: Path) -> str:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp("site")
-    subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", out],
-        cwd=ROOT,
-        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
-        check=True,
-    )
-    return out
+    checkout = copy_tracked(tmp_path_factory.mktemp("site"))
+    done = finished(make_command(from_page("make site")), checkout)
+    assert done.returncode == 0, done.stderr
+    return checkout / "site"
 
 
 @pytest.mark.slow

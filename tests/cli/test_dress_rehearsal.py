@@ -1,7 +1,8 @@
-"""The whole way of a user's data, each step with its own command, from DETR's released layout.
+"""The whole way of a user's data, each step with the command of its page, from a released DETR.
 
 prepare -> detector stage -> extract -> train -> eval -> export -> score -> predict, at tiny size:
-for HICO-DET, for V-COCO, and for data with words of its own. Values of the checkpoint are random,
+for HICO-DET (docs/HICODET.md), for V-COCO, and for data with words of its own (docs/DATA.md).
+Values of the checkpoint are random,
 so only the way is tested here, not the numbers.
 """
 
@@ -9,6 +10,8 @@ import importlib
 import json
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +20,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from tests.detr_checkpoints import official_shapes, seeded
+from tests.page_commands import CONFIGS, PARSERS, from_page
 
 # Small images, few steps, one process: DETR R50 itself has its full size.
 DETECTOR_STAGE = [
@@ -31,7 +35,6 @@ DETECTOR_STAGE = [
     "callbacks.last=null",  # of 500 MB
 ]
 SECOND_STAGE = [
-    "model/detector=file",
     "model/remine=neck",
     "text=minilm",
     "features=cached",
@@ -45,23 +48,31 @@ SMALL = ["data.test.resize.shortest=64", "+data.test.limit=6", "+data.val.limit=
 
 
 class Rehearsal(NamedTuple):
-    """What differs between the data sets."""
+    """The commands of a data set's way, and what they are about."""
 
-    prepare: list[str]
-    detector: list[str]  # overrides of the detector stage
-    model: list[str]  # and of the second stage
-    detections: str  # file of rmlr-eval
-    score: list[str]  # arguments of rmlr-score
+    prepare: list[list[str]]
+    detector: list[str]
+    extract: list[str]
+    train: list[str]
+    evaluate: list[str]
+    score: list[str]
     images: Path
-    words: tuple[str, ...]  # a prediction names some of these objects
+    words: tuple[str, ...] = ("person",)  # a prediction names some of these objects
+    options: tuple[str, ...] = ()  # of both stages
+    others: tuple[list[str], ...] = ()  # that train the second stage otherwise
 
 
-def run(command: str, *arguments: str | Path) -> None:
+def run(words: list, *more: str) -> None:
     """A console script, as a user types it."""
-    program = importlib.import_module(f"rmlr_lightning.cli.{command}")
+    name, *arguments = map(str, [*words, *more])
+    program = importlib.import_module(f"rmlr_lightning.cli.{(CONFIGS | PARSERS)[name]}")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", [f"rmlr-{command}", *map(str, arguments)])
+        patch.setattr(sys, "argv", [name, *arguments])
         program.main()
+
+
+def in_data(words: list[str]) -> list[str]:
+    return [word.replace("FOLDER", "data") for word in words]
 
 
 def hicodet(world: Path, folder: Path) -> Rehearsal:
@@ -70,16 +81,24 @@ def hicodet(world: Path, folder: Path) -> Rehearsal:
     # UPT's json, which has a vocabulary of its own: the world's .mat has fewer than 600 HOIs
     for name in ("images", "instances_train2015.json", "instances_test2015.json"):
         (data / "hico_20160224_det" / name).symlink_to(world / "hico_20160224_det" / name)
-    common = [f"paths.data={data}", "data.test.image_labels=null"]
     truth = world / "hico_20160224_det" / "instances_test2015.json"
     return Rehearsal(
-        ["hicodet", data],
-        ["experiment=hicodet_detector", *common],
-        ["experiment=hicodet_rmlr_r50", *common],
-        "found.npz",
-        ["hicodet", "--ground-truth", truth],
+        [
+            from_page("rmlr-prepare hicodet data"),
+            in_data(from_page("rmlr-prepare hicodet FOLDER")),
+            in_data(from_page("rmlr-prepare hicodet FOLDER --decode")),
+        ],
+        in_data(from_page("rmlr-train experiment=hicodet_detector")),
+        in_data(from_page("rmlr-extract experiment=hicodet_rmlr_r50")),
+        in_data(from_page("rmlr-train experiment=hicodet_rmlr_r50 paths.data=FOLDER model")),
+        from_page("rmlr-eval checkpoint=outputs/hicodet_rmlr_r50"),
+        ["rmlr-score", "hicodet", "--ground-truth", str(truth), "--detections", "found.npz"],
         world / "hico_20160224_det" / "images" / "test2015",
-        ("person",),
+        options=("data.test.image_labels=null",),
+        others=(
+            in_data(from_page("rmlr-train experiment=hicodet_rmlr_r50 paths.data=FOLDER trainer")),
+            in_data(from_page("rmlr-train experiment=hicodet_rmlr_r50 unseen=rare_first")),
+        ),
     )
 
 
@@ -96,21 +115,31 @@ def vcoco(world: Path, folder: Path) -> Rehearsal:
         data / "vcoco" / "instances_vcoco_all_2014.json",
         data / "vcoco" / "splits" / "vcoco_test.ids",
     )
-    truth = ["--ground-truth", data / "vcoco" / "vcoco_test.json"]
+    truth = ["--ground-truth", str(data / "vcoco" / "vcoco_test.json")]
+    truth += ["--instances", str(instances), "--ids", str(ids)]
+    second = ["experiment=vcoco_rmlr_r50", "paths.data=data"]
+    second += ["model.detector.path=outputs/vcoco_detector/detector.safetensors"]
     return Rehearsal(
-        ["vcoco", data],
-        ["experiment=vcoco_detector", f"paths.data={data}"],
-        ["experiment=vcoco_rmlr_r50", f"paths.data={data}"],
-        "found.pkl",
-        ["vcoco", *truth, "--instances", instances, "--ids", ids],
+        [from_page("rmlr-prepare vcoco data")],
+        [
+            *("rmlr-train", "experiment=vcoco_detector", "paths.data=data"),
+            "model.detector.path=detr-r50.pth",
+        ],
+        ["rmlr-extract", *second],
+        ["rmlr-train", *second],
+        [
+            "rmlr-eval",
+            "checkpoint=outputs/vcoco_rmlr_r50/checkpoints/best.ckpt",
+            "export=found.pkl",
+        ],
+        ["rmlr-score", "vcoco", *truth, "--detections", "found.pkl"],
         data / "mscoco2014" / "val2014",
-        ("person",),
     )
 
 
 def custom(world: Path, folder: Path) -> Rehearsal:
     """Workers who weld with robot arms: a blue and a grey rectangle."""
-    data = folder / "welding"
+    data = folder / "data" / "welding"
     (data / "images").mkdir(parents=True)
     categories = [{"id": 5, "name": "worker"}, {"id": 9, "name": "robot arm"}]
     images, annotations, rows = [], [], ["image,human,verb,object,split"]
@@ -141,12 +170,14 @@ def custom(world: Path, folder: Path) -> Rehearsal:
     boxes = {"images": images, "annotations": annotations, "categories": categories}
     (data / "boxes.json").write_text(json.dumps(boxes))
     (data / "triplets.csv").write_text("\n".join(rows))
+    second = from_page("rmlr-train data=custom")
     return Rehearsal(
-        ["custom", data],
-        ["experiment=custom_detector", f"paths.custom={data}"],
-        ["data=custom", f"paths.custom={data}"],
-        "found.npz",
-        ["hicodet", "--ground-truth", data / "rmlr" / "test.json"],
+        [from_page("rmlr-prepare custom")],
+        from_page("rmlr-train experiment=custom_detector"),
+        ["rmlr-extract", *second[1:]],
+        second,
+        from_page("rmlr-eval checkpoint=outputs/rmlr/checkpoints/best.ckpt export=found.npz"),
+        from_page("rmlr-score hicodet --detections found.npz --ground-truth data/welding"),
         data / "images",
         ("worker", "robot arm"),
     )
@@ -160,42 +191,60 @@ def released_detr(tmp_path_factory) -> Path:
     return path
 
 
+@contextmanager
+def one_process(monkeypatch) -> Iterator[None]:
+    """What trainer=ddp has started ends with the block."""
+    for name in ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE"):
+        monkeypatch.setenv(name, "")  # so that it is removed again
+        monkeypatch.delenv(name)
+    yield
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
 @pytest.mark.slow
+# trainer=ddp: every process computes the metrics of all images
+@pytest.mark.filterwarnings("ignore:It is recommended to use .self.log")
 @pytest.mark.parametrize("data", [hicodet, vcoco, custom], ids=lambda make: make.__name__)
 def test_every_step_of_the_way(data, world, released_detr, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    for name in ("detr-r50.pth", "detr-r50-e632da11.pth"):
+        Path(name).symlink_to(released_detr)
     way = data(world, tmp_path)
-    if data is custom:
-        run("prepare", *way.prepare)
-    else:
-        # a part of a published data set is not taken for the whole, but opens
-        with pytest.raises(SystemExit):
-            run("prepare", *way.prepare)
-        assert "error: " in capsys.readouterr().err
+    for words in way.prepare:
+        if data is custom:
+            run(words)
+        else:
+            # a part of a published data set is not taken for the whole, but opens
+            with pytest.raises(SystemExit):
+                run(words)
+            assert "error: " in capsys.readouterr().err
 
-    weights = f"model.detector.path={released_detr}"
-    run("train", *way.detector, *DETECTOR_STAGE, *SMALL, weights, "hydra.run.dir=first")
+    run(way.detector, *DETECTOR_STAGE, *SMALL, *way.options)
     assert "AP50" in capsys.readouterr().out
 
-    second = [*way.model, *SECOND_STAGE, *SMALL, "+data.train.limit=6"]
-    second += ["model.detector.path=first/detector.safetensors"]
-    run("extract", *second)
-    run("train", *second, *QUICK, "hydra.run.dir=second")
-    checkpoint = Path("second/checkpoints/best.ckpt")
+    second = [*SECOND_STAGE, *SMALL, *way.options, "+data.train.limit=6"]
+    run(way.extract, *second)
+    run(way.train, *second, *QUICK)
+    with one_process(monkeypatch):
+        for words in way.others:
+            run(words, *second, *QUICK, "test=false")
+    checkpoint = next(word for word in way.evaluate if word.startswith("checkpoint="))
+    checkpoint = checkpoint.removeprefix("checkpoint=")
     capsys.readouterr()
 
     # the folders are as in training
-    run("evaluate", f"checkpoint={checkpoint}", f"export={way.detections}", "out=eval.json")
+    run(way.evaluate, "out=eval.json")
     evaluated = json.loads(Path("eval.json").read_text())
-    run("export", checkpoint, "--format", "folder", "--out", "exported")
+    run(["rmlr-export", checkpoint, "--format", "folder", "--out", "exported"])
     capsys.readouterr()
-    run("score", *way.score, "--detections", way.detections, "--json")
+    run(way.score, "--json")
     scored = json.loads(capsys.readouterr().out)
     assert evaluated and scored
 
     images = sorted(way.images.iterdir())[:2]
-    run("predict", *images, "--checkpoint", checkpoint, "--out", "pictures")
-    run("predict", *images, "--checkpoint", "exported", "--out", "again")
+    run(["rmlr-predict", *images, "--checkpoint", checkpoint, "--out", "pictures"])
+    run(["rmlr-predict", *images, "--checkpoint", "exported", "--out", "again"])
     for image in images:
         found = json.loads(Path(f"pictures/{image.stem}.json").read_text())
         assert found == json.loads(Path(f"again/{image.stem}.json").read_text())

@@ -2,18 +2,16 @@
 
 import json
 import os
-import shutil
 import signal
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from tests.page_commands import ROOT, finished, from_page, make_command, started
+
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 
-ROOT = Path(__file__).parents[2]
 OPTIONS = [
     *("experiment=visual,rmlr", "seed=0", "trainer.max_epochs=1"),
     *("data.prepare.config.train=16", "+data.prepare.config.val=8", "+data.prepare.config.test=8"),
@@ -25,9 +23,9 @@ OPTIONS = [
 def make_sweep(folder: Path) -> list[str]:
     """The command, in the environment of the tests: nothing is installed."""
     options = " ".join([*OPTIONS, f"paths.data={folder}/data"])
-    make = [shutil.which("make"), "--no-print-directory", "--assume-old=setup", "sweep"]
-    make += ["JOBS=1"]  # two runs at once may end between two looks of `--watch`
-    return [*make, f"VENV={sys.prefix}", f"RUNS={folder}/runs", f"ARGS={options}"]
+    places = [f"RUNS={folder}/runs", f"ARGS={options}"]
+    # two runs at once may end between two looks of `--watch`
+    return make_command(from_page("make sweep"), "JOBS=1", *places)
 
 
 def contents(folder: Path, name: str) -> dict[str, bytes]:
@@ -36,15 +34,14 @@ def contents(folder: Path, name: str) -> dict[str, bytes]:
 
 
 def test_the_same_command_again_does_the_rest_and_makes_report_and_dashboard(tmp_path):
-    options = {"cwd": ROOT, "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(make_sweep(tmp_path), start_new_session=True, **options) as process:
+    with started(make_sweep(tmp_path), ROOT) as process:
         for line in process.stdout:
             if line.startswith("sweep: 1 of 2 runs finished"):
                 os.killpg(process.pid, signal.SIGKILL)
     first = contents(tmp_path, "metrics.json")
     assert process.returncode == -9 and len(first) == 1
 
-    again = subprocess.run(make_sweep(tmp_path), **options)
+    again = finished(make_sweep(tmp_path), ROOT)
     assert again.returncode == 0, again.stderr
     assert "sweep: 1 of 2 runs finished" in again.stdout
     assert again.stdout.count("sweep: 2 of 2 runs finished\n") == 1

@@ -6,8 +6,6 @@ imported, and warnings are errors in this one.
 
 import json
 import os
-import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import NamedTuple
 import pytest
 import yaml
 
-from rmlr_lightning.runs.config import conf_dir
+from tests.page_commands import from_page
 
 pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="needs rmlr-lightning[optuna]")
 pytestmark = pytest.mark.slow
@@ -73,9 +71,8 @@ def best(folder: Path) -> tuple[float, float]:
 
 @pytest.mark.fault
 def test_a_search_skips_what_it_draws_again_and_survives_a_failure(tmp_path):
-    page = (Path(conf_dir()).parent / "docs" / "PERFORMANCE.md").read_text().replace("\\\n", "")
-    line = re.search(r"^rmlr-train (-m hydra/sweeper=optuna .*)$", page, re.MULTILINE)
-    done = search(tmp_path, *shlex.split(line[1]), *DRAWN)
+    _, *typed = from_page("rmlr-train -m hydra/sweeper=optuna")
+    done = search(tmp_path, *typed, *DRAWN)
     folder = tmp_path / "search"
     assert done.status == 2
     assert "optim.lr=-1" in done.err and "error: 1 of 4 runs failed: " in done.err

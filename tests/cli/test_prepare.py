@@ -9,6 +9,7 @@ from scipy.io import savemat
 
 from rmlr_lightning.cli.prepare import main
 from tests.annotations.make_relations import write_custom
+from tests.page_commands import from_page
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_where_to_get_what_is_not_here(name, address, tmp_path, capsys):
     assert str(tmp_path) in error and "no such file" in error
 
 
-def test_a_file_of_any_layout_with_its_images(benchmark, capsys):
+def test_a_file_of_any_layout_with_its_images(benchmark, capsys, monkeypatch):
     path = benchmark / "hicodet" / "instances_test2015.json"
     images = path.parent / "hico_20160224_det" / "images"
     main(["check", str(path), "--images", str(images / "train2015"), str(images / "test2015")])
@@ -52,10 +53,13 @@ def test_a_file_of_any_layout_with_its_images(benchmark, capsys):
     assert "HICO-DET in UPT's layout" in out and "48 of 48 are there" in out
     assert "instances_test2015.json: complete" in out
 
-    home = benchmark / "vcoco"
-    options = ["--instances", str(home / "instances_vcoco_all_2014.json")]
-    options += ["--images", str(benchmark / "mscoco2014" / "val2014"), "--decode"]
-    main(["check", str(home / "vcoco_test.json"), *options])
+    # as V-COCO's repository has its files
+    data = benchmark / "data" / "v-coco" / "data"
+    shutil.copytree(benchmark / "vcoco", data / "vcoco")
+    shutil.move(data / "vcoco" / "instances_vcoco_all_2014.json", data)
+    (benchmark / "data" / "mscoco2014").symlink_to(benchmark / "mscoco2014")
+    monkeypatch.chdir(benchmark)
+    main(from_page("rmlr-prepare check")[1:])
     assert "V-COCO, official" in capsys.readouterr().out
 
 

@@ -1,10 +1,13 @@
 """Prints the largest difference of each exported head from the eager one, per format.
 
-In a process of its own, because the shape checks of the tests cannot be traced.
+Before that it follows the commands of `rmlr-export` that are given, in the same folder. In a
+process of its own, because the shape checks of the tests cannot be traced.
 """
 
 import json
 import math
+import os
+import shlex
 import sys
 import traceback
 import warnings
@@ -14,6 +17,7 @@ from pathlib import Path
 import onnxruntime
 import torch
 
+from rmlr_lightning.cli import export
 from rmlr_lightning.detectors.base import Detector
 from rmlr_lightning.export.head import Capacity, ExportableHead, head_inputs
 from rmlr_lightning.export.program import export_head, write_onnx, write_torch
@@ -48,10 +52,10 @@ def differences(folder: str, remine: str, ire: str, irm: str) -> dict[str, float
     """Of one composition, by format."""
     model = model_of(remine, ire, irm)
     program, inputs = export_head(model, CAPACITY, canvas=(48, 64))
-    write_onnx(program, inputs, Path(folder, "head.onnx"))
-    write_torch(program, Path(folder, "head.pt2"))
-    loaded = torch.export.load(Path(folder, "head.pt2")).module()
-    session = onnxruntime.InferenceSession(Path(folder, "head.onnx"))
+    write_onnx(program, inputs, Path(folder, "parity.onnx"))
+    write_torch(program, Path(folder, "parity.pt2"))
+    loaded = torch.export.load(Path(folder, "parity.pt2")).module()
+    session = onnxruntime.InferenceSession(Path(folder, "parity.onnx"))
 
     found = {"torch": 0.0, "onnx": 0.0, "model": 0.0}
     for batch in (1, 3, 5):
@@ -77,7 +81,13 @@ def differences(folder: str, remine: str, ire: str, irm: str) -> dict[str, float
     return found
 
 
-def main(folder: str, *compositions: str) -> None:
+def main(folder: str, *arguments: str) -> None:
+    typed = [words for words in map(shlex.split, arguments) if words[0] == "rmlr-export"]
+    os.chdir(folder)
+    for words in typed:
+        export.main(words[1:])
+    compositions = arguments[: len(arguments) - len(typed)]
+
     found = {}
     for composition in compositions:
         torch.compiler.reset()

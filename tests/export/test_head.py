@@ -1,6 +1,7 @@
 """The exported head gives the model's logits, whatever the padding and the batch size."""
 
 import json
+import shlex
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -14,7 +15,9 @@ from rmlr_lightning.export.program import describe, example_inputs
 from rmlr_lightning.types import Inputs
 from rmlr_lightning.vocabulary import hicodet
 from tests.models.test_hoi import MODELS, model_of
+from tests.page_commands import from_page
 from tests.scenes import random_images, random_scene
+from tests.untrained import untrained_checkpoint
 
 RUNTIME = all(find_spec(name) for name in ("onnx", "onnxscript", "onnxruntime"))
 
@@ -78,10 +81,18 @@ COMPOSITIONS = ["neck transformer transformer", "c5 upt upt", "c5 pvic linear", 
 @pytest.fixture(scope="module")
 def parity(tmp_path_factory) -> dict[str, dict[str, float]]:
     """Differences by composition and format; one process does all, because its start is long."""
-    folder = str(tmp_path_factory.mktemp("heads"))
-    command = [sys.executable, "-m", "tests.export.parity", folder, *COMPOSITIONS]
+    folder = tmp_path_factory.mktemp("heads")
+    untrained_checkpoint(folder / "outputs" / "rmlr")
+    typed = [
+        from_page("rmlr-export outputs/rmlr/checkpoints/best.ckpt --format onnx"),
+        from_page("rmlr-export outputs/rmlr/checkpoints/best.ckpt --format torch"),
+    ]
+    commands = map(shlex.join, typed)
+    command = [sys.executable, "-m", "tests.export.parity", str(folder), *COMPOSITIONS, *commands]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
+    written = {path.name for path in folder.glob("head.*")}
+    assert written == {"head.onnx", "head.onnx.json", "head.pt2", "head.pt2.json"}
     return json.loads(done.stdout.splitlines()[-1])
 
 

@@ -1,21 +1,23 @@
 """A failure in one of two processes ends both, with one line."""
 
+import json
 import os
+import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.page_commands import ROOT, finished, from_page, installed, started
+
+FOUND = {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}  # tests.faults, too
+ON_ONE_MACHINE = [*from_page("rmlr-train trainer=ddp")[1:], "trainer.devices=2"]
 OPTIONS = [
     "loss=focal",
     "data.num_workers=0",
     "data.batch_size=4",
     "model/remine=neck",
-    "trainer=ddp",
-    "trainer.devices=2",
     "trainer.accelerator=cpu",
     "trainer.max_epochs=1",
     "callbacks.progress=null",
@@ -24,24 +26,20 @@ OPTIONS = [
     "+data.prepare.config.val=24",
     "+data.prepare.config.test=48",
     "data.prepare.config.seed=3",
-    "+loss.failing._target_=tests.faults.process_losses.Failing",
 ]
 
 
 def trained(world, folder, how: str, *more: str) -> subprocess.CompletedProcess:
     """rmlr-train in two processes. Both hold the pipe of stderr: this returns when both ended."""
-    command = [sys.executable, "-m", "rmlr_lightning.cli.train", *OPTIONS]
-    command += [f"paths.data={world.parent}", f"hydra.run.dir={folder}"]
-    command += [f"+loss.failing.how={how!r}", "+loss.failing.at_step=1", *more]
-    path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    command = [sys.executable, "-m", "rmlr_lightning.cli.train"]
+    command += [*ON_ONE_MACHINE, *arguments(world, folder, how), *more]
+    return finished(command, folder, **FOUND)
+
+
+def arguments(world, folder, how: str) -> list[str]:
+    out = [*OPTIONS, f"paths.data={world.parent}", f"hydra.run.dir={folder}"]
+    out += ["+loss.failing._target_=tests.faults.process_losses.Failing"]
+    return [*out, f"+loss.failing.how={how!r}", "+loss.failing.at_step=1"]
 
 
 @pytest.mark.slow
@@ -93,3 +91,27 @@ def test_both_processes_stop_after_one_step_with_a_checkpoint_and_resume(world, 
     run = trained(world, tmp_path, "terminated", *every, "resume=last")
     assert run.returncode == 0, run.stderr
     assert torch.load(last, weights_only=True)["global_step"] == 12
+
+
+@pytest.mark.slow
+def test_torchrun_on_two_machines_makes_one_run(world, tmp_path):
+    """Here both are this machine, with a process each."""
+    program, *options = from_page("torchrun --nnodes=2")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        here = {"HOST:29500": f"127.0.0.1:{free.getsockname()[1]}", "node=8": "node=1"}
+    for typed, used in here.items():
+        options = [word.replace(typed, used) for word in options]
+    command = [installed(program), "--local-addr=127.0.0.1", *options]
+    command += [*OPTIONS, f"paths.data={world.parent}", f"hydra.run.dir={tmp_path}"]
+    command += ["+trainer.limit_train_batches=2"]
+    with (
+        started(command, tmp_path, **FOUND) as one,
+        started(command, tmp_path, **FOUND) as other,
+    ):
+        errors = [process.communicate(timeout=300)[1] for process in (one, other)]
+    assert (one.returncode, other.returncode) == (0, 0), errors
+    # of all 48 images of the test split
+    assert json.loads((tmp_path / "metrics.json").read_text())["test/map_full"] >= 0
+    last = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["global_step"] == 2

@@ -13,6 +13,7 @@ import yaml
 from rmlr_lightning.cli import train
 from tests.faults.killed_runs import OPTIONS, differences
 from tests.linked_world import link_world
+from tests.page_commands import from_page
 
 pytestmark = [
     pytest.mark.slow,
@@ -61,7 +62,8 @@ def test_a_run_is_repeated_from_its_folder_in_a_folder_of_its_own(whole, places,
     folder = places / "multirun" / "experiment=visual,seed=0"
     folder.parent.mkdir()
     folder.symlink_to(whole)
-    run(places, "--from-run", str(folder), "data.num_workers=1", options=())
+    _, option, _ = from_page("rmlr-train --from-run")
+    run(places, option, str(folder), "data.num_workers=1", options=())
     repeated = places / "outputs" / "whole-2"
     assert differences(whole, repeated) == []
     assert (whole / "checkpoints" / "best.ckpt").read_bytes() == before

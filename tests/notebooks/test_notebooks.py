@@ -1,17 +1,27 @@
 """Notebooks run at the small size, and are stored with the outputs of the full size."""
 
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from rmlr_lightning.models.pair_features import Geometry
 from rmlr_lightning.types import Entities, Images, Pairs, Prediction, Scene
+from tests.page_commands import finished, from_page, installed
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+# of docs/NOTEBOOKS.md; the others run by the same command
+COMMANDS = {
+    words[-1]: words
+    for words in (
+        from_page("jupyter execute --inplace notebooks/0"),
+        from_page("jupyter execute --inplace notebooks/1"),
+        from_page("jupyter execute notebooks/3"),
+    )
+}
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:tmp|work|root|home|opt|usr|mnt|var|Users)/")
 SHOWS = re.compile(r"\bplt\.show\(|\bprint\(")
 
@@ -91,19 +101,21 @@ def scratch(tmp_path_factory) -> Path:
 
 
 @pytest.mark.slow
-def test_it_runs_at_the_small_size(path, scratch, tmp_path, monkeypatch):
-    monkeypatch.setenv("RMLR_NOTEBOOKS", "small")
-    monkeypatch.setenv("RMLR_SCRATCH", str(scratch))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    # the kernel works in an empty folder, so that nothing is left beside the notebook
-    monkeypatch.setenv("PYTHONPATH", str(FOLDER))
-    notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(
-        notebook,
-        timeout=600,
-        startup_timeout=300,  # of the kernel: the default is little on a busy machine
-        kernel_name="python3",
-        resources={"metadata": {"path": str(tmp_path)}},
+def test_it_runs_at_the_small_size(path, scratch, tmp_path):
+    copy = tmp_path / "notebooks"
+    shutil.copytree(FOLDER, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    before = sorted(copy.rglob("*"))
+    name = f"notebooks/{path.name}"
+    program, *words = COMMANDS.get(name, ["jupyter", "execute", name])
+    done = finished(
+        [installed(program), *words, "--startup_timeout=300"],  # the kernel of a busy machine
+        tmp_path,
+        RMLR_NOTEBOOKS="small",
+        RMLR_SCRATCH=str(scratch),
+        PYTHONDONTWRITEBYTECODE="1",
+        IPYTHONDIR=str(tmp_path / "ipython"),
+        JUPYTER_CONFIG_DIR=str(tmp_path / "config"),
+        JUPYTER_RUNTIME_DIR=str(tmp_path / "runtime"),
     )
-    client.execute()  # raises CellExecutionError at the first error
-    assert not list(tmp_path.iterdir())
+    assert done.returncode == 0, done.stderr
+    assert sorted(copy.rglob("*")) == before

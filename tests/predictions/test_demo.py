@@ -1,11 +1,15 @@
 """The function behind the page of rmlr-demo; the page itself needs gradio."""
 
+import os
 import re
+import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 from types import SimpleNamespace
+from urllib.request import urlopen
 
 import pytest
 from packaging.requirements import Requirement
@@ -15,8 +19,8 @@ from rmlr_lightning.cli import demo as program
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.ops.calibration import Calibration
 from rmlr_lightning.predictions.demo import answer, first_thresholds
-
-ROOT = Path(__file__).parents[2]
+from tests.page_commands import ROOT, from_page, make_command, started
+from tests.untrained import untrained_checkpoint
 
 
 @pytest.fixture
@@ -62,6 +66,26 @@ def test_without_gradio_the_extra_is_named_in_one_line(monkeypatch, capsys):
     assert caught.value.code == 2
     expected = "error: gradio is not installed: pip install 'rmlr-lightning[demo]'\n"
     assert capsys.readouterr().err == expected
+
+
+@pytest.mark.slow
+def test_make_demo_serves_a_page_until_it_is_stopped(tmp_path):
+    pytest.importorskip("gradio", reason="needs gradio: make test-browser")
+    untrained_checkpoint(tmp_path / "outputs" / "rmlr")
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = "http://127.0.0.1:{1}".format(*free.getsockname())
+    *words, option = from_page("make demo")
+    command = make_command([*words, f"{option} --port {address.rpartition(':')[2]}"])
+    quiet = {"GRADIO_TEMP_DIR": str(tmp_path / "gradio"), "PYTHONUNBUFFERED": "1"}
+    with started(command, tmp_path, **quiet) as program:
+        line = next((line for line in program.stdout if "http://" in line), "")
+        assert address in line, program.stderr.read()
+        with urlopen(address, timeout=60) as page:
+            assert "gradio" in page.read().decode()
+        os.killpg(program.pid, signal.SIGINT)
+        assert "Traceback" not in program.communicate(timeout=60)[1]
 
 
 def test_make_demo_installs_all_tested_versions_but_pillow(tmp_path):

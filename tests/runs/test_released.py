@@ -1,6 +1,7 @@
 """Released checkpoints of UPT and PViC: recognised, configured as published, evaluated."""
 
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -15,6 +16,8 @@ from rmlr_lightning.models.upt import Competitive, UnaryPairwise
 from rmlr_lightning.runs.released import load_released, released_config, released_head_of
 from rmlr_lightning.vocabulary import hicodet
 from tests.annotations.make_hicodet import make_hicodet
+from tests.detr_checkpoints import official_shapes, seeded
+from tests.page_commands import from_page
 from tests.recorded_heads import RecordedHead
 
 CLASSIFIERS = {"upt": "interaction_head.box_pair_predictor", "pvic": "binary_classifier"}
@@ -88,20 +91,38 @@ def test_a_head_of_other_sizes_is_refused_with_both(tmp_path):
         load_released(model, released_head_of(path), path)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["upt", "pvic"])
-def test_a_whole_model_is_evaluated_used_and_saved_by_one_command_each(kind, tmp_path, monkeypatch):
-    checkpoints = pytest.importorskip("tests.detr_checkpoints")
-    detector = checkpoints.seeded(checkpoints.official_shapes(outputs=81))
+def whole(path, kind, depth=50):
+    """A checkpoint with DETR and head, as it is released."""
+    detector = seeded(official_shapes(depth, outputs=81))
     # such that queries differ in class, and most are people
     detector["query_embed.weight"] *= 8
     for part in ("weight", "bias"):
         detector[f"class_embed.{part}"][[0, 33]] = detector[f"class_embed.{part}"][[33, 0]]
     state = {f"detector.{key}": value for key, value in detector.items()}
-    path = tmp_path / "model.pt"
     torch.save({"model_state_dict": state | RecordedHead(kind).state()}, path)
+    return path
 
-    folder = tmp_path / "hico_20160224_det"
+
+def named(kind, words):
+    """A command of the pages, with the model of a kind."""
+    return [word.replace("upt-", f"{kind}-") for word in words]
+
+
+@pytest.mark.slow
+def test_a_larger_backbone_is_saved_with_the_option_of_the_page(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _, name, *options = from_page("rmlr-export upt-r101")
+    whole(tmp_path / name, "upt", depth=101)
+    export.main([name, *options])
+    assert load_detector(tmp_path / "model").model.detector.stride == 16  # not dilated: 32
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["upt", "pvic"])
+def test_a_whole_model_is_evaluated_used_and_saved_by_one_command_each(kind, tmp_path, monkeypatch):
+    path = whole(tmp_path / f"{kind}-r50-hicodet.pt", kind)
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "FOLDER" / "hico_20160224_det"
     (folder / "images" / "test2015").mkdir(parents=True)
     make_hicodet(folder, images=3)
     noise = np.random.default_rng(0)
@@ -110,7 +131,7 @@ def test_a_whole_model_is_evaluated_used_and_saved_by_one_command_each(kind, tmp
         Image.fromarray(pixels).save(folder / "images" / "test2015" / name)
 
     found, metrics = tmp_path / "found.npz", tmp_path / "metrics.json"
-    argv = [f"checkpoint={path}", f"paths.data={tmp_path}", f"hydra.run.dir={tmp_path / 'run'}"]
+    argv = named(kind, from_page("rmlr-eval checkpoint=upt-r50-hicodet.pt"))[1:]
     argv += [f"export={found}", f"out={metrics}", "trainer.accelerator=cpu"]
     argv += ["data=hicodet", "data.num_workers=0", "data.test.resize.shortest=160"]
     monkeypatch.setattr(sys, "argv", ["rmlr-eval", *argv])
@@ -121,11 +142,13 @@ def test_a_whole_model_is_evaluated_used_and_saved_by_one_command_each(kind, tmp
 
     export.main([str(path), "--format", "folder", "--out", str(tmp_path / "saved")])
     image = str(next((folder / "images" / "test2015").iterdir()))
-    for model, out in ((path, tmp_path / "first"), (tmp_path / "saved", tmp_path / "second")):
-        predict.main([image, "--checkpoint", str(model), "--out", str(out)])
-    first, second = (next((tmp_path / out).glob("*.json")) for out in ("first", "second"))
+    shutil.copy(image, "image.jpg")
+    typed = named(kind, from_page("rmlr-predict image.jpg --checkpoint upt-r50"))[1:]
+    predict.main(typed)
+    predict.main(["image.jpg", "--checkpoint", "saved", "--out", "second"])
+    first, second = (tmp_path / out / "image.json" for out in ("predictions", "second"))
     assert json.loads(first.read_text()) == json.loads(second.read_text())
     assert json.loads(first.read_text())["triplets"]
     # nothing is made up about a training that is not known
     card = (tmp_path / "saved" / "README.md").read_text()
-    assert "released checkpoint model.pt" in card and "seed" not in card
+    assert f"released checkpoint {path.name}" in card and "seed" not in card
