@@ -112,12 +112,12 @@ def sweep_small(name: str) -> list[str]:
 
 
 def made_small(arguments: list[str]) -> list[str]:
-    """The same for make, and as few processes as the command allows."""
+    """The same for make, and few processes: two where the command asks for more than usual."""
     given = dict(word.split("=", 1) for word in arguments[1:])
     if arguments[0] != "ablation":
         return []
     options = " ".join(sweep_small(given.get("SWEEP", "ablation")))
-    return [f"ARGS={options}", f"JOBS={given.get('JOBS', 1)}"]
+    return [f"ARGS={options}", "JOBS=2" if "JOBS" in given else "JOBS=1"]
 
 
 def with_files(words: list[str]) -> list[str]:
