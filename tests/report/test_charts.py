@@ -49,6 +49,24 @@ def test_no_two_curves_of_a_chart_have_the_same_stroke():
     assert len({colour for colour, _ in strokes(chart)}) == 8
 
 
+def test_a_name_has_the_same_colour_in_several_charts():
+    names = ["total", "verbs"]
+    both = curves_chart("loss", {"total": [(1, 2.0), (2, 1.0)], "verbs": [(1, 1.0), (2, 0.5)]})
+    one = curves_chart("norm", {"verbs": [(1, 2.0), (2, 1.0)]}, names)
+    assert strokes(one) < strokes(both) and strokes(one) == {("var(--c1)", None)}
+
+
+def test_small_terms_are_seen_beside_large_ones():
+    def drawn_with(by_size, small):
+        curves = {"a": [(1, 2.0), (2, 1.0)], "b": [(1, small), (2, small / 2)]}
+        return curves_chart("loss", curves, by_size=by_size)
+
+    assert {"logarithmic", "0.1", "1"} <= set(texts(drawn_with(True, 0.02)))
+    assert "logarithmic" not in texts(drawn_with(False, 0.02))
+    assert "logarithmic" not in texts(drawn_with(True, 1.0))
+    assert "logarithmic" not in texts(drawn_with(True, 0.0))  # 0 has no logarithm
+
+
 def test_under_the_pointer_a_chart_has_the_values_of_all_curves():
     strips = readings(curves_chart("loss", CURVES))
     assert list(strips) == ["epoch 1\na: 2", "epoch 2\na: 1.23\nb: 0.5", "epoch 4\na: 1"]

@@ -14,7 +14,8 @@ def draw_curves(history: Mapping[str, Sequence[tuple[float, float]]], path: Path
     """Write a PNG with two plots: losses on the left, validation metrics on the right.
 
     Args:
-        history: (epoch, value) points by name; names with "loss" in them are losses.
+        history: (epoch, value) points by name, metrics in [0, 1]; names with "loss" in them are
+            losses.
         path: the PNG; its folder is made.
 
     Raises:
@@ -25,11 +26,13 @@ def draw_curves(history: Mapping[str, Sequence[tuple[float, float]]], path: Path
     losses, metrics = figure.subplots(1, 2)
     for name, points in sorted(history.items()):
         axes = losses if "loss" in name else metrics
-        epochs, values = zip(*points, strict=True)
-        axes.plot(epochs, values, marker="o", markersize=2.5, linewidth=1.2, label=name)
+        factor = 1.0 if "loss" in name else 100.0
+        epochs, values = zip(*((epoch, factor * value) for epoch, value in points), strict=True)
+        label = name.partition("/")[2].replace("_", " ").replace("map", "mAP")
+        axes.plot(epochs, values, marker="o", markersize=2.5, linewidth=1.2, label=label or name)
 
     losses.set(xlabel="epoch", ylabel="loss", title="Training loss")
-    metrics.set(xlabel="epoch", ylabel="metric", title="Validation", ylim=(0, 1))
+    metrics.set(xlabel="epoch", ylabel="%", title="Validation", ylim=(0, 100))
     for axes in (losses, metrics):
         _decorate(axes)
     png = io.BytesIO()

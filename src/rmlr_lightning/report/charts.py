@@ -62,22 +62,30 @@ def logarithmic(axis: Any) -> str:
     return f", logarithmic beyond ±{NEAR}"
 
 
-def curves_chart(title: str, curves: Mapping[str, Sequence[tuple[float, float]]]) -> Chart | None:
+def curves_chart(
+    title: str,
+    curves: Mapping[str, Sequence[tuple[float, float]]],
+    names: Sequence[str] = (),
+    by_size: bool = False,
+) -> Chart | None:
     """Curves over epochs, 0 included; None without any point.
 
     Args:
         title: heading.
         curves: (epoch, value) by the name of a curve.
+        names: of several charts of a page, which give each name the same colour.
+        by_size: logarithmic, without 0, where some curves are ten times as large as others.
     """
     curves = {plain(name): points for name, points in curves.items() if points}
     if not curves:
         return None
     last = {name: f"{name}: {points[-1][1]:.3g}" for name, points in curves.items()}
+    order = list(dict.fromkeys((*map(plain, names), *curves)))
     with _figure(150, names=list(last.values())) as figure:
         axis = figure.subplots()
         lines = []
-        for number, points in enumerate(curves.values()):
-            dash, colour = divmod(number, len(CURVES))
+        for name, points in curves.items():
+            dash, colour = divmod(order.index(name), len(CURVES))
             line = axis.plot(
                 *zip(*points, strict=True),
                 color=CURVES[colour],
@@ -87,8 +95,14 @@ def curves_chart(title: str, curves: Mapping[str, Sequence[tuple[float, float]]]
             )
             lines += line
         _epoch_axis(axis, [epoch for points in curves.values() for epoch, _ in points])
-        low, high = axis.get_ylim()
-        axis.set_ylim(min(low, 0.0), max(high, 0.0))
+        if by_size and _far_in_size(curves.values()):
+            axis.set_yscale("log")
+            axis.yaxis.set_major_formatter("{x:g}")
+            axis.set_ylabel("logarithmic")
+        else:
+            axis.locator_params(axis="y", nbins=5)
+            low, high = axis.get_ylim()
+            axis.set_ylim(min(low, 0.0), max(high, 0.0))
         readings = _readings(curves)
         for place, (left, right, _) in enumerate(readings):
             axis.axvspan(left, right, gid=f"reading-{place}", linewidth=0)
@@ -196,12 +210,18 @@ def _chart(figure: Any, title: str, values: Sequence[str], readings: Mapping[str
     return Chart(title, inline_svg(figure, f"{title}: {'; '.join(values)}", readings))
 
 
+def _far_in_size(curves: Iterable[Sequence[tuple[float, float]]]) -> bool:
+    """Whether some curves lie on the line of 0 beside others."""
+    last = [points[-1][1] for points in curves]
+    smallest = min(value for points in curves for _, value in points)
+    return smallest > 0 and max(last) > 10 * min(last)
+
+
 def _epoch_axis(axis: Any, epochs: Sequence[float]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axis.set_xlim(min(epochs), max(max(epochs), min(epochs) + 1))
     axis.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-    axis.yaxis.set_major_locator(MaxNLocator(nbins=5))
     axis.set_xlabel("epoch")
 
 

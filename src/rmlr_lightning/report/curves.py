@@ -43,8 +43,11 @@ def training_charts(history: History) -> list[Chart]:
         for key, points in _named(history, "train/").items()
         if key.startswith("loss")
     }
+    norms = {loss_title(key): points for key, points in _named(history, "gradient/").items()}
+    # A term has the same colour in both charts.
+    terms = {"names": [*losses, *norms], "by_size": True}
     charts = (
-        curves_chart("Training loss and its terms", losses),
+        curves_chart("Training loss and its terms", losses, **terms),
         curves_chart(
             "Metrics on val (%)",
             {metric_title(key): points for key, points in validation.items() if key not in ECE},
@@ -54,10 +57,7 @@ def training_charts(history: History) -> list[Chart]:
             "Calibration error on val, ECE (%)",
             {name: validation[key] for key, name in ECE.items() if key in validation},
         ),
-        curves_chart(
-            f"Gradient norm of each loss term {NORM_AT}",
-            {loss_title(key): points for key, points in _named(history, "gradient/").items()},
-        ),
+        curves_chart(f"Gradient norm of each loss term {NORM_AT}", norms, **terms),
     )
     return [chart for chart in charts if chart is not None]
 

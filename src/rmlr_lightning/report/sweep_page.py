@@ -162,11 +162,8 @@ def _table(report: Report, size: int | None, key: str) -> dict[str, Any]:
     }
     labels, main = report.labels, report.main
     values = [_bar(labels[row.name], row.metrics.get(main), _points(row, key)) for row in rows]
-    gains = [
-        _bar(labels[row.name], row.gains[main], _gains(row, key, base))
-        for row in rows
-        if main in row.gains
-    ]
+    # The baseline has its name here, too, so that the rows of all plots are level.
+    gains = [_bar(labels[row.name], row.gains.get(main), _gains(row, key, base)) for row in rows]
     title = f"{main_title(report)} of every row"
     against = f"Difference to {labels.get(report.baseline or '', '')}, paired by seed"
     forests = (

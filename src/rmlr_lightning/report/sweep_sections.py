@@ -95,7 +95,10 @@ def sweep_costs(
     shown = [cost for cost in COSTS if any(found[cost[0]] is not None for found in values.values())]
     if not shown:
         return None
+    of_last_epoch = any(key.startswith("cost/") for key, *_ in shown)
     return {
+        "note": "Mean over the runs of a row"
+        + ("; speed, waiting and memory of the last epoch." if of_last_epoch else "."),
         "heads": [title for _, title, *_ in shown],
         "rows": [
             {

@@ -34,7 +34,12 @@ for (const shot of document.querySelectorAll(".shot")) {
     }
   }
 }
-// A printed page has no closed parts.
+// A printed page has no closed parts; afterwards they are as before.
+let opened = [];
 addEventListener("beforeprint", () => {
-  for (const part of document.querySelectorAll("details")) part.open = true;
+  opened = [...document.querySelectorAll("details:not([open])")];
+  for (const part of opened) part.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const part of opened) part.open = false;
 });
