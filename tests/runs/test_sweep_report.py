@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from rmlr_lightning.runs import sweep_report as module
 from rmlr_lightning.runs import sweep_watch
 from rmlr_lightning.runs.earlier_runs import earlier_runs
+from rmlr_lightning.runs.sweep_life import at_work, is_alive
 from rmlr_lightning.runs.sweep_progress import ANY, NOTHING, Earlier, SweepProgress
 from rmlr_lightning.runs.sweep_report import SweepReport
 from rmlr_lightning.runs.sweep_watch import watch
@@ -141,6 +142,29 @@ def test_on_a_terminal_it_also_has_the_epoch_of_each_run(sweep, tmp_path, capsys
     line, run = first.removeprefix("\r\x1b[J").splitlines()
     assert line.startswith("sweep: 1 of 2 runs finished") and run == "seed=1: epoch 2 of 4"
     assert second == "sweep: 2 of 2 runs finished\n"
+
+
+@pytest.mark.fault
+def test_a_sweep_without_a_living_process_has_stopped(sweep, tmp_path, capsys, monkeypatch):
+    sweep.start("seed=0,1")
+    (tmp_path / "seed=0").mkdir()
+    (tmp_path / "seed=0" / ".epoch.json").write_text('{"epoch": 2, "epochs": 4, "seconds": 3}')
+    steps = [lambda: None, lambda: SweepProgress.current.life.release()]
+    steps += [lambda: None] * (sweep_watch.ABSENCE - 1)  # one more look is an error
+    wait = SimpleNamespace(sleep=lambda _: steps.pop(0)(), monotonic=lambda: 0.0)
+    monkeypatch.setattr(sweep_watch, "time", wait)
+    watch(tmp_path)
+    first, second, last = capsys.readouterr().out.splitlines()
+    assert first.endswith("; 1 run under way") and "under way" not in second
+    assert last == "stopped: no process does this sweep any more; the same command resumes it"
+
+
+def test_of_several_processes_one_that_lives_is_enough(tmp_path):
+    first, second = at_work(tmp_path), at_work(tmp_path)
+    first.release()
+    assert is_alive(tmp_path)
+    second.release()
+    assert not is_alive(tmp_path)
 
 
 def test_a_line_that_is_too_long_lacks_its_middle():

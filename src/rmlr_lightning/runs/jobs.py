@@ -18,6 +18,7 @@ from rmlr_lightning.files import write_atomic
 from rmlr_lightning.runs.earlier_runs import earlier_runs
 from rmlr_lightning.runs.secrets import record_command, words_without_secrets
 from rmlr_lightning.runs.stop_signals import stop_behind
+from rmlr_lightning.runs.sweep_life import at_work
 from rmlr_lightning.runs.sweep_members import ERROR
 from rmlr_lightning.runs.sweep_progress import SweepProgress
 from rmlr_lightning.runs.user_errors import shows_tracebacks, user_message
@@ -84,7 +85,11 @@ class Jobs:
         if "sweep" not in hydra.callbacks:
             return function(cfg)
         try:
-            return function(cfg)
+            life = at_work(Path(hydra.runtime.output_dir).parent)
+            try:
+                return function(cfg)
+            finally:
+                life.release()
         except Exception as error:  # of any class: the sweep is to end with its report
             if stop_behind(error) is not None:
                 raise

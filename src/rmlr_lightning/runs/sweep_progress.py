@@ -8,9 +8,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import ClassVar, NamedTuple
 
+from filelock import FileLock
+
 from rmlr_lightning.callbacks.durations import duration
 from rmlr_lightning.errors import UserError, counted
 from rmlr_lightning.files import write_atomic
+from rmlr_lightning.runs.sweep_life import LOCKS
 from rmlr_lightning.runs.sweep_members import FAILED, LIST, Member, State, state_of
 
 ANY = ""  # the mean over all earlier runs
@@ -62,6 +65,7 @@ class SweepProgress:
         self.visited = 0  # runs that this process has done, or found done
         self.failed: set[str] = set()  # folders, in this process
         self.earlier = NOTHING
+        self.life: FileLock | None = None  # the lock of a process that does the sweep
         self.start = time.monotonic()
         self.begun = time.time() if begun is None else begun
         first = self.look()
@@ -79,7 +83,8 @@ class SweepProgress:
 
     def discard_empty(self) -> None:
         """Remove the folder of a sweep without any run, such as one whose key does not exist."""
-        if {path.name for path in self.folder.glob("*")} <= {LIST, "multirun.yaml"}:
+        locks = {path.name for path in self.folder.glob(LOCKS)}
+        if {path.name for path in self.folder.glob("*")} <= {LIST, "multirun.yaml", *locks}:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def failed_elsewhere(self, name: str) -> bool:

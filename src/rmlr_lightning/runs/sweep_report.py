@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from rmlr_lightning.errors import counted
+from rmlr_lightning.runs.sweep_life import at_work
 from rmlr_lightning.runs.sweep_members import members_of
 from rmlr_lightning.runs.sweep_progress import SweepProgress
 
@@ -34,6 +36,9 @@ class SweepReport(Callback):
         trials = sweeper.get("n_trials")
         folder = Path(config.hydra.sweep.dir)
         progress = SweepProgress(folder, None if trials else members, trials)
+        with suppress(OSError, NotImplementedError):  # the first run tells what is wrong
+            # before the list, which `--watch` waits for; until the process ends
+            progress.life = at_work(folder)
         progress.write_list()
         SweepProgress.current = progress
 

@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rmlr_lightning.errors import UserError, counted
+from rmlr_lightning.runs.sweep_life import is_alive
 from rmlr_lightning.runs.sweep_progress import Look, SweepProgress, read_sweep
 
 SECONDS = 2.0  # between two looks at the files
 PATIENCE = 60.0  # for a sweep that is just being started
+ABSENCE = 5  # looks without any process of the sweep, after which it counts as stopped
 QUIET = 300.0  # in a log file, where nothing has changed
 
 
 def watch(folder: Path) -> None:
     """Show a line about the sweep and one for each run under way, until the sweep ends.
+
+    A sweep none of whose processes lives has stopped: a line tells so, and the watch ends.
 
     On a terminal they are replaced; elsewhere the first is repeated when its counts change, and
     when there is an estimate.
@@ -26,11 +30,15 @@ def watch(folder: Path) -> None:
     progress = _opened(folder)
     is_terminal = sys.stdout.isatty()
     shown: tuple[int, ...] = ()
-    at, height = 0.0, 0
+    at, height, absent = 0.0, 0, 0
     while True:
+        # before the look: the last process may finish the last run meanwhile
+        absent = 0 if is_alive(folder) else absent + 1
         if not progress.earlier.seconds:
             progress.earlier = read_sweep(folder).earlier  # written with the first run
         look = progress.look()
+        if absent:  # what has begun is not under way
+            look = look._replace(under_way=())
         counts = (look.finished, look.failed, len(look.under_way), look.seconds is None)
         if is_terminal:
             height = _replace(height, [progress.line(look), *look.under_way])
@@ -38,6 +46,9 @@ def watch(folder: Path) -> None:
             print(_line(progress, look), flush=True)
             shown, at = counts, time.monotonic()
         if look.left == 0:
+            break
+        if absent == ABSENCE:
+            print("stopped: no process does this sweep any more; the same command resumes it")
             break
         time.sleep(SECONDS)
 
