@@ -86,16 +86,17 @@ def resumed(folder: Path, resume: str = "last", max_epochs: int = 8) -> str | No
 def test_the_last_checkpoint_is_taken(tmp_path, capsys):
     checkpoints(tmp_path, last=2, previous=1, best=1)
     assert resumed(tmp_path) == "last.ckpt"
-    assert capsys.readouterr().out == ""
+    path = tmp_path / "checkpoints" / "last.ckpt"
+    assert capsys.readouterr().out == f"resuming from {path}, at epoch 4 of 8\n"
 
 
 def test_a_line_is_printed_where_no_epoch_is_left(tmp_path, capsys):
     checkpoints(tmp_path, last=2)
     resumed(tmp_path, max_epochs=3)
     assert "the training is finished, 3 of 3 epochs" in capsys.readouterr().out
-    for more in (4, -1):
+    for more, epoch in {4: "4 of 4", -1: "4"}.items():
         resumed(tmp_path, max_epochs=more)
-        assert capsys.readouterr().out == ""
+        assert capsys.readouterr().out.endswith(f"last.ckpt, at epoch {epoch}\n")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and no more", None])
@@ -105,7 +106,7 @@ def test_in_place_of_a_damaged_one_the_one_before_is_taken_with_a_word(content, 
     last.write_bytes(last.read_bytes()[:-200] if content is None else content)
     assert resumed(tmp_path) == "previous.ckpt"
     printed = capsys.readouterr().out
-    assert str(last) in printed and "previous.ckpt, epoch 2" in printed
+    assert str(last) in printed and "previous.ckpt, at epoch 3 of 8" in printed
     assert (tmp_path / "checkpoints" / "last.ckpt.damaged").is_file()
 
 
@@ -119,7 +120,8 @@ def test_the_best_one_is_the_last_resort(tmp_path):
 def test_a_missing_last_checkpoint_is_replaced_with_a_word(tmp_path, capsys):
     checkpoints(tmp_path, previous=1)
     assert resumed(tmp_path, "auto") == "previous.ckpt"
-    assert "no last.ckpt; resuming from" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert printed.startswith("no last.ckpt; previous.ckpt takes its place\nresuming from")
 
 
 def test_damaged_checkpoints_only_are_an_error(tmp_path):

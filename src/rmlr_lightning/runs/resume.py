@@ -115,17 +115,19 @@ def resume_path(cfg: DictConfig, run_config: Mapping[str, Any]) -> str | None:
             "`resume` out to start a new run"
         )
     check_options(run_config, checkpoint.get("config") or {}, f"resume={cfg.resume}")
-    _note_finished(cfg, path, checkpoint)
+    _note_resumed(cfg, path, checkpoint)
     return str(path)
 
 
-def _note_finished(cfg: DictConfig, path: Path, checkpoint: Mapping[str, Any]) -> None:
-    """Print that nothing is left to train, if so: the run goes straight to its test."""
+def _note_resumed(cfg: DictConfig, path: Path, checkpoint: Mapping[str, Any]) -> None:
+    """Print at which epoch the run goes on, or that it goes straight to its test."""
     limit = OmegaConf.select(cfg, "trainer.max_epochs")
     progress = checkpoint["loops"].get("fit_loop", {}).get("epoch_progress", {})
     # "completed" is one less in a checkpoint of an epoch's end
     epochs = progress.get("current", {}).get("processed", 0)
     if limit is None or limit < 0 or epochs < limit:
+        of_all = f" of {limit}" if (limit or 0) > 0 else ""
+        rank_zero_only(print)(f"resuming from {path}, at epoch {epochs + 1}{of_all}")
         return
     then = "the best checkpoint is tested again" if cfg.test else "nothing is left to do"
     rank_zero_only(print)(
@@ -171,9 +173,7 @@ def _newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:
             continue
         if path.name != FILES[0]:
             reasons = "; ".join(str(error) for _, error in errors) or f"no {FILES[0]}"
-            rank_zero_only(print)(
-                f"{reasons}; resuming from {path}, epoch {checkpoint['epoch'] + 1}"
-            )
+            rank_zero_only(print)(f"{reasons}; {path.name} takes its place")
         if rank_zero_only.rank == 0:
             # moved away: the next checkpoint would otherwise keep it in place of the good one
             for damaged, _ in errors:
