@@ -68,6 +68,13 @@ def test_a_key_of_a_choice_that_was_not_made_names_the_choice():
 
 
 @pytest.mark.fault
+@pytest.mark.parametrize("typed", ["experiment=visual,rmlr", "seed=0,1", "seed=range(3)"])
+def test_several_values_without_a_sweep_need_an_option(typed):
+    message = str(unknown_name(error_of("name=a", typed), "train", []))
+    assert message.startswith(f"{typed}: several values are a sweep; add -m for it")
+
+
+@pytest.mark.fault
 def test_a_choice_that_needs_an_extra_names_it():
     # as Hydra raises it where the plugin is not installed
     error = MissingConfigException("", "hydra/sweeper/optuna", options=["basic"])

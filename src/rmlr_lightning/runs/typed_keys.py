@@ -46,7 +46,7 @@ def _trainer_options() -> Iterable[str]:
 def unknown_name(
     error: HydraException, config_name: str, arguments: Sequence[str]
 ) -> UserError | None:
-    """What to tell the user of an unknown key or an unknown file of a config group.
+    """What to tell the user of an unknown key or file of a config group, or of several values.
 
     Args:
         error: of Hydra's composition.
@@ -58,6 +58,12 @@ def unknown_name(
     """
     if isinstance(error, MissingConfigException):
         return _unknown_choice(error)
+    several = re.search(r"(?:argument|parameters) '(.+)'(?: requires|$)", str(error), re.MULTILINE)
+    if several is not None:
+        return UserError(
+            f"{several[1]}: several values are a sweep; add -m for it (a list has brackets: "
+            "KEY=[A,B])"
+        )
     match = re.search(r"Could not override '([^']+)'", str(error))
     if match is None:
         return None
