@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from rmlr_lightning.cli import evaluate, extract, train
+from rmlr_lightning.cli import evaluate, extract, predict, report, score, train
 from rmlr_lightning.runs.command_line import (
     CommandLine,
     check_hydra_options,
@@ -32,6 +32,25 @@ def error_of(capsys, *arguments: str) -> str:
 def test_an_unknown_option_gets_the_nearest_one(capsys, typed, mistake):
     expected = f"error: {mistake} (`rmlr-x --help` lists the options)\n"
     assert error_of(capsys, typed) == expected
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("program", "typed", "mistake"),
+    [
+        (report, ["--hlp"], "--hlp: no such option; did you mean --help?"),
+        (report, ["--watch"], "the following arguments are required: PATH"),
+        (score, ["--hlp"], "--hlp: no such option; did you mean --help?"),
+        (score, ["hicodet", "--detection=x"], "--detection: no such option; did you mean --det"),
+        (score, ["hicdet", "--plot"], "argument {hicodet,vcoco,compare}: invalid choice: 'hicdet'"),
+        (predict, ["--hlp"], "--hlp: no such option; did you mean --help?"),
+    ],
+)
+def test_an_unknown_option_comes_before_what_is_missing(program, typed, mistake, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        program.main(typed)
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.startswith(f"error: {mistake}")
 
 
 @pytest.mark.fault

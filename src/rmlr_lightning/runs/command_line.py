@@ -7,17 +7,40 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rmlr_lightning.errors import UserError, printable
 from rmlr_lightning.runs.secrets import words_without_secrets
 
 
 class CommandLine(argparse.ArgumentParser):
-    """An argparse parser whose errors are one line, without the usage before it."""
+    """An argparse parser whose errors are one line, without the usage before it.
+
+    An unknown option is named first: argparse would rather miss an argument.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._typed: Sequence[str] = ()
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self._typed = sys.argv[1:] if args is None else args
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
+        unknown = self._unknown_option()
+        if unknown is not None:
+            message = f"unrecognized arguments: {unknown}"
         self.exit(2, f"error: {_mistake(self, message)} (`{self.prog} --help` lists the options)\n")
+
+    def _unknown_option(self) -> str | None:
+        known = {"--", *_options(self)}
+        for word in self._typed:
+            if word == "--":  # files follow
+                return None
+            if word.startswith("--") and word.partition("=")[0] not in known:
+                return word
+        return None
 
 
 def check_hydra_options(arguments: Sequence[str], others: Sequence[str] = ()) -> None:
@@ -72,11 +95,21 @@ def _mistake(parser: argparse.ArgumentParser, message: str, others: Sequence[str
     text = " ".join(message.split())
     unknown = re.match(r"unrecognized arguments: (--[\w-]+)", text)
     if unknown is not None:
-        options = [name for action in parser._actions for name in action.option_strings]
-        close = difflib.get_close_matches(unknown[1], [*options, *others], 1)
+        close = difflib.get_close_matches(unknown[1], [*_options(parser), *others], 1)
         text = f"{unknown[1]}: no such option"
         text += f"; did you mean {close[0]}?" if close else ""
     return text
+
+
+def _options(parser: argparse.ArgumentParser) -> list[str]:
+    """Names of all options, with those of its commands."""
+    names: list[str] = []
+    for action in parser._actions:
+        names += action.option_strings
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                names += _options(command)
+    return names
 
 
 def file_arguments(arguments: Sequence[str] | None = None) -> list[str]:
