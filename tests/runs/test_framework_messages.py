@@ -27,6 +27,7 @@ def test_bars_of_weights_on_disk_are_hidden_and_those_of_downloads_are_not():
     ("message", "is_shown"),
     [
         ("Tip: try litlogger", False),
+        ("Found current_model_state in the checkpoint. This will be used", False),
         ("`Trainer.fit` stopped: `max_epochs=8` reached.", False),
         ("`Trainer.fit` stopped: `max_time=00:01:00:00` reached.", True),
         ("GPU available: True (cuda), used: True", True),

@@ -40,7 +40,7 @@ def silence_framework_messages() -> None:
 IRRELEVANT = re.compile(
     r".*Tip:|TPU available: False|Loading `train_dataloader` to estimate|"
     r"`Trainer.fit` stopped: `max_(epochs|steps)|Restoring states from|Loaded model weights|"
-    r"Restored all states"
+    r"Restored all states|Found current_model_state in the checkpoint"
 )
 
 
