@@ -120,7 +120,7 @@ def resume_path(cfg: DictConfig, run_config: Mapping[str, Any]) -> str | None:
 
 
 def _note_resumed(cfg: DictConfig, path: Path, checkpoint: Mapping[str, Any]) -> None:
-    """Print at which epoch the run goes on, or that it goes straight to its test."""
+    """Print at which epoch the run resumes, or that it goes straight to its test."""
     limit = OmegaConf.select(cfg, "trainer.max_epochs")
     progress = checkpoint["loops"].get("fit_loop", {}).get("epoch_progress", {})
     # "completed" is one less in a checkpoint of an epoch's end

@@ -1,6 +1,6 @@
 """Whether a process is at work on a sweep: each holds a lock in its folder until it ends.
 
-The locks of runs would not tell: between two runs none is held. And who tries one, as this needs,
+The locks of runs would not do: between two runs none is held. And who tries one, as this needs,
 has it for a moment, so that a process of the sweep would skip the run.
 """
 
@@ -31,7 +31,7 @@ def at_work(folder: Path) -> FileLock:
 
 
 def is_alive(folder: Path) -> bool:
-    """Whether any process is at work; true where that cannot be told, as in another's folder."""
+    """Whether any process is at work; true where nobody can know, as in another user's folder."""
     return any(map(_is_held, folder.glob(LOCKS)))
 
 

@@ -36,7 +36,7 @@ class SweepReport(Callback):
         trials = sweeper.get("n_trials")
         folder = Path(config.hydra.sweep.dir)
         progress = SweepProgress(folder, None if trials else members, trials)
-        with suppress(OSError, NotImplementedError):  # the first run tells what is wrong
+        with suppress(OSError, NotImplementedError):  # the first run has the error
             # before the list, which `--watch` waits for; until the process ends
             progress.life = at_work(folder)
         progress.write_list()

@@ -58,7 +58,7 @@ def unknown_name(
     """
     if isinstance(error, MissingConfigException):
         return _unknown_choice(error)
-    several = re.search(r"(?:argument|parameters) '(.+)'(?: requires|$)", str(error), re.MULTILINE)
+    several = re.search(r"(?:Ambiguous value for argument|Sweep parameters) '(.+)'", str(error))
     if several is not None:
         return UserError(
             f"{several[1]}: several values are a sweep; add -m for it (a list has brackets: "
