@@ -289,8 +289,8 @@ def test_no_runs_are_an_error(tmp_path, capsys):
 @pytest.mark.fault
 def test_a_metric_that_no_run_has_is_an_error_with_those_there_are(runs, capsys):
     message = error_of(capsys, runs, "--metrics", "fulll")
-    assert "test/fulll: no finished run here has this metric; they have " in message
-    assert "test/map_full" in message
+    assert "fulll: no finished run here has this metric of the test split; they have " in message
+    assert "map_full" in message
 
 
 def test_a_comparison_is_written_with_a_colon(runs, capsys):

@@ -68,6 +68,15 @@ def test_without_gradio_the_extra_is_named_in_one_line(monkeypatch, capsys):
     assert capsys.readouterr().err == expected
 
 
+@pytest.mark.fault
+@pytest.mark.parametrize("port", [-1, 0, 99999])
+def test_a_number_that_is_no_port_is_named(port, capsys):
+    with pytest.raises(SystemExit) as caught:
+        program.main(["--port", str(port)])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == f"error: --port {port}: not a port; from 1 to 65535\n"
+
+
 @pytest.mark.slow
 def test_make_demo_serves_a_page_until_it_is_stopped(tmp_path):
     pytest.importorskip("gradio", reason="needs gradio: make test-browser")

@@ -1,6 +1,7 @@
 """Writing an `ExportableHead`: torch.export or ONNX, and a JSON file about its tensors."""
 
 import json
+import logging
 import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -146,6 +147,8 @@ def check_onnx() -> None:
 
 def write_onnx(program: ExportedProgram, inputs: dict[str, Tensor], path: Path) -> None:
     """Write one .onnx file with its weights inside; see `check_onnx`."""
+    # It warns of a part of the graph that it leaves as it is.
+    logging.getLogger("onnxscript").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # One file: weights of some ten MB need no second one, and are not lost beside it.

@@ -1,5 +1,6 @@
 """The page of rmlr-demo: an image, a threshold per verb, drawn boxes and a table."""
 
+import math
 import os
 from argparse import Namespace
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ def first_thresholds(detector: HOIDetector) -> Rows:
     verbs = detector.vocabulary.verbs
     calibration = detector.saved.calibration
     values = [LIKELY_SCORE] * len(verbs) if calibration is None else calibration.thresholds
-    return [[verb, round(value, 3)] for verb, value in zip(verbs, values, strict=True)]
+    return [[_words(verb), round(value, 3)] for verb, value in zip(verbs, values, strict=True)]
 
 
 def answer(
@@ -48,12 +49,18 @@ def answer(
     shown = [
         triplet._replace(likely=True)
         for triplet in result
-        if triplet.verb in limits and certainty(triplet) >= limits[triplet.verb]
+        if certainty(triplet) >= limits.get(_words(triplet.verb), math.inf)
     ]
     # `plot` draws the likely ones: here those that the user wants to see
     drawn = Result(result.image, result.name, shown, result.entities, result.vocabulary)
     human = result.vocabulary.subject_name or "subject"
-    return drawn.plot(), [[human, t.verb, t.object, round(certainty(t), 3)] for t in shown]
+    rows = [[human, _words(t.verb), _words(t.object), round(certainty(t), 3)] for t in shown]
+    return drawn.plot(), rows
+
+
+def _words(name: str) -> str:
+    """ "sit on" of "sit_on"."""
+    return name.replace("_", " ")
 
 
 def _number(verb: Any, value: Any) -> float:
@@ -114,8 +121,10 @@ def serve(args: Namespace) -> None:
     """What rmlr-demo does: serve the page to this machine until Ctrl-C.
 
     Raises:
-        UserError: gradio is not installed, the model cannot be read, or the port is in use.
+        UserError: gradio is not installed, the model cannot be read, or the port cannot be used.
     """
+    if args.port is not None and not 1 <= args.port <= 65535:
+        raise UserError(f"--port {args.port}: not a port; from 1 to 65535")
     gr = _gradio()  # before the model is loaded
     detector = load_detector(args.checkpoint).to(device_of(args.device, "--device"))
     # Fonts of the system: the default theme asks another host for them. Tables have `font_mono`; in
@@ -133,7 +142,8 @@ def serve(args: Namespace) -> None:
             prevent_thread_lock=True,
         )
     except OSError as error:
-        raise UserError(f"--port {args.port}: cannot be used ({error}); name another") from error
+        where = "" if args.port is None else f" {args.port}"
+        raise UserError(f"--port{where}: in use by another program; name another") from error
     print(f"page: {blocks.local_url} (Ctrl-C ends it)", flush=True)
     blocks.block_thread()
 

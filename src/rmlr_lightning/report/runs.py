@@ -65,9 +65,12 @@ def find_runs(paths: Sequence[Path], required: str, commit: str | None = None) -
         else:
             without.append(run.folder)
     if not counted and without:
+        split, _, metric = required.partition("/")
         known = sorted({name for run in runs for name in run.metrics})
+        names = [name.removeprefix(f"{split}/") for name in known if name.startswith(f"{split}/")]
         raise UserError(
-            f"{required}: no finished run here has this metric; they have {', '.join(known)}"
+            f"{metric}: no finished run here has this metric of the {split} split; they have "
+            f"{', '.join(names) or 'none of it'}"
         )
     if not counted:
         counts = {"failed": len(failures), "unfinished": len(unfinished)}
