@@ -17,7 +17,13 @@ import rmlr_lightning
 from rmlr_lightning.data.datamodule import DataModule
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs import claim
-from rmlr_lightning.runs.claim import acquire_run, is_finished, prepare_data, read_metrics
+from rmlr_lightning.runs.claim import (
+    acquire_run,
+    begin_folder,
+    is_finished,
+    prepare_data,
+    read_metrics,
+)
 from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.runs.repeat import write_for_repetition
 
@@ -173,9 +179,25 @@ def test_a_later_run_of_the_same_name_gets_a_folder_of_its_own(job, tmp_path, ca
             assert acquired and Path(cfg.paths.output) == own
             # DDP starts its other processes with this folder
             assert HydraConfig.get().run.dir == str(own)
+            assert capsys.readouterr().out == ""  # until no mistake is left
+            begin_folder(cfg)
+            expected = f"{tmp_path}: holds another run; this one is written to {own}\n"
+            assert capsys.readouterr().out == expected
             (own / "metrics.json").touch()
-        assert f"this one is written to {own}" in capsys.readouterr().out
     assert read_metrics(job()) == METRICS
+
+
+@pytest.mark.parametrize("test", [True, False])
+def test_results_before_a_resume_are_removed_with_a_word_if_no_test_follows(
+    test, job, tmp_path, capsys
+):
+    write_run(job())
+    (tmp_path / "test_record.npz").touch()
+    begin_folder(job("resume=last", f"test={test}", mode=RunMode.RUN))
+    assert not (tmp_path / "metrics.json").exists()
+    assert (tmp_path / "checkpoints" / "last.ckpt").exists()
+    printed = capsys.readouterr().out
+    assert ("removed metrics.json, test_record.npz: " in printed) is not test
 
 
 @pytest.mark.fault

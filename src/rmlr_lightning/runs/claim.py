@@ -37,6 +37,9 @@ REPLACED = ("config.yaml", "environment.json", "curves.png", "test_record.npz", 
 FOREIGN = f"{FOLDER}/hydra.yaml"
 # Loading processes of a killed run hold its lock until they notice, which takes up to 5 seconds.
 PATIENCE_S = 15.0
+RESULTS = ("metrics.json", "test_record.npz", "report.html")  # of a finished run
+
+_meant: dict[Path, Path] = {}  # the folder of a run, and the one before it that was not free
 
 
 @contextmanager
@@ -98,11 +101,30 @@ def _free_folder(cfg: DictConfig, first: Path) -> Iterator[None]:
                 continue
             _check_own(folder)
             if folder != first:
-                print(f"{first}: holds another run; this one is written to {folder}")
                 _use(cfg, folder)
+                _meant[folder] = first
             with no_empty_folder(folder):
                 yield
             return
+
+
+def begin_folder(cfg: DictConfig) -> None:
+    """Called once no mistake is left: print where the run is, and remove what it makes anew.
+
+    The results of the first part of a run would be taken for those of the whole.
+    """
+    folder = Path(cfg.paths.output)
+    first = _meant.pop(folder, None)
+    if first is not None:
+        print(f"{first}: holds another run; this one is written to {folder}")
+    removed = [name for name in RESULTS if (folder / name).exists()]
+    for name in removed:
+        (folder / name).unlink()
+    if not cfg.test and "test_record.npz" in removed:
+        print(
+            f"{folder}: removed {', '.join(removed)}: the test was of the run before it resumed; "
+            "leave test=false out to test it again"
+        )
 
 
 def _check_own(folder: Path) -> None:

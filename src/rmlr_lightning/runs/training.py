@@ -26,7 +26,7 @@ from rmlr_lightning.errors import UserError, counted
 from rmlr_lightning.files import PARTIAL, write_atomic
 from rmlr_lightning.report.run_folders import commit_of, is_part
 from rmlr_lightning.runs.checkpoint_files import CheckpointFiles
-from rmlr_lightning.runs.claim import prepare_data
+from rmlr_lightning.runs.claim import begin_folder, prepare_data
 from rmlr_lightning.runs.config import PACKAGE
 from rmlr_lightning.runs.environment import write_environment
 from rmlr_lightning.runs.features import open_features
@@ -230,9 +230,7 @@ def _start_output(
     output = Path(cfg.paths.output)
     for partial in (output / "checkpoints").glob(f".*{PARTIAL}"):
         partial.unlink()  # of a process that was killed while it wrote
-    # Only a finished run has these; those of its first part would be taken for this one's.
-    for name in ("metrics.json", "test_record.npz", "report.html"):
-        (output / name).unlink(missing_ok=True)
+    begin_folder(cfg)
     resolved = OmegaConf.create(without_secrets(OmegaConf.to_container(cfg, resolve=True)))
     write_atomic(output / "config.yaml", OmegaConf.to_yaml(resolved).encode())
     write_for_repetition(output, run_config, _typed())
