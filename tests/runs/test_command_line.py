@@ -78,6 +78,25 @@ def test_a_mistaken_option_of_a_program_with_hydra_is_one_line(
     assert output.out == ""
 
 
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("program", "typed"),
+    [
+        (train, ["-m", "optim.lrr=1,2"]),
+        (train, ["-m", "experiment=visual,rmrl", "hydra.sweep.dir=new/sweeps/first"]),
+        (evaluate, []),
+        (evaluate, ["checkpoint=missing.ckpt", "hydra.run.dir=new/evaluation"]),
+    ],
+)
+def test_a_refused_command_leaves_no_folder(program, typed, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["rmlr-x", *typed])
+    with pytest.raises(SystemExit) as stopped:
+        program.main()
+    assert stopped.value.code == 2
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     "typed",
     [

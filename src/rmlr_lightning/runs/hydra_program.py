@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs.command_line import check_hydra_options, warn_of_repeated_keys
 from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.runs.jobs import Function, Jobs
-from rmlr_lightning.runs.made_folders import make_folder
+from rmlr_lightning.runs.made_folders import make_folder, no_empty_folder, remove_empty
 from rmlr_lightning.runs.sweep_progress import SweepProgress
 from rmlr_lightning.runs.typed_keys import unknown_name, with_trainer_options
 from rmlr_lightning.runs.typed_paths import quote, quoted_paths
@@ -62,7 +62,7 @@ def hydra_program(
             with _full_errors("1" if jobs.tracebacks else None):
                 if HydraConfig.get().mode == RunMode.MULTIRUN:
                     return jobs.run(function, cfg)
-                with one_line_errors(jobs.tracebacks):
+                with one_line_errors(jobs.tracebacks), _no_empty_folder():
                     return function(cfg)
 
         places = {"config_path": conf_dir(), "config_name": config_name}
@@ -90,6 +90,14 @@ def hydra_program(
     return decorate
 
 
+def _no_empty_folder() -> AbstractContextManager[None]:
+    """That of `made_folders` where Hydra writes .hydra; rmlr-train does both itself, locked."""
+    hydra_config = HydraConfig.get()
+    if hydra_config.output_subdir is None:
+        return nullcontext()
+    return no_empty_folder(Path(hydra_config.runtime.output_dir))
+
+
 @contextmanager
 def _unknown_names(config_name: str) -> Iterator[None]:
     """Errors of Hydra about an unknown key or choice become a user's, with the nearest name."""
@@ -101,6 +109,7 @@ def _unknown_names(config_name: str) -> Iterator[None]:
             raise
         if SweepProgress.current is not None:
             SweepProgress.current.discard_empty()
+            remove_empty()  # such as multirun/
         raise unknown from error
 
 

@@ -9,7 +9,7 @@ from rmlr_lightning.runs.user_errors import user_message
 
 LOCK = ".lock"
 # What a run writes before it has checked its options and its data
-EARLY = (f"{FOLDER}/config.yaml", f"{FOLDER}/overrides.yaml", LOCK)
+EARLY = (*(f"{FOLDER}/{name}.yaml" for name in ("config", "overrides", "hydra")), LOCK)
 
 _made: list[Path] = []  # the innermost first
 
@@ -50,6 +50,13 @@ def _remove(folder: Path) -> None:
     with suppress(OSError):  # such as a file that appears meanwhile: then the folder stays
         for name in files:
             (folder / name).unlink()
-        for path in ((folder / FOLDER).absolute(), *_made):
-            if path.is_dir():
-                path.rmdir()
+        if (folder / FOLDER).is_dir():
+            (folder / FOLDER).rmdir()
+    remove_empty()
+
+
+def remove_empty() -> None:
+    """Remove the folders of `make_folder`, as far as nothing is in them."""
+    for path in _made:
+        with suppress(OSError):  # gone already, or not empty
+            path.rmdir()
