@@ -89,8 +89,9 @@ def installed(name: str) -> str:
 @contextmanager
 def started(command: list[str], place: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
     """A program in a folder. It and those that it has started end with the block."""
-    # without the variables of the `make test` that runs the tests
-    apart = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
+    # without the variables of the `make test` that runs the tests, whose ARGS are for pytest
+    asked = re.findall(r"^(\w+) \?=", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    apart = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", *asked)
     kept = {name: value for name, value in os.environ.items() if name not in apart}
     process = subprocess.Popen(
         command,
