@@ -17,6 +17,9 @@ from rmlr_lightning.runs.sweep_life import LOCKS
 from rmlr_lightning.runs.sweep_members import FAILED, LIST, Member, State, state_of
 
 ANY = ""  # the mean over all earlier runs
+# Seconds of training. Less is no measure of the rest: where a run was killed near its end, a start
+# of the sweep finishes it after minutes of loading and a second of training.
+MEASURABLE = 5.0
 
 
 class Look(NamedTuple):
@@ -130,7 +133,7 @@ class SweepProgress:
         """Counts and time; what other processes do meanwhile shortens the time that is left."""
         self._begin(look)
         done = look.done - self.done_at_start
-        if look.seconds is None or done <= 0:
+        if look.seconds is None or done < MEASURABLE:
             return self._alone(look)
         # between two epochs nothing is known to take longer
         if done != self.measured[0]:
