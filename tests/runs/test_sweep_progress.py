@@ -126,7 +126,7 @@ def test_the_time_that_is_left_does_not_grow_between_two_epochs(tmp_path, clock)
 
 def test_the_last_second_of_a_run_that_was_killed_is_no_measure_of_the_rest(tmp_path, clock):
     finish(tmp_path, "seed=0")
-    write(tmp_path, "seed=1", ".epoch.json", epoch=99, epochs=100, seconds=99.0)
+    write(tmp_path, "seed=1", ".epoch.json", epoch=99, epochs=100, seconds=1.0)
     progress = progress_of(tmp_path, "seed=range(4)")
     clock.now += 60  # of loading and testing, for a second of training
     finish(tmp_path, "seed=1")
