@@ -10,6 +10,7 @@ import pytest
 from rmlr_lightning.report.sections import breakdowns, class_rows
 from tests.report import made_up_vcoco
 from tests.report.made_up import make_run
+from tests.report.test_bar_cells import ends
 from tests.report.test_html import Page, page_of
 
 # one third is the share of a positive of `hold-obj`
@@ -62,8 +63,8 @@ def test_each_role_has_a_bar_with_its_name_both_scenarios_and_its_positives(run_
         ["sit-instr", "0.0", "0.0", "1"],
         ["point-instr not in the mean", "0.0", "0.0", "1"],
     ]
-    widths = re.findall(r'class="bar" style="width:([\d.]+)%"', text.partition("per-class")[2])
-    assert widths[:3] == [f"{100 * AP_1:.1f}", "0.0", "0.0"]
+    bars = re.findall(r'<svg class="bar".*?</svg>', text.partition("per-class")[2])
+    assert [ends(bar)[1] for bar in bars[:3]] == [pytest.approx(200 * AP_1, abs=0.01), 0, 0]
 
 
 def test_errors_are_counted_by_hand(run_page):

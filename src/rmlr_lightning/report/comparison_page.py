@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rmlr_lightning.errors import counted
+from rmlr_lightning.report.bar_cells import with_bars
 from rmlr_lightning.report.charts import Bar, Chart, curves_chart, forest_chart
 from rmlr_lightning.report.comparison_sections import (
     changed_classes,
@@ -57,11 +58,7 @@ def comparison_page(
     # Bars of gains and losses share one scale.
     classes = changed_classes(a, b)
     widest = max((abs(row["change"]) for row in classes), default=0.0)
-    for row in classes:
-        length = round(100 * abs(row["change"]) / widest, 1) if widest else 0
-        row |= {"plus": length if row["change"] > 0 else 0}
-        row |= {"minus": length if row["change"] < 0 else 0}
-
+    classes = with_bars(classes, "change", limit=widest, both_signs=True)
     content: dict[str, Any] = {
         "verdict": _verdict(changed, a, b),
         "metrics": [_row(c) for c in changed],

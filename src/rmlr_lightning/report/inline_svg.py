@@ -4,7 +4,7 @@ import hashlib
 import io
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
@@ -54,16 +54,7 @@ def inline_svg(figure: Any, label: str, readings: Mapping[str, str]) -> Markup:
         readings: what is read under the pointer, by the `gid` of a part of the figure. Such a part
             is not painted before the pointer is on it.
     """
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        # The browser has the letters that matplotlib's own font lacks.
-        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing", UserWarning)
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    root = ElementTree.fromstring(buffer.getvalue())
-
-    for part in root.iter():
-        _as_html(part)
-    _remove_unused(root)
+    root = _drawn(figure)
     for part in root.iter("g"):
         name = part.attrib.pop("id", "")
         if name in readings:
@@ -76,9 +67,43 @@ def inline_svg(figure: Any, label: str, readings: Mapping[str, str]) -> Markup:
     return Markup(ElementTree.tostring(root, encoding="unicode"))
 
 
+def separate_svgs(figure: Any, names: Sequence[str], shared: str) -> list[Markup]:
+    """An `<svg>` element for each of some parts of a figure, stretched to the width of its place.
+
+    Args:
+        figure: of matplotlib, made under `SETTINGS`.
+        names: the `gid` of each part.
+        shared: the `gid` of a part that is in all of them, where the figure has it.
+    """
+    root = _drawn(figure)
+    parts = {part.attrib.pop("id", ""): part for part in root.iter("g")}
+    frame = {"class": "bar", "viewBox": root.attrib["viewBox"], "preserveAspectRatio": "none"}
+    found = []
+    for name in names:
+        svg = ElementTree.Element("svg", frame | {"aria-hidden": "true"})
+        svg.extend(parts[key] for key in (name, shared) if key in parts)
+        found.append(Markup(ElementTree.tostring(svg, encoding="unicode")))
+    return found
+
+
 def plain(text: str) -> str:
     """Without characters that XML cannot hold, which names of files may."""
     return re.sub(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text)
+
+
+def _drawn(figure: Any) -> ElementTree.Element:
+    """The figure as matplotlib writes it, without what a page has no use for."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        # The browser has the letters that matplotlib's own font lacks.
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing", UserWarning)
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    root = ElementTree.fromstring(buffer.getvalue())
+
+    for part in root.iter():
+        _as_html(part)
+    _remove_unused(root)
+    return root
 
 
 def _as_html(part: ElementTree.Element) -> None:

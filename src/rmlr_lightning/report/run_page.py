@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rmlr_lightning.errors import counted
+from rmlr_lightning.report.bar_cells import with_bars
 from rmlr_lightning.report.calibration import calibration
 from rmlr_lightning.report.charts import Bar, Chart, forest_chart
 from rmlr_lightning.report.curves import training_charts
@@ -73,7 +74,7 @@ def run_page(
         ),
         "calibration": calibration(record),
         "charts": training_charts(record.history),
-        "classes": class_rows(record) if test else [],
+        "classes": with_bars(class_rows(record), "ap", limit=1.0) if test else [],
         "errors": error_rows(record) if test else [],
         "images": best_and_worst(record) if test else None,
         "breakdowns": breakdowns(record) if test else {},

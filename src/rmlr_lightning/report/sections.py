@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from rmlr_lightning.report.bar_cells import with_bars
 from rmlr_lightning.report.curves import loss_title
 from rmlr_lightning.report.image_cards import jpeg_uri, pair_of_boxes
 from rmlr_lightning.report.measures import class_notes, main_matched
@@ -50,7 +51,8 @@ def error_rows(record: RunRecord) -> list[dict[str, Any]]:
         {"name": name.replace("_", " "), "meaning": ERRORS.get(name, ""), **cost}
         for name, cost in record.test.facts["errors"].items()
     ]
-    return sorted(rows, key=lambda row: -row["cost"])
+    rows.sort(key=lambda row: -row["cost"])
+    return with_bars(rows, "cost", limit=max((row["cost"] for row in rows), default=0.0))
 
 
 def breakdowns(record: RunRecord) -> dict[str, list[dict[str, Any]]]:
@@ -64,7 +66,7 @@ def breakdowns(record: RunRecord) -> dict[str, list[dict[str, Any]]]:
         if name in ("verb", "object"):  # long, so the best come first
             rows.sort(key=lambda row: -row["ap"])
         if rows:
-            out[name.replace("_", " ")] = rows
+            out[name.replace("_", " ")] = with_bars(rows, "ap", limit=1.0)
     return out
 
 
