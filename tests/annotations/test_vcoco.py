@@ -164,6 +164,21 @@ def test_official_files_come_as_they_are(fake):
     assert read_vcoco_official(fake / SINGLE, ids=[107]).ids == [107]
 
 
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        (UPT, "UPT's layout of V-COCO, which lacks the interactions without an object"),
+        (QPIC, "not a layout of official V-COCO annotations: a list of 6"),
+        (INSTANCES, "not a layout of official V-COCO annotations: a dict of 3 with keys"),
+    ],
+)
+def test_scores_name_another_layout_and_the_official_file(fake, name, cause):
+    for instances in (None, fake / INSTANCES):
+        with pytest.raises(AnnotationError, match=rf"{name}: {cause}.*; expected V-COCO's vcoco_"):
+            read_vcoco_official(fake / name, instances)
+
+
 @pytest.mark.parametrize(
     ("split", "images", "rows"), [("train", 2533, 6400), ("val", 2867, 7417), ("test", 4946, 12402)]
 )
@@ -357,4 +372,4 @@ def test_another_layout(tmp_path, document):
     path = tmp_path / "other.json"
     path.write_text(json.dumps(document))
     refused("not a layout|no key|not a list", path)
-    refused("needed too|no key|not a list", path, read_vcoco_official)
+    refused("not a layout|needed too|no key", path, read_vcoco_official)

@@ -61,7 +61,15 @@ def read_vcoco_official(
         AnnotationError: a file is missing, broken, of another layout, or contradicts another.
     """
     file = AnnotationFile(Path(vcoco_json), EXPECTED, HINT)
-    return parsed_official(file, file.json(), instances, ids)
+    document = file.json()
+    if isinstance(document, dict) and "classes" in document:
+        raise file.error(
+            "UPT's layout of V-COCO, which lacks the interactions without an object that the "
+            "official scores count"
+        )
+    if not is_official(document):
+        raise file.other_layout(document, "official V-COCO")
+    return parsed_official(file, document, instances, ids)
 
 
 def is_official(document: Any) -> bool:
