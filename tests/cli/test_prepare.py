@@ -45,6 +45,12 @@ def test_where_to_get_what_is_not_here(name, address, tmp_path, capsys):
     assert str(tmp_path) in error and "no such file" in error
 
 
+def test_a_missing_file_of_vcoco_is_named_where_a_clone_has_it(tmp_path, capsys):
+    out, error = refused(capsys, "vcoco", str(tmp_path))
+    assert f"cloned into {tmp_path}/v-coco\n" in out
+    assert f"error: {tmp_path}/v-coco/data/vcoco/vcoco_trainval.json: no such file" in error
+
+
 def test_a_file_of_any_layout_with_its_images(benchmark, capsys, monkeypatch):
     path = benchmark / "hicodet" / "instances_test2015.json"
     images = path.parent / "hico_20160224_det" / "images"

@@ -59,5 +59,6 @@ def test_hico_det_is_found(home, tmp_path):
 
 def test_the_place_in_the_documentation_is_named_where_nothing_is_found(tmp_path):
     found = data_config("vcoco", tmp_path).train
-    assert found.annotations == str(tmp_path / "vcoco" / "vcoco_trainval.json")
+    clone = tmp_path / "v-coco" / "data"  # the path within the official repository
+    assert found.annotations == str(clone / "vcoco" / "vcoco_trainval.json")
     assert found.images == str(tmp_path / "mscoco2014" / "train2014")
