@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from rmlr_lightning.cli import evaluate, extract, predict, report, score, train
+from rmlr_lightning.cli import evaluate, extract, predict, prepare, report, score, train
 from rmlr_lightning.runs.command_line import (
     CommandLine,
     check_hydra_options,
@@ -51,6 +51,26 @@ def test_an_unknown_option_comes_before_what_is_missing(program, typed, mistake,
         program.main(typed)
     assert stopped.value.code == 2
     assert capsys.readouterr().err.startswith(f"error: {mistake}")
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("program", "typed", "mistake"),
+    [
+        (score, ["hicodet", "--plto"], "--plto: no such option; did you mean --plot?"),
+        (score, ["compare"], "the following arguments are required: --ground-truth, A, B"),
+        (score, ["compare", "--plot=x"], "--plot: no such option"),  # hicodet has it
+        (prepare, ["check"], "the following arguments are required: annotations"),
+        (prepare, ["custom", "a", "--subjct=b"], "--subjct: no such option; did you mean --subj"),
+    ],
+)
+def test_a_mistake_in_a_command_names_the_help_of_this_command(program, typed, mistake, capsys):
+    with pytest.raises(SystemExit):
+        program.main(typed)
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {mistake}")
+    name = program.__name__.rpartition(".")[2]
+    assert error.endswith(f" (`rmlr-{name} {typed[0]} --help` lists the options)\n")
 
 
 @pytest.mark.fault

@@ -28,13 +28,24 @@ class CommandLine(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
-        unknown = self._unknown_option()
+        # argparse reports unknown options by the parser of the whole program
+        parser = self._typed_command() or self
+        unknown = self._unknown_option(parser)
         if unknown is not None:
             message = f"unrecognized arguments: {unknown}"
-        self.exit(2, f"error: {_mistake(self, message)} (`{self.prog} --help` lists the options)\n")
+        mistake = _mistake(parser, message)
+        self.exit(2, f"error: {mistake} (`{parser.prog} --help` lists the options)\n")
 
-    def _unknown_option(self) -> str | None:
-        known = {"--", *_options(self)}
+    def _typed_command(self) -> argparse.ArgumentParser | None:
+        """The parser of the command that was typed, if the program has commands."""
+        first = next((word for word in self._typed if not word.startswith("-")), None)
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                return action.choices.get(first)
+        return None
+
+    def _unknown_option(self, parser: argparse.ArgumentParser) -> str | None:
+        known = {"--", *_options(parser)}
         for word in self._typed:
             if word == "--":  # files follow
                 return None
