@@ -280,6 +280,26 @@ def test_rows_that_cannot_be_compared_are_an_error(options, message, runs, tmp_p
     assert not (tmp_path / "out").exists()
 
 
+def test_rows_are_found_by_the_labels_that_tables_print(runs, tmp_path, capsys):
+    for seed in range(2):
+        for rate in (1, 2):
+            overrides = [f"optim.lr={rate}"]
+            folder = runs / f"swept{rate}{seed}"
+            make_run(folder, "two_rates", seed, 0.4 + 0.1 * rate, overrides=overrides)
+    main([str(runs), "--out", str(tmp_path / "all")])
+    labels = [row["label"] for row in rows_of(tmp_path / "all" / "rows.csv")]
+    assert "two rates, optim.lr=1" in labels
+
+    options = ["--rows", "two rates, optim.lr=2,word,two rates, optim.lr=1", "--baseline", "word"]
+    options += ["--compare", "two rates, optim.lr=2:two_rates optim.lr=1"]
+    main([str(runs), *options, "--out", str(tmp_path / "out")])
+    rows = [row for row in rows_of(tmp_path / "out" / "rows.csv") if row["train"] == "1000"]
+    assert [row["row"] for row in rows] == ["two_rates optim.lr=2", "word", "two_rates optim.lr=1"]
+
+    message = error_of(capsys, runs, "--rows", "two rates")
+    assert "two_rates optim.lr=1 (two rates, optim.lr=1), two_rates optim.lr=2 (two r" in message
+
+
 def test_no_runs_are_an_error(tmp_path, capsys):
     assert "no such folder" in error_of(capsys, tmp_path / "nothing")
     make_run(tmp_path / "run", "upt", 0, None)

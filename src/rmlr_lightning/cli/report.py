@@ -29,9 +29,9 @@ def parser() -> argparse.ArgumentParser:
         "network: of one run it has metrics with intervals, curves, classes, errors and images; "
         "of two runs (A B) the difference B - A by paired bootstrap over the test images, and the "
         "images that changed most; of more runs the rows with their seeds.",
-        epilog="A row is named by the `name` of its configuration, followed by the overrides in "
-        "which runs of that name differ: 'rmlr optim.lr=0.001'. `rmlr-report wandb --help`: a "
-        "dashboard in Weights & Biases.",
+        epilog="A row is named as in tables, or by the `name` of its configuration, followed by "
+        "the overrides in which runs of that name differ: 'rmlr optim.lr=0.001'. `rmlr-report "
+        "wandb --help`: a dashboard in Weights & Biases.",
         allow_abbrev=False,
     )
     option = out.add_argument

@@ -1,5 +1,6 @@
 """From runs to the rows of a table and the comparisons below it."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -74,7 +75,9 @@ def make_report(
     Args:
         runs: finished ones.
         split: "val" or "test".
-        names: the rows to show, in this order; none means all, the baseline first.
+        names: the rows to show, in this order; none means all, the baseline first. A row has the
+            name of its runs, and the label that tables print. One that has commas may come in
+            parts.
         baseline: the row that others are compared with.
         pairs: further comparisons, a - b.
         metrics: title -> key without the split.
@@ -86,7 +89,11 @@ def make_report(
     for run in runs:
         groups.setdefault((run.row, run.train), []).append(run)
     known = list(dict.fromkeys(name for name, _ in groups))
-    _check_names([*names, *([baseline] if baseline else []), *sum(pairs, ())], known)
+    labels = {name: members[0].label for (name, _), members in groups.items()}
+    typed = _TypedRows(labels)
+    names = typed.names(names)
+    baseline = typed.name(baseline) if baseline else None
+    pairs = [(typed.name(a), typed.name(b)) for a, b in pairs]
 
     keys = {title: f"{split}/{key}" for title, key in metrics.items()}
     # Without --rows the baseline comes first; `sorted` keeps the order of the others.
@@ -117,14 +124,45 @@ def make_report(
         )
     present = {name: key for name, key in metrics.items() if any(name in r.metrics for r in rows)}
     costs = [name for name in COSTS if any(name in row.costs for row in rows)]
-    labels = {name: members[0].label for (name, _), members in groups.items()}
     return Report(rows, comparisons, present, costs, baseline, labels)
 
 
-def _check_names(names: Iterable[str], known: Sequence[str]) -> None:
-    for name in names:
-        if name not in known:
-            raise UserError(f"{name}: no finished run of this row; there are {', '.join(known)}")
+class _TypedRows:
+    """The names of rows as a user types them: by name, or by the label that tables print.
+
+    Args:
+        labels: by name.
+    """
+
+    def __init__(self, labels: Mapping[str, str]) -> None:
+        self.labels = labels
+        times = Counter(labels.values())
+        # a label of two rows is none of them; a name comes before another row's label
+        known = {label: name for name, label in labels.items() if times[label] == 1}
+        known |= {name: name for name in labels}
+        self.known = {_without_spaces(typed): name for typed, name in known.items()}
+
+    def name(self, typed: str) -> str:
+        name = self.known.get(_without_spaces(typed))
+        if name is None:
+            rows = (f"{n} ({label})" if label != n else n for n, label in self.labels.items())
+            raise UserError(f"{typed}: no finished run of this row; there are {', '.join(rows)}")
+        return name
+
+    def names(self, parts: Sequence[str]) -> list[str]:
+        """Of a list that was divided at its commas, also at those within a label."""
+        names = []
+        while parts:
+            ends = range(len(parts), 1, -1)
+            end = next((end for end in ends if ",".join(parts[:end]) in self.known), 1)
+            names.append(self.name(",".join(parts[:end])))
+            parts = parts[end:]
+        return names
+
+
+def _without_spaces(name: str) -> str:
+    """A name without spaces at its commas."""
+    return ",".join(part.strip() for part in name.split(","))
 
 
 def _sizes(sizes: Iterable[int | None]) -> list[int | None]:
