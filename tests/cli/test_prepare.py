@@ -72,7 +72,8 @@ def test_a_file_of_any_layout_with_its_images(benchmark, capsys, monkeypatch):
 def test_a_file_of_boxes_with_its_images(tmp_path, capsys):
     folder = write_custom(tmp_path / "welding")
     main(["check", str(folder / "boxes.json"), "--images", str(folder / "images")])
-    out = capsys.readouterr().out
+    out, error = capsys.readouterr()
+    assert error == ""
     assert "boxes.json: COCO's boxes" in out and "boxes of 2 classes" in out
     assert "fingerprint" in out and "boxes.json: complete" in out
 

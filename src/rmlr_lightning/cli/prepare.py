@@ -217,11 +217,13 @@ def check_file(args: argparse.Namespace) -> None:
 
 
 def track_images(results: Iterable, count: int) -> Iterable:
-    """The results, with a progress bar on standard error."""
+    """The results, with a progress bar on standard error where it is a terminal."""
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True)
+    if not console.is_terminal:  # rich would write an empty line
+        return results
     return track(results, "checking images", total=count, console=console, transient=True)
 
 
