@@ -6,6 +6,7 @@ import pytest
 from rmlr_lightning.annotations.external_detections import read_external_detections
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.vocabulary import Vocabulary, hicodet
+from tests.page_commands import ROOT
 
 IMAGES = [Path("a/COCO_val2014_000000000294.jpg"), Path("a/cat.png")]
 ROW = {"image_id": 294, "category_id": 18, "bbox": [10, 20, 30, 40], "score": 0.5}
@@ -55,7 +56,9 @@ def test_errors_name_file_row_and_format(tmp_path, rows, message):
         read_external_detections(path, IMAGES, hicodet())
     error = str(caught.value)
     assert error.startswith(f"{path}: ") and "\n" not in error
-    assert "expected a list of {image_id, category_id, bbox, score}" in error
+    assert error.endswith("; expected COCO's results format; docs/DEPLOY.md describes it")
+    page = (ROOT / "docs" / "DEPLOY.md").read_text()
+    assert "COCO's results format" in page and all(f"`{key}`" in page for key in ROW)
 
 
 def test_the_real_detections_fit_the_real_photographs(shared):

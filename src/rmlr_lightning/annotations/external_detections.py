@@ -21,8 +21,9 @@ from rmlr_lightning.vocabulary import (
     object_name,
 )
 
-_EXPECTED = "a list of {image_id, category_id, bbox, score} (COCO results format)"
-_HINT = "bbox is [x, y, width, height] in pixels, category_id one of COCO's 80 (1 to 90 with gaps)"
+# the format is on a page: a message has only what is wrong
+_EXPECTED = "COCO's results format"
+_HINT = "docs/DEPLOY.md describes it"
 
 
 class ExternalDetections(NamedTuple):
