@@ -190,6 +190,25 @@ def test_the_filters_work_on_a_phone(make_result, chromium, tmp_path):
 
 
 @pytest.mark.slow
+def test_the_filters_apply_after_a_visit_to_a_drawing(make_result, chromium, tmp_path):
+    path = tmp_path / "index.html"
+    path.write_text(made(make_result), encoding="utf-8")
+    state = """() => [find("verb").value, find("likely").checked, find("percent").value,
+        find("count").textContent, cards.filter((card) => !card.card.hidden).length]"""
+    with window(chromium, 400) as (shown, complaints):
+        shown.goto(path.as_uri())
+        shown.locator("#likely").uncheck()
+        shown.locator("#verb").select_option("push")  # no likely triplet has it
+        before = shown.evaluate(state)
+        shown.goto("about:blank")
+        shown.go_back()  # Firefox keeps a form on a reload, too
+        after = shown.evaluate(state)
+    assert not complaints
+    assert before[:2] == ["push", False] and before[-1] == 1
+    assert after == before
+
+
+@pytest.mark.slow
 @needs_axe
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_axe_finds_nothing(dark, make_result, chromium, tmp_path):
