@@ -31,6 +31,17 @@ def refused(arguments, capsys) -> str:
     return capsys.readouterr().err.strip()
 
 
+@pytest.mark.fault
+def test_a_file_in_place_of_the_folder_of_results_is_named(tmp_path, capsys):
+    for name in ("a.jpg", "drawn.jpg"):
+        Image.new("RGB", (64, 48)).save(tmp_path / name)
+    out = tmp_path / "drawn.jpg"
+    for more in ([], ["--overwrite"]):
+        error = refused([tmp_path / "a.jpg", "--out", out, *more], capsys)
+        assert error.startswith(f"error: --out {out}: a file is here, results need a folder")
+    assert out.is_file()
+
+
 def test_an_input_is_never_overwritten(tmp_path, capsys):
     image = tmp_path / "a.png"
     Image.new("RGB", (64, 48)).save(image)
@@ -85,6 +96,34 @@ def test_boxes_that_are_given_and_not_used_are_counted_with_the_reason(boxes, sc
     assert unused_boxes(entities, model) == note
     few = Entities(*(field[-2:] for field in entities))
     assert unused_boxes(few, model) is None
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("boxes", "score", "reason"),
+    [
+        ("apart", 0.9, "1 is beyond the best 15"),
+        ("apart", 0.1, "1 has a score below 0.2"),
+        ("same", 0.9, "1 overlaps a better one of its class by more than 0.5"),
+    ],
+)
+def test_the_reason_of_a_single_box_is_in_the_singular(boxes, score, reason):
+    left = torch.arange(16)[:, None] * torch.tensor([0.05, 0.0])
+    if boxes == "same":
+        left = left[:2] * 0
+    scores = torch.full((len(left),), 0.9)
+    scores[0] = score
+    if score < 0.2:
+        left, scores = left[:5], scores[:5]
+    entities = Entities(
+        torch.cat([left, left + torch.tensor([0.04, 0.5])], 1),
+        scores,
+        torch.zeros(len(left), dtype=torch.long),
+        torch.zeros(len(left), 0),
+        torch.ones(len(left), dtype=torch.bool),
+    )
+    model = SimpleNamespace(selection=Selection(), subject=0)
+    assert unused_boxes(entities, model).endswith(f" are used; {reason}")
 
 
 @pytest.mark.fault

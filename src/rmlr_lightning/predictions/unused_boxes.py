@@ -23,11 +23,21 @@ def unused_boxes(entities: Entities, model: HOIModel) -> str | None:
         f"{row[-1]} of {row[0]} {name}" for name, row in zip(groups, of_groups, strict=True)
     )
     limits = model.selection
+    # of one box, and of several
     reasons = (
-        f"overlap a better one of their class by more than {limits.nms_iou:g}",
-        f"have a score below {limits.score_threshold:g}",
-        f"are beyond the best {limits.max_instances}",
+        ("overlaps a better one of its", "overlap a better one of their"),
+        ("has", "have"),
+        ("is", "are"),
+    )
+    ends = (
+        f"class by more than {limits.nms_iou:g}",
+        f"a score below {limits.score_threshold:g}",
+        f"beyond the best {limits.max_instances}",
     )
     totals = [sum(column) for column in zip(*of_groups, strict=True)][1:-1]
-    why = [f"{count} {reason}" for count, reason in zip(totals, reasons, strict=True) if count]
+    why = [
+        f"{count} {one if count == 1 else several} {end}"
+        for count, (one, several), end in zip(totals, reasons, ends, strict=True)
+        if count
+    ]
     return f"{used} are used; {', '.join(why)}"
