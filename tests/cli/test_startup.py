@@ -45,6 +45,7 @@ for name, *arguments in json.loads(sys.argv[1]):
     loaded[" ".join(sys.argv)] = status, found
 print(json.dumps(loaded))
 """
+PHOTO = str(ROOT / "docs" / "pictures" / "panel.jpg")
 
 
 def after(*commands: list[str]) -> dict[str, list]:
@@ -70,5 +71,7 @@ def test_a_report_needs_no_torchmetrics():
 @pytest.mark.fault
 def test_wrong_options_are_refused_before_heavy_libraries_are_loaded():
     mistakes = [["score", "hicodt"], ["predict"], ["train", "sed=1"], ["extract", "data=nowhere"]]
+    mistakes += [["predict", "missing.jpg"], ["predict", PHOTO, "--batch=0"]]
+    mistakes += [["predict", PHOTO, "--every=0"], ["predict", PHOTO, f"--out={PHOTO}"]]
     found = after(*mistakes)
     assert list(found.values()) == [[2, []]] * len(mistakes)

@@ -66,13 +66,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="triplets per image in the JSON, best first (default 100)",
     )
-    add(
-        "--every",
-        type=int,
-        default=30,
-        metavar="N",
-        help="of videos, predict every Nth frame (default 30)",
-    )
+    add("--every", type=int, default=30, metavar="N", help="videos: every Nth frame (default 30)")
     add(
         "--batch",
         type=int,
@@ -96,9 +90,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Entry point."""
     args = parser().parse_args(file_arguments(argv))
     with one_line_errors():
+        from rmlr_lightning.predictions.arguments import checked_files
+
+        files = checked_files(args)
         from rmlr_lightning.predictions.predict_files import predict
 
-        predict(args)
+        predict(args, files)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,15 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import check_outputs, check_writable, write_atomic
-from rmlr_lightning.hub.result import Result
 from rmlr_lightning.predictions.inputs import Frame, is_video
 from rmlr_lightning.runs.folder_names import short_name
+
+if TYPE_CHECKING:  # torch takes seconds, and the checks need none
+    from rmlr_lightning.hub.result import Result
 
 LINES, PAGE = "predictions.jsonl", "index.html"
 WAY_OUT = "name another folder with --out"
@@ -76,7 +78,7 @@ def _folder_of(folder: Path, video: Path) -> Path:
     return folder / short_name(video.stem)
 
 
-def record_of(frame: Frame, result: Result) -> dict[str, Any]:
+def record_of(frame: Frame, result: "Result") -> dict[str, Any]:
     """The triplets of an image as plain values; of a frame also its number and second."""
     record = result.to_dict() | {"image": frame.path.name}
     if frame.number is not None:
@@ -86,7 +88,7 @@ def record_of(frame: Frame, result: Result) -> dict[str, Any]:
 
 
 def write_result(
-    folder: Path, frame: Frame, result: Result, min_probability: float | None, caption: str
+    folder: Path, frame: Frame, result: "Result", min_probability: float | None, caption: str
 ) -> dict[str, Any]:
     """Write triplets and drawing of an image; returns the record of the triplets.
 

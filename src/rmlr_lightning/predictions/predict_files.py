@@ -21,12 +21,11 @@ from rmlr_lightning.files import write_atomic, written_atomically
 from rmlr_lightning.hub.detector import HOIDetector, load_detector
 from rmlr_lightning.hub.result import Result
 from rmlr_lightning.predictions.gallery import Card, card_of, page
-from rmlr_lightning.predictions.inputs import Frame, count_frames, find_files, frames, is_video
+from rmlr_lightning.predictions.inputs import Frame, count_frames, frames
 from rmlr_lightning.predictions.outputs import (
     LINES,
     PAGE,
     WAY_OUT,
-    check_results,
     no_empty_folder,
     result_paths,
     write_result,
@@ -40,25 +39,20 @@ OF_DRAWINGS = (
     "photographs means nothing"
 )
 
-# Smallest values of whole numbers
-LOWEST = {"max_triplets": 0, "every": 1, "batch": 1, "gallery": 0}
 
-
-def predict(args: argparse.Namespace) -> None:
+def predict(args: argparse.Namespace, files: list[Path]) -> None:
     """Predict all images and write the results.
 
     Images and videos that cannot be read are named and skipped.
 
+    Args:
+        args: of the command line.
+        files: those of `checked_files`.
+
     Raises:
-        UserError: a wrong option, a file that cannot be written, or, when all else is written, that
-            files were skipped.
+        UserError: a file that cannot be written, or, when all else is written, that files were
+            skipped.
     """
-    _check_options(args)
-    # Before the model is loaded, and before the first result: a run is not to stop in the middle.
-    files = find_files(args.images)
-    if args.boxes and any(map(is_video, files)):
-        raise UserError("--boxes: only with images, not with videos")
-    check_results(args.out, files, args.overwrite)
     total = count_frames(files, args.every)
     detector = load_detector(args.checkpoint, args.dilation).to(device_of(args.device, "--device"))
     external = None
@@ -155,16 +149,6 @@ class Skipped:
 
     def _print(self, what: str, line: str) -> None:
         self.console.print(f"{what}: {printable(line)}", markup=False, soft_wrap=True)
-
-
-def _check_options(args: argparse.Namespace) -> None:
-    for option, lowest in LOWEST.items():
-        value = getattr(args, option)
-        if value < lowest:
-            name = option.replace("_", "-")
-            raise UserError(f"--{name} {value}: expected a whole number from {lowest}")
-    if args.min_probability is not None and not 0 <= args.min_probability <= 1:
-        raise UserError(f"--min-probability {args.min_probability}: expected a number in [0, 1]")
 
 
 def _results(
