@@ -117,6 +117,19 @@ def test_a_refused_command_leaves_no_folder(program, typed, tmp_path, capsys, mo
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.fault
+def test_a_refused_command_adds_nothing_to_a_folder_that_was_there(tmp_path, capsys, monkeypatch):
+    folder = tmp_path / "evaluation"
+    folder.mkdir()
+    (folder / "metrics.json").write_text("{}")
+    typed = ["checkpoint=missing.ckpt", f"hydra.run.dir={folder}"]
+    monkeypatch.setattr(sys, "argv", ["rmlr-x", *typed])
+    with pytest.raises(SystemExit) as stopped:
+        evaluate.main()
+    assert stopped.value.code == 2
+    assert [path.name for path in folder.iterdir()] == ["metrics.json"]
+
+
 @pytest.mark.parametrize(
     "typed",
     [

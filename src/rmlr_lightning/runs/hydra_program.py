@@ -171,13 +171,14 @@ class OutputFolder(Callback):
     """Makes the output folder before Hydra does, which answers an error with a traceback."""
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
-        """The folder of a single run."""
-        _make_folder("hydra.run.dir", config.hydra.run.dir)
+        """The folder of a single run, and in it that of Hydra's files, if it writes any."""
+        folder, inside = config.hydra.run.dir, config.hydra.get("output_subdir")
+        _make_folder("hydra.run.dir", folder, Path(folder, inside or ""))
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """The folder of a sweep, one for all of its runs."""
         folder = config.hydra.sweep.dir
-        _make_folder("hydra.sweep.dir", folder)
+        _make_folder("hydra.sweep.dir", folder, Path(folder))
         # Hydra resolves it for every run again, where an interpolation has another value
         config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quote(folder)}")
 
@@ -197,11 +198,11 @@ class SearchDirection(Callback):
                 )
 
 
-def _make_folder(key: str, folder: str) -> None:
+def _make_folder(key: str, folder: str, path: Path) -> None:
     # Hydra turns an error of a callback into a warning, but lets SystemExit pass.
     with one_line_errors(tracebacks=False):
         try:
-            make_folder(Path(folder))
+            make_folder(path)
         except OSError as error:
             raise UserError(
                 f"{key}={folder}: the folder cannot be made ({error.strerror})"

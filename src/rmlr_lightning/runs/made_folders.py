@@ -29,8 +29,9 @@ def make_folder(folder: Path) -> None:
 def no_empty_folder(folder: Path) -> Iterator[None]:
     """After a user's mistake, a folder of `make_folder` without results is removed.
 
-    Its parents go, too, as far as this process has made them and nothing else is in them. After
-    other errors the configuration stays, which is needed to find out about them.
+    Its parents go, too, as far as this process has made them and nothing else is in them. Of a
+    folder that was there only a new .hydra is removed. After other errors the configuration stays,
+    which is needed to find out about them.
 
     Args:
         folder: of the run, which is locked inside the context.
@@ -38,13 +39,16 @@ def no_empty_folder(folder: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if user_message(error) is not None and folder.absolute() in _made:
+        if user_message(error) is not None:
             _remove(folder)
         raise
 
 
 def _remove(folder: Path) -> None:
-    files = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
+    made = folder if folder.absolute() in _made else folder / FOLDER
+    if made.absolute() not in _made:
+        return
+    files = {str(path.relative_to(folder)) for path in made.rglob("*") if not path.is_dir()}
     if not files <= set(EARLY):
         return
     with suppress(OSError):  # such as a file that appears meanwhile: then the folder stays
