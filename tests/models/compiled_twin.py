@@ -14,7 +14,7 @@ from rmlr_lightning.models import pvic_map
 from rmlr_lightning.models.assemble import assemble
 from rmlr_lightning.types import Inputs
 from rmlr_lightning.vocabulary import hicodet
-from tests.models.test_hoi import IRES, IRMS, REMINE, SELECTION
+from tests.models.test_hoi import IRMS, REMINE, SELECTION, TRACED
 from tests.scenes import random_scene
 from tests.tiny_detectors import tiny_detector
 
@@ -34,7 +34,7 @@ def compare(remine: str, ire: str, irm: str) -> None:
     models = []
     for compiled in (False, True):
         torch.manual_seed(1)
-        parts = (tiny_detector(), SELECTION, REMINE[remine], IRES[ire], IRMS[irm])
+        parts = (tiny_detector(), SELECTION, REMINE[remine], TRACED[ire], IRMS[irm])
         model = assemble(hicodet(), *parts, compiled=compiled)
         for part in model.modules():
             if isinstance(part, torch.nn.Dropout):

@@ -37,6 +37,13 @@ IRES = {
     "upt": partial(UnaryPairwise, representation=32, heads=4),
     "pvic": partial(VisualContext, representation=32, heads=4),
 }
+# with one layer of each kind, where a graph is traced: every layer takes as long, and is the same
+TRACED = {
+    "mlp": IRES["mlp"],
+    "transformer": partial(IRES["transformer"], layers=1),
+    "upt": partial(IRES["upt"], layers=1),
+    "pvic": partial(IRES["pvic"], layers=1, decoder_layers=1),
+}
 IRMS = {
     "linear": LinearIRM,
     "transformer": partial(IRM, heads=4, hidden=32),
@@ -61,10 +68,10 @@ def bank() -> TextEmbeddings:
     return TextEmbeddings(torch.randn(600, 12, generator=g), words, real, real)
 
 
-def model_of(remine: str, ire: str, irm: str):
+def model_of(remine: str, ire: str, irm: str, ires=IRES):
     torch.manual_seed(1)
     return assemble(
-        hicodet(), tiny_detector(), SELECTION, REMINE[remine], IRES[ire], IRMS[irm], bank=bank
+        hicodet(), tiny_detector(), SELECTION, REMINE[remine], ires[ire], IRMS[irm], bank=bank
     ).eval()
 
 
