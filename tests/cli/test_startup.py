@@ -73,5 +73,6 @@ def test_wrong_options_are_refused_before_heavy_libraries_are_loaded():
     mistakes = [["score", "hicodt"], ["predict"], ["train", "sed=1"], ["extract", "data=nowhere"]]
     mistakes += [["predict", "missing.jpg"], ["predict", PHOTO, "--batch=0"]]
     mistakes += [["predict", PHOTO, "--every=0"], ["predict", PHOTO, f"--out={PHOTO}"]]
+    mistakes += [["train", "seed=x"], ["train", "-m", "seed=0,1.5"]]
     found = after(*mistakes)
     assert list(found.values()) == [[2, []]] * len(mistakes)

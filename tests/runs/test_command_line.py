@@ -1,15 +1,18 @@
 """Mistakes in options of console scripts are one line."""
 
+import re
 import sys
 
 import pytest
 
 from rmlr_lightning.cli import evaluate, extract, predict, prepare, report, score, train
+from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs.command_line import (
     CommandLine,
     check_hydra_options,
     warn_of_repeated_keys,
 )
+from rmlr_lightning.runs.hydra_program import check_seeds
 
 
 def error_of(capsys, *arguments: str) -> str:
@@ -103,6 +106,7 @@ def test_a_mistaken_option_of_a_program_with_hydra_is_one_line(
     ("program", "typed"),
     [
         (train, ["-m", "optim.lrr=1,2"]),
+        (train, ["-m", "experiment=visual,rmlr", "seed=0,-1"]),
         (train, ["-m", "experiment=visual,rmrl", "hydra.sweep.dir=new/sweeps/first"]),
         (evaluate, []),
         (evaluate, ["checkpoint=missing.ckpt", "hydra.run.dir=new/evaluation"]),
@@ -128,6 +132,19 @@ def test_a_refused_command_adds_nothing_to_a_folder_that_was_there(tmp_path, cap
         evaluate.main()
     assert stopped.value.code == 2
     assert [path.name for path in folder.iterdir()] == ["metrics.json"]
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("seed", ["x", "0,-1", "0, 1.5", str(2**32), ""])
+def test_a_wrong_seed_of_a_sweep_is_refused_before_its_first_run(seed):
+    wrong = re.escape(seed.split(",")[-1].strip())
+    with pytest.raises(UserError, match=rf"^seed={wrong}: expected a whole number from 0 to"):
+        check_seeds(["-m", "experiment=visual,rmlr", f"seed={seed}"])
+
+
+@pytest.mark.parametrize("seed", ["7", "0, 1", "1_000", "range(3)", "${oc.env:TASK}"])
+def test_seeds_in_the_forms_of_hydra_pass(seed):
+    check_seeds(["-m", f"seed={seed}"])
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,7 @@ def hydra_program(
             jobs.clear()
             with one_line_errors():
                 check_groups(sys.argv[1:])
+                check_seeds(sys.argv[1:])
                 jobs.typed = sys.argv[1:]
                 words = arguments(jobs.typed)
                 check_hydra_options(words, options)
@@ -154,6 +155,25 @@ def check_groups(arguments: Sequence[str]) -> None:
                 f"{argument}: a config group takes the name of one of its files; "
                 f"'~{group}' leaves it out"
             )
+
+
+def check_seeds(arguments: Sequence[str]) -> None:
+    """Refuse a wrong seed before the first run of a sweep, and before torch is loaded.
+
+    Raises:
+        UserError: a seed that was typed is no number that random generators take.
+    """
+    for argument in arguments:
+        # `range(5)` and interpolations are checked by the run
+        typed = re.fullmatch(r"\+{0,2}seed=([\w.,+ -]*)", argument)
+        for seed in map(str.strip, typed[1].split(",") if typed else ()):
+            check_seed(int(seed) if re.fullmatch(r"\+?\d[\d_]*", seed) else seed)
+
+
+def check_seed(seed: Any) -> None:
+    """Raises `UserError` unless it is a number that random generators take."""
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise UserError(f"seed={seed}: expected a whole number from 0 to 2**32 - 1")
 
 
 def as_sweep(arguments: Sequence[str]) -> list[str]:

@@ -30,6 +30,7 @@ from rmlr_lightning.runs.claim import begin_folder, prepare_data
 from rmlr_lightning.runs.config import PACKAGE
 from rmlr_lightning.runs.environment import write_environment
 from rmlr_lightning.runs.features import open_features
+from rmlr_lightning.runs.hydra_program import check_seed
 from rmlr_lightning.runs.load_task import new_task
 from rmlr_lightning.runs.loggers import check_loggers, continue_logs, one_log_per_run, print_upload
 from rmlr_lightning.runs.precision import check_precision
@@ -150,8 +151,7 @@ def check_validation(trainer: DictConfig) -> None:
 
 def _check_numbers(cfg: DictConfig) -> None:
     """Options whose errors would appear late, or with an unclear message."""
-    if not isinstance(cfg.seed, int) or not 0 <= cfg.seed < 2**32:
-        raise UserError(f"seed={cfg.seed}: expected a whole number from 0 to 2**32 - 1")
+    check_seed(cfg.seed)
     for key in ("max_epochs", "max_steps"):
         value = cfg.trainer.get(key)
         if value is not None and (not isinstance(value, int) or value == 0 or value < -1):
