@@ -160,6 +160,12 @@ def test_a_drawing_shows_what_is_likely(result, monkeypatch):
     assert options["caption"] == "a" and options["score_threshold"] == 0.0
 
 
+def test_a_drawing_without_likely_triplets_is_the_image(result):
+    nothing = module.Result(result.image, result.name, [], result.vocabulary)
+    drawn = nothing.plot(width=result.image.width)
+    np.testing.assert_array_equal(np.asarray(drawn), np.asarray(result.image))
+
+
 def test_a_drawing_is_an_image(result):
     assert result.plot(width=300).size == (300, round(160 * 300 / 224))
 

@@ -35,6 +35,6 @@ def make_result():
             )
             for verb, obj, probability in rows
         ]
-        return Result(Image.new("RGB", (100, 100), "gray"), name, triplets, [], vocabulary)
+        return Result(Image.new("RGB", (100, 100), "gray"), name, triplets, vocabulary)
 
     return make

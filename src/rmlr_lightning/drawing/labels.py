@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 from PIL import Image, ImageDraw
 
 BACKGROUND = (250, 250, 250)
@@ -48,39 +47,6 @@ def place_label(
     luminance = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
     fill = (0, 0, 0) if luminance > 140 else (255, 255, 255)
     draw.text((x + 4 - left, y + 3 - top), text, font=font, fill=fill)
-
-
-def place_name(
-    draw: ImageDraw.ImageDraw,
-    font,
-    size: tuple[int, int],
-    box: Box,
-    name: str,
-    occupied: list[Box],
-) -> None:
-    """Write the name of a box in white where no earlier text is: lower left, or as near as it gets.
-
-    Args:
-        size: (width, height) of the image.
-        box: xyxy in pixels.
-        occupied: xyxy boxes of earlier texts; the new one is appended.
-    """
-    style = {"font": font, "stroke_width": 1}
-    left, _, right, _ = draw.textbbox((0, 0), name, **style)
-    width, height = right - left, sum(font.getmetrics()) + 2  # of any letters, with the outline
-    x1, y1, x2, y2 = box
-    # inside from the lower edge upwards, then two lines below and two above the box
-    line = height + 1
-    inside = np.arange(y2 - height - 3, y1, -line).tolist() or [y2 - height - 3]
-    rows = [*inside, y2 + 3, y2 + 3 + line, y1 - line - 3, y1 - 2 * line - 3]
-    places = []
-    for x in (x1 + 3, x2 - width - 3):
-        x = min(max(0, x), max(0, size[0] - width))
-        places += [(x, y, x + width, y + height) for y in rows if 0 <= y <= size[1] - height]
-    # where all are covered, the one that is least
-    x, y, *_ = place = min(places, key=lambda it: _covered(it, occupied), default=(x1, y1, x2, y2))
-    occupied.append(place)
-    draw.text((x - left, y + 1), name, fill=(255, 255, 255), stroke_fill=(0, 0, 0), **style)
 
 
 def _covered(box: Box, others: Sequence[Box]) -> float:

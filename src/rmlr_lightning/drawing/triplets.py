@@ -6,13 +6,12 @@ from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
-from rmlr_lightning.drawing.labels import Box, add_caption, place_label, place_name
+from rmlr_lightning.drawing.labels import Box, add_caption, place_label
 from rmlr_lightning.errors import counted
 from rmlr_lightning.types import Detections
 from rmlr_lightning.vocabulary import Vocabulary
 
 HUMAN_COLOUR = (66, 135, 245)
-WHITE = (255, 255, 255)
 GREY = (90, 98, 110)
 
 MAX_LABEL = 0.6  # width of a label, in widths of the image
@@ -63,7 +62,6 @@ def draw_triplets(
     max_pairs: int = 8,
     caption: str = "",
     width: int = 800,
-    entities: Sequence[tuple[Sequence[float], int]] = (),
 ) -> Image.Image:
     """A copy of the image with the boxes of each pair, a line between them, and its verbs.
 
@@ -77,7 +75,6 @@ def draw_triplets(
         max_pairs: pairs drawn, best first.
         caption: a line below the image; empty for none.
         width: a narrower image is enlarged to this width first.
-        entities: (box, class) of detected humans and objects, drawn thin below the pairs.
     """
     # Labels have a size in pixels: on a small image they would cover everything.
     scale = max(1.0, width / image.width)
@@ -90,15 +87,11 @@ def draw_triplets(
     found = group_by_pair(detections, score_threshold)
     pairs = found[:max_pairs]
 
-    # Thin boxes of entities first, so that pairs are drawn over them.
-    for box, label in entities:
-        colour = HUMAN_COLOUR if label == vocabulary.subject else WHITE
-        draw.rectangle(_scaled(box, scale), outline=(*colour, 200), width=1)
     for rank, pair in enumerate(pairs):
         _draw_pair(
             draw, _scaled(pair.box_h, scale), _scaled(pair.box_o, scale), _colour(rank), line_width
         )
-    # Text comes last, so that no box or line crosses it; names of entities where there is room.
+    # Text comes last, so that no box or line crosses it.
     occupied: list[Box] = []
     if len(found) > len(pairs):
         corner = (0, canvas.height)
@@ -108,10 +101,6 @@ def draw_triplets(
         left, top, _, _ = _scaled(pair.box_o, scale)
         text = label_of(pair, vocabulary, font, MAX_LABEL * canvas.width)
         place_label(draw, font, canvas.size, (left, top), text, _colour(rank), occupied)
-
-    for box, label in entities:
-        name = vocabulary.objects[label]
-        place_name(draw, font, canvas.size, _scaled(box, scale), name, occupied)
 
     return add_caption(canvas, caption, font) if caption else canvas
 

@@ -16,7 +16,6 @@ from rmlr_lightning.hub.image_inputs import ImageLike, external_entities, name_o
 from rmlr_lightning.hub.named_detections import interactions
 from rmlr_lightning.hub.result import Result
 from rmlr_lightning.hub.saved_model import SavedModel
-from rmlr_lightning.ops.boxes import to_pixels
 from rmlr_lightning.ops.finite import finite_logits, finite_scenes
 from rmlr_lightning.types import Entities, Images, Inputs, Prediction
 
@@ -105,22 +104,9 @@ def _batch(
         _check_finite(prediction, loaded)
         found = model.detect(prediction, max_triplets)
 
-    # Entities below the threshold were paired only to reach `min_instances`: a drawing of all
-    # entities would show what the detector does not claim to have found.
-    entities = prediction.scene.entities
-    confident = (entities.mask & (entities.scores >= model.selection.score_threshold)).cpu()
-    boxes = entities.boxes.float().cpu() * to_pixels(sizes)[:, None]
-    labels = entities.labels.cpu()
-    for row, (one, detections) in enumerate(zip(loaded, found, strict=True)):
-        kept = confident[row]
-        shown = zip(boxes[row, kept].tolist(), labels[row, kept].tolist(), strict=True)
-        yield Result(
-            one.image,
-            one.name,
-            interactions(detections, saved.vocabulary, saved.calibration, threshold),
-            [(tuple(box), label) for box, label in shown],
-            saved.vocabulary,
-        )
+    for one, detections in zip(loaded, found, strict=True):
+        triplets = interactions(detections, saved.vocabulary, saved.calibration, threshold)
+        yield Result(one.image, one.name, triplets, saved.vocabulary)
 
 
 def _check_finite(prediction: Prediction, loaded: Sequence[LoadedImage]) -> None:

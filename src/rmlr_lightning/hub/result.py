@@ -9,7 +9,7 @@ from PIL import Image
 
 from rmlr_lightning.drawing.triplets import draw_triplets
 from rmlr_lightning.errors import UserError, counted
-from rmlr_lightning.hub.named_detections import Box, Interaction
+from rmlr_lightning.hub.named_detections import Interaction
 from rmlr_lightning.types import Detections
 from rmlr_lightning.vocabulary import Vocabulary
 
@@ -24,7 +24,6 @@ class Result:
         image: RGB.
         name: of the image, such as its file name.
         triplets: sorted by falling score.
-        entities: (box, object class) of the people and objects that were found.
         vocabulary: of the model.
     """
 
@@ -33,11 +32,9 @@ class Result:
         image: Image.Image,
         name: str,
         triplets: list[Interaction],
-        entities: list[tuple[Box, int]],
         vocabulary: Vocabulary,
     ) -> None:
-        self.image, self.name, self.triplets = image, name, triplets
-        self.entities, self.vocabulary = entities, vocabulary
+        self.image, self.name, self.triplets, self.vocabulary = image, name, triplets, vocabulary
 
     def __iter__(self) -> Iterator[Interaction]:
         return iter(self.triplets)
@@ -66,7 +63,7 @@ class Result:
     def plot(
         self, min_probability: float | None = None, caption: str = "", width: int = 800
     ) -> Image.Image:
-        """A drawing of the likely triplets; a PIL image, which notebooks show.
+        """A drawing of the likely triplets, and of nothing else; a PIL image, which notebooks show.
 
         Args:
             min_probability: draw from this probability on instead.
@@ -80,7 +77,6 @@ class Result:
             score_threshold=0.0,
             caption=caption,
             width=width,
-            entities=self.entities,
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def answer(
         if certainty(triplet) >= limits.get(_words(triplet.verb), math.inf)
     ]
     # `plot` draws the likely ones: here those that the user wants to see
-    drawn = Result(result.image, result.name, shown, result.entities, result.vocabulary)
+    drawn = Result(result.image, result.name, shown, result.vocabulary)
     human = result.vocabulary.subject_name or "subject"
     rows = [[human, _words(t.verb), _words(t.object), round(certainty(t), 3)] for t in shown]
     return drawn.plot(), rows
