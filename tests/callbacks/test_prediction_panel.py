@@ -92,6 +92,25 @@ def test_images_and_annotations_follow_the_image_ids(tmp_path, monkeypatch):
         assert image.width == 2 * 640
 
 
+def test_a_line_below_the_images_explains_the_colours(tmp_path, monkeypatch):
+    lines = []
+    caption = prediction_panel.add_caption
+
+    def keep_line(image, text, font):
+        lines.append((image.height, text))
+        return caption(image, text, font)
+
+    monkeypatch.setattr(prediction_panel, "add_caption", keep_line)
+    drawn(PredictionPanel(str(tmp_path)), monkeypatch)
+    ((height, text),) = lines
+    assert text.startswith("blue box: person; other colours: object of a pair")
+    with Image.open(tmp_path / "test.png") as image:
+        strip = np.asarray(image)[height:]
+    # dark text from left to right on one line, with a margin on both sides
+    ink = np.flatnonzero((strip < 128).any((0, 2)))
+    assert 0 < len(ink) and 0 < ink[0] < 20 and ink[-1] < strip.shape[1] - 6
+
+
 @pytest.mark.parametrize(("epoch", "due"), [(0, False), (4, True), (5, False), (7, True)])
 def test_validation_is_drawn_every_so_many_epochs_and_in_the_last(
     epoch, due, tmp_path, monkeypatch

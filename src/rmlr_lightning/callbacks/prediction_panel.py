@@ -4,13 +4,14 @@ import io
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageFont
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import WandbLogger
 
 from rmlr_lightning.callbacks.optional_output import optional_output
 from rmlr_lightning.callbacks.wandb_images import annotated_pairs, detected_pairs, wandb_image
 from rmlr_lightning.drawing.contact_sheet import contact_sheet
+from rmlr_lightning.drawing.labels import add_caption
 from rmlr_lightning.drawing.thumbnail import thumbnail
 from rmlr_lightning.drawing.triplets import draw_triplets
 from rmlr_lightning.files import write_atomic
@@ -23,8 +24,8 @@ MAX_BOXED = 20  # detections of an image in Weights & Biases
 class PredictionPanel(Callback):
     """Draws predicted triplets above the annotated ones, for the first batch of a split.
 
-    The sheet is written as PNG. Weights & Biases, if it is among the loggers, gets the images with
-    detected and annotated boxes.
+    The sheet is written as PNG, with a line that explains the colours. Weights & Biases, if it is
+    among the loggers, gets the images with detected and annotated boxes.
 
     Args:
         folder: gets `val_epoch_NNN.png` and `test.png`.
@@ -87,6 +88,7 @@ class PredictionPanel(Callback):
                 boxed.append(self._boxed(image, found, target, task.vocabulary))
 
         sheet = contact_sheet(tiles, columns=min(3, len(tiles)))
+        sheet = add_caption(sheet, _key(task.vocabulary), ImageFont.load_default(18))
         png = io.BytesIO()
         sheet.save(png, "png", compress_level=1)  # the default takes four times as long
         with optional_output("image"):
@@ -107,6 +109,15 @@ class PredictionPanel(Callback):
         small = Image.open(io.BytesIO(thumbnail(image, 640)))
         size = (image.height, image.width)
         return wandb_image(small, size, groups, vocabulary, caption=target.file_name)
+
+
+def _key(vocabulary: Vocabulary) -> str:
+    """What colours and text of the sheet mean."""
+    human = vocabulary.subject_name or "subject"
+    return (
+        f"blue box: {human}; other colours: object of a pair, its line and its label with verbs "
+        "and scores; true: annotated"
+    )
 
 
 def _annotated(target: Target, vocabulary: Vocabulary) -> str:
