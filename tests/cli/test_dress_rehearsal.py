@@ -203,8 +203,6 @@ def one_process(monkeypatch) -> Iterator[None]:
 
 
 @pytest.mark.slow
-# trainer=ddp: every process computes the metrics of all images
-@pytest.mark.filterwarnings("ignore:It is recommended to use .self.log")
 @pytest.mark.parametrize("data", [hicodet, vcoco, custom], ids=lambda make: make.__name__)
 def test_every_step_of_the_way(data, world, released_detr, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -220,14 +218,15 @@ def test_every_step_of_the_way(data, world, released_detr, tmp_path, monkeypatch
                 run(words)
             assert "error: " in capsys.readouterr().err
 
-    run(way.detector, *DETECTOR_STAGE, *SMALL, *way.options)
+    with one_process(monkeypatch):
+        run(way.detector, "trainer=ddp", *DETECTOR_STAGE, *SMALL, *way.options)
     assert "AP50" in capsys.readouterr().out
 
     second = [*SECOND_STAGE, *SMALL, *way.options, "+data.train.limit=6"]
     run(way.extract, *second)
     run(way.train, *second, *QUICK)
-    with one_process(monkeypatch):
-        for words in way.others:
+    for words in way.others:
+        with one_process(monkeypatch):
             run(words, *second, *QUICK, "test=false")
     checkpoint = next(word for word in way.evaluate if word.startswith("checkpoint="))
     checkpoint = checkpoint.removeprefix("checkpoint=")

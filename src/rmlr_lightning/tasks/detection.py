@@ -199,8 +199,9 @@ class DetectionTask(FiniteTraining):
         values = self.metrics[split].compute()
         self.metrics[split].reset()
         shown = {key: values.pop(key) for key in (f"{split}/ap", f"{split}/ap50")}
-        self.log_dict(shown, prog_bar=True)
-        self.log_dict(values)
+        # the values are equal on all processes already; sync_dist only satisfies Lightning
+        self.log_dict(shown, prog_bar=True, sync_dist=True)
+        self.log_dict(values, sync_dist=True)
 
     def configure_optimizers(self) -> dict:
         return self.optim(self, int(self.trainer.estimated_stepping_batches))
