@@ -9,6 +9,12 @@ from typing import Any
 import pytest
 
 WIDTHS = (1400, 400)
+# All that can be scrolled sideways at a width of the window, once the page is laid out for it
+SIDEWAYS = """(width) => innerWidth === width &&
+[document.documentElement, ...document.querySelectorAll("*")].filter((part) =>
+  part.scrollWidth > part.clientWidth && (part === document.documentElement ||
+    ["auto", "scroll"].includes(getComputedStyle(part).overflowX))).map((part) => part.outerHTML)
+"""
 AXE = Path(os.environ.get("RMLR_AXE", ""))
 needs_axe = pytest.mark.skipif(
     not AXE.is_file(),

@@ -15,16 +15,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from rmlr_lightning import HOIDetector
-from tests.browser import WIDTHS, axe_findings_now, needs_axe, window
+from tests.browser import SIDEWAYS, WIDTHS, axe_findings_now, needs_axe, window
 
 pytestmark = pytest.mark.slow
 PATIENCE = 60_000  # milliseconds
-# All that can be scrolled sideways at a width of the window, once the page is laid out for it
-SIDEWAYS = """(width) => innerWidth === width &&
-[document.documentElement, ...document.querySelectorAll("*")].filter((part) =>
-  part.scrollWidth > part.clientWidth && (part === document.documentElement ||
-    ["auto", "scroll"].includes(getComputedStyle(part).overflowX))).map((part) => part.outerHTML)
-"""
 # Serious findings in gradio's own markup, which none of its options changes
 OF_GRADIO = (
     # a box without a role has a name: the place of a drawing, the mark of a column of verbs

@@ -17,6 +17,22 @@ for (const box of document.querySelectorAll(".search")) {
   box.hidden = false;
   filter();
 }
+// On phones every cell has its head beside it. Roles: a table that is laid out otherwise loses them.
+for (const table of document.querySelectorAll(".box table")) {
+  const heads = [...table.tHead.rows[0].cells].map((head) => head.textContent);
+  table.classList.add("labelled");
+  table.setAttribute("role", "table");
+  for (const part of table.querySelectorAll("thead, tbody")) part.setAttribute("role", "rowgroup");
+  for (const head of table.tHead.rows[0].cells) head.setAttribute("role", "columnheader");
+  for (const row of table.rows) {
+    row.setAttribute("role", "row");
+    for (const cell of row.querySelectorAll("td")) {
+      cell.setAttribute("role", "cell");
+      cell.dataset.head = heads[cell.cellIndex];
+    }
+    row.querySelector("tbody th")?.setAttribute("role", "rowheader");
+  }
+}
 // Lists beside images: the pair under the pointer, or with the focus, is drawn alone.
 for (const shot of document.querySelectorAll(".shot")) {
   const groups = [...shot.querySelectorAll("svg g")];
