@@ -69,8 +69,8 @@ def end_with_parent() -> None:
 def exit_status(error: BaseException) -> int:
     """2; 0 in all but the first process where all of them end at once.
 
-    Lightning kills the first process, which is about to end with status 2, if it finds that another
-    one has ended with a status of its own.
+    The first process is about to end with status 2, and would be ended before that if another one
+    had ended with a status of its own.
     """
     return 0 if isinstance(error, SharedError) and is_child() else 2
 

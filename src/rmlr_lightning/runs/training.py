@@ -34,6 +34,7 @@ from rmlr_lightning.runs.hydra_program import check_seed
 from rmlr_lightning.runs.load_task import new_task
 from rmlr_lightning.runs.loggers import check_loggers, continue_logs, one_log_per_run, print_upload
 from rmlr_lightning.runs.precision import check_precision
+from rmlr_lightning.runs.process_watch import ProcessWatch
 from rmlr_lightning.runs.processes import end_with_parent
 from rmlr_lightning.runs.repeat import FOLDER, write_for_repetition
 from rmlr_lightning.runs.results_table import (
@@ -107,7 +108,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
         logger=_parts(loggers),
         # Checkpoints hold the states of these callbacks, too. The seeds come first: another
         # callback may draw random numbers.
-        callbacks=[StepSeeds(cfg.seed), *callbacks, cost, logged, stop],
+        callbacks=[StepSeeds(cfg.seed), *callbacks, cost, logged, stop, ProcessWatch()],
         plugins=[CheckpointFiles()],
         # Lightning's table of modules; the number of weights stands above the epochs
         enable_model_summary=cfg.trainer.get("enable_model_summary", False),
