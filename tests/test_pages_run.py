@@ -101,7 +101,7 @@ def small(words: list[str]) -> list[str]:
     for word in arguments:
         if word.startswith("+sweep="):
             return sweep_small(word.removeprefix("+sweep="))
-    return [*TINY, *SHORT, "callbacks.panel=null", "test=false"]
+    return [*TINY, *SHORT, "callbacks.panel=null", "test=false", "report=false"]
 
 
 def sweep_small(name: str) -> list[str]:

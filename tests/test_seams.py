@@ -45,6 +45,7 @@ QUIET = [
     "+trainer.enable_model_summary=false",
     "callbacks.progress=null",
     "callbacks.curves=null",
+    "report=false",
     "trainer.accelerator=cpu",
 ]
 FAST = "debug=fast"  # one batch of each split, no checkpoint

@@ -58,6 +58,7 @@ TINY = (
     "callbacks.panel=null",
     "callbacks.learning_rate=null",
     "logger.csv=null",
+    "report=false",
 )
 
 

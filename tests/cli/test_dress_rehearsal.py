@@ -33,6 +33,7 @@ DETECTOR_STAGE = [
     "trainer.log_every_n_steps=1",
     "trainer.accelerator=cpu",
     "callbacks.last=null",  # of 500 MB
+    "report=false",
 ]
 SECOND_STAGE = [
     "model/remine=neck",
@@ -227,7 +228,7 @@ def test_every_step_of_the_way(data, world, released_detr, tmp_path, monkeypatch
     run(way.train, *second, *QUICK)
     for words in way.others:
         with one_process(monkeypatch):
-            run(words, *second, *QUICK, "test=false")
+            run(words, *second, *QUICK, "test=false", "report=false")
     checkpoint = next(word for word in way.evaluate if word.startswith("checkpoint="))
     checkpoint = checkpoint.removeprefix("checkpoint=")
     capsys.readouterr()

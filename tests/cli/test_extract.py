@@ -29,7 +29,7 @@ WORLD = [
     "+data.prepare.config.test=48",
     "data.prepare.config.seed=3",
 ]
-QUICK = [*WORLD, "data.num_workers=0", "data.batch_size=12", "loss=focal"]
+QUICK = [*WORLD, "data.num_workers=0", "data.batch_size=12", "loss=focal", "report=false"]
 ONE_EPOCH = ["trainer.max_epochs=1", "trainer.log_every_n_steps=1"]
 
 

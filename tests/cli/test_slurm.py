@@ -40,6 +40,7 @@ TINY = [
     *("+data.prepare.config.test=48", "data.prepare.config.seed=3", "data.num_workers=0"),
     *("trainer.max_epochs=1", "+trainer.limit_train_batches=1", "test=false"),
     *("trainer.check_val_every_n_epoch=1", "callbacks.panel=null", "callbacks.curves=null"),
+    "report=false",
 ]
 
 

@@ -30,6 +30,7 @@ QUICK = [
     "data.batch_size=12",
     "model/remine=neck",
     "trainer.log_every_n_steps=1",
+    "report=false",
 ]
 UNDRAWN = ["callbacks.panel=null", "callbacks.curves=null"]
 

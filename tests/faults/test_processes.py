@@ -21,6 +21,9 @@ OPTIONS = [
     "trainer.accelerator=cpu",
     "trainer.max_epochs=1",
     "callbacks.progress=null",
+    "callbacks.panel=null",
+    "callbacks.curves=null",
+    "report=false",
     "+trainer.enable_model_summary=false",
     "data.prepare.config.train=60",
     "+data.prepare.config.val=24",
@@ -52,7 +55,6 @@ def arguments(world, folder, how: str) -> list[str]:
             "training diverged in epoch 0, step 1: loss term failing is not finite; image ids",
         ),
         ("mistake", "error: bad.json: row 7 is wrong"),
-        ("death", "another process of this run ended without a message"),
         ("killed", "another process of this run ended without a message"),
     ],
 )

@@ -11,7 +11,8 @@ import torch
 import yaml
 
 from rmlr_lightning.cli import train
-from tests.faults.killed_runs import OPTIONS, differences
+from tests.faults.killed_runs import OPTIONS as KILLED
+from tests.faults.killed_runs import differences
 from tests.linked_world import link_world
 from tests.page_commands import from_page
 
@@ -22,6 +23,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The dirpath has changed"),
     pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty"),
 ]
+OPTIONS = (*KILLED, "report=false")  # a page takes seconds, and has tests of its own
 RECOVERY = "rmlr_lightning.callbacks.movable_checkpoint.MovableCheckpoint"
 WITHIN_EPOCHS = (  # 3 optimiser steps per epoch: the last one lies within the third epoch
     f"+callbacks.recovery._target_={RECOVERY}",
