@@ -133,6 +133,16 @@ def test_small_differences_are_seen_beside_large_ones():
     assert "points, logarithmic beyond ±2" in texts(chart)
 
 
+def test_an_interval_of_two_seeds_does_not_stretch_the_scale_beyond_0_and_100():
+    wide, inside = Bar("wide", 50.0, -30.0, 130.0), Bar("inside", 50.0, 0.0, 100.0)
+    chart = forest_chart("mAP", [wide, inside], "%", limits=(0, 100))
+    numbers = [float(text) for text in texts(chart) if re.fullmatch(r"[\u2212\d.]+", text)]
+    assert min(numbers) == 0 and max(numbers) == 100
+    low, high, _, *rest = points(chart)
+    assert rest[:2] == [low, high]  # both end at the limits, the first with arrows
+    assert "wide: 50.00, 95 % interval -30.00 to 130.00" in readings(chart)
+
+
 def test_chance_is_part_of_the_scale():
     chart = forest_chart("twins", [Bar("row", 80.0)], "%", include=50.0)
     assert "50" in texts(chart)

@@ -117,6 +117,7 @@ def forest_chart(
     unit: str,
     include: float | None = None,
     is_difference: bool = False,
+    limits: tuple[float, float] = (-math.inf, math.inf),
 ) -> Chart | None:
     """Values with their intervals, each below its name; None without any value.
 
@@ -126,6 +127,7 @@ def forest_chart(
         unit: label of the axis.
         include: where a dashed line is drawn: no difference, or chance.
         is_difference: logarithmic where some values are small beside others.
+        limits: of what a value can be. An interval that goes on ends there, with an arrow.
     """
     known = [bar for bar in bars if math.isfinite(bar.value)]
     if not known:
@@ -142,7 +144,7 @@ def forest_chart(
                 0, top, "\n".join(lines), transform=axis.get_yaxis_transform(), va="top", color=TEXT
             )
             if math.isfinite(bar.value):
-                _draw_bar(axis, place, bar)
+                _draw_bar(axis, place, bar, limits)
                 name = f"reading-{len(texts)}"
                 axis.axhspan(top, top + height, gid=name, linewidth=0)
                 texts[name] = _bar_text(bar)
@@ -242,11 +244,14 @@ def _legend(figure: Any, lines: Sequence[Any], names: Sequence[str]) -> None:
         text.set_text(textwrap.fill(name, NAME_WIDTH))
 
 
-def _draw_bar(axis: Any, place: float, bar: Bar) -> None:
+def _draw_bar(axis: Any, place: float, bar: Bar, limits: tuple[float, float]) -> None:
     colour = CURVES[bar.colour]
     if math.isfinite(bar.low) and math.isfinite(bar.high):
-        ends = {"marker": "|", "markersize": 9, "markeredgewidth": 1.6}
-        axis.plot([bar.low, bar.high], [place, place], color=colour, linewidth=2, **ends)
+        low, high = max(bar.low, limits[0]), min(bar.high, limits[1])
+        axis.plot([low, high], [place, place], color=colour, linewidth=2)
+        for end, is_whole, arrow in ((low, low == bar.low, "<"), (high, high == bar.high, ">")):
+            mark = {"marker": "|", "markersize": 9} if is_whole else {"marker": arrow}
+            axis.plot(end, place, color=colour, markeredgewidth=1.6, **mark)
     if bar.points:
         seeds = [place + 0.4] * len(bar.points)
         axis.plot(

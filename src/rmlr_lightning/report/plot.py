@@ -68,6 +68,10 @@ def report_png(report: Report, split: str) -> bytes:
         axis.set_axisbelow(True)
         axis.spines[["top", "right"]].set_visible(False)
         axis.margins(x=0.08)
+    # Intervals of two seeds may be wider than percentages can be.
+    for axis, lowest in zip(axes[0], (0, -100), strict=False):
+        low, high = axis.get_xlim()
+        axis.set_xlim(max(low, lowest), min(high, 100))
 
     if len(sizes) > 1:
         _size_legend(figure, sizes)

@@ -108,7 +108,7 @@ def _row(measured: Measured) -> dict[str, Any]:
 def _forest(measured: Sequence[Measured]) -> Chart | None:
     bars = [Bar(m.title, *(100 * x for x in m.interval[:3])) for m in measured]
     # From 0: the length of an interval is then seen beside the value.
-    return forest_chart("Metrics with 95 % intervals", bars, "%", include=0.0)
+    return forest_chart("Metrics with 95 % intervals", bars, "%", include=0.0, limits=(0, 100))
 
 
 def interval_text(interval: Interval) -> str:

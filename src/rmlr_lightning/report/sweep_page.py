@@ -167,8 +167,8 @@ def _table(report: Report, size: int | None, key: str) -> dict[str, Any]:
     title = f"{main_title(report)} of every row"
     against = f"Difference to {labels.get(report.baseline or '', '')}, paired by seed"
     forests = (
-        forest_chart(title, values, "%"),
-        forest_chart(against, gains, "points", include=0.0, is_difference=True),
+        forest_chart(title, values, "%", limits=(0, 100)),
+        forest_chart(against, gains, "points", 0.0, is_difference=True, limits=(-100, 100)),
         _twins(report, rows, key),
     )
     order = _main_first(report)
@@ -186,7 +186,7 @@ def _twins(report: Report, rows: Sequence[Row], main_key: str) -> Chart | None:
     key = f"{main_key.partition('/')[0]}/{report.metrics.get('twins')}"
     known = [row for row in rows if "twins" in row.metrics and report.main != "twins"]
     bars = [_bar(report.labels[row.name], row.metrics["twins"], _points(row, key)) for row in known]
-    return forest_chart("Twins of every row", bars, "right, %", include=50.0)
+    return forest_chart("Twins of every row", bars, "right, %", include=50.0, limits=(0, 100))
 
 
 def _main_first(report: Report) -> list[int]:
