@@ -127,7 +127,7 @@ def forest_chart(
         unit: label of the axis.
         include: where a dashed line is drawn: no difference, or chance.
         is_difference: logarithmic where some values are small beside others.
-        limits: of what a value can be. An interval that goes on ends there, with an arrow.
+        limits: of what a value can be. A longer interval ends there, with an arrow.
     """
     known = [bar for bar in bars if math.isfinite(bar.value)]
     if not known:
