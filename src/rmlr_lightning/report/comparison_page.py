@@ -16,7 +16,7 @@ from rmlr_lightning.report.comparison_sections import (
 )
 from rmlr_lightning.report.curves import validation_title
 from rmlr_lightning.report.html_page import html_page
-from rmlr_lightning.report.image_cards import image_card, most_changed
+from rmlr_lightning.report.image_cards import image_card, missing_images, most_changed
 from rmlr_lightning.report.measures import VCOCO_NOTE, Changed, change
 from rmlr_lightning.report.percent import decimals, percent, signed
 from rmlr_lightning.report.run_page import IDS
@@ -86,6 +86,8 @@ def comparison_page(
         "differing": differing_options(a, b),
         "origins": [origin(record) for record in (a, b)],
     }
+    cards = [card for shown in content["images"] for card in shown["cards"]]
+    notes = [VCOCO_NOTE] if "scenario_1" in a.test.matched else []
     return html_page(
         "comparison.html",
         content,
@@ -94,7 +96,7 @@ def comparison_page(
         sections=[(IDS.get(key, key), name) for key, name in SECTIONS.items() if content[key]],
         argv=argv,
         left_out=left_out,
-        notes=[VCOCO_NOTE] if "scenario_1" in a.test.matched else [],
+        notes=[*notes, *missing_images(a, cards)],
     )
 
 

@@ -1,11 +1,12 @@
 """Images of a test with their annotated and detected pairs, as a page shows them."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from rmlr_lightning.errors import counted, printable
 from rmlr_lightning.metrics.hicodet import PairTable
 from rmlr_lightning.report.run_record import RunRecord, small_image
 from rmlr_lightning.scoring.record import TestRecord, extremes
@@ -86,6 +87,19 @@ def image_card(record: RunRecord, image: int, caption: str | None = None) -> Ima
             for row in rows
         ],
     )
+
+
+def missing_images(record: RunRecord, cards: Iterable[ImageCard]) -> list[str]:
+    """A sentence with the way out where image files of a run were not found; else nothing."""
+    missing = {card.name for card in cards if card.source is None}
+    if not missing or record.image_folders is None:
+        return []
+    folder = printable(str(record.image_folders.paths[0]))
+    return [
+        f"Not found: {counted(len(missing), 'image file')}. The run read its test images from "
+        f"{folder}. Start rmlr-report in the folder in which the run was trained, or set "
+        "RMLR_DATA to its folder of data sets."
+    ]
 
 
 def shown_pair(test: TestRecord, table: PairTable, row: int, **more: Any) -> ShownPair:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from rmlr_lightning.errors import counted
@@ -10,7 +11,7 @@ from rmlr_lightning.report.calibration import calibration
 from rmlr_lightning.report.charts import Bar, Chart, forest_chart
 from rmlr_lightning.report.curves import training_charts
 from rmlr_lightning.report.html_page import html_page
-from rmlr_lightning.report.image_cards import best_and_worst
+from rmlr_lightning.report.image_cards import ImageCard, best_and_worst, missing_images
 from rmlr_lightning.report.measures import VCOCO_NOTE, Measured, measure, twin_counts
 from rmlr_lightning.report.percent import percent
 from rmlr_lightning.report.run_record import RunRecord
@@ -93,8 +94,15 @@ def run_page(
         sections=[(IDS.get(key, key), name) for key, name in SECTIONS.items() if content[key]],
         argv=argv,
         left_out=left_out,
-        notes=[NO_RECORD] if test is None else [VCOCO_NOTE] if "scenario_1" in test.matched else [],
+        notes=_notes(record, content["images"]),
     )
+
+
+def _notes(record: RunRecord, images: dict[str, list[ImageCard]] | None) -> list[str]:
+    if record.test is None:
+        return [NO_RECORD]
+    notes = [VCOCO_NOTE] if "scenario_1" in record.test.matched else []
+    return [*notes, *missing_images(record, chain(*images.values()))]
 
 
 def _row(measured: Measured) -> dict[str, Any]:

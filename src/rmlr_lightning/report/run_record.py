@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,7 +28,7 @@ class RunRecord(NamedTuple):
     history: History
     environment: dict[str, Any]
     overrides: list[str]  # as typed
-    image_folders: ImageFolders | None  # of the test split
+    image_folders: ImageFolders | None  # of the test split, the one of config.yaml first
 
     @property
     def name(self) -> str:
@@ -108,12 +109,24 @@ def small_image(record: RunRecord, file_name: str, width: int = 420) -> bytes | 
 
 
 def _image_folders(folder: Path) -> ImageFolders | None:
+    """The folder of the test images in config.yaml, in all places where it may be.
+
+    It is relative to the folder in which the run was trained, or was then below RMLR_DATA.
+    """
     try:
         config: Any = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-        images = config["data"]["test"]["images"]
-        return ImageFolders(images)
+        images = ImageFolders(config["data"]["test"]["images"]).paths
+        data = Path(config["paths"]["data"])
     except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError, UserError):
         return None
+    places = [Path(), *folder.absolute().parents]
+    found = [place / path for place in places for path in images]
+    # as in conf/paths
+    moved = os.environ.get("RMLR_DATA")
+    if moved:
+        below = [path.relative_to(data) for path in images if path.is_relative_to(data)]
+        found += [Path(moved) / path for path in below]
+    return ImageFolders(list(dict.fromkeys(found)))
 
 
 def _overrides(folder: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from rmlr_lightning.errors import counted
@@ -16,7 +17,7 @@ from rmlr_lightning.report.cells import (
 from rmlr_lightning.report.charts import Bar, Chart, curves_chart, forest_chart
 from rmlr_lightning.report.curves import validation_title
 from rmlr_lightning.report.html_page import html_page
-from rmlr_lightning.report.image_cards import best_and_worst
+from rmlr_lightning.report.image_cards import best_and_worst, missing_images
 from rmlr_lightning.report.measures import VCOCO_NOTE, ClassTable
 from rmlr_lightning.report.page import LEGEND
 from rmlr_lightning.report.rows import Report, Row
@@ -122,6 +123,9 @@ def sweep_page(
         for name, text in SECTIONS.items()
         if content[name] and (name != "comparisons" or comparisons)
     ]
+    notes = [VCOCO_NOTE] if report.main == "scenario 1" else []
+    if best is not None:
+        notes += missing_images(best, chain(*content["images"].values()))
     return html_page(
         "sweep.html",
         content,
@@ -130,7 +134,7 @@ def sweep_page(
         sections=sections,
         argv=argv,
         left_out=left_out,
-        notes=[VCOCO_NOTE] if report.main == "scenario 1" else [],
+        notes=notes,
     )
 
 
