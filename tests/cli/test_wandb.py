@@ -13,7 +13,7 @@ from wandb.proto.wandb_internal_pb2 import Record
 
 from rmlr_lightning.cli import train
 from tests.cli.test_workflow import QUICK
-from tests.runs.test_loggers import records
+from tests.runs.test_loggers import read_run, records
 
 pytestmark = pytest.mark.slow
 
@@ -87,6 +87,13 @@ def test_loss_terms_and_their_gradients_are_groups(logged):
     gradients = {name for name in logged.values if name.startswith("gradient/")}
     assert gradients == {f"gradient/{term}" for term in TERMS}
     assert all(logged.last(name) > 0 for name in gradients)
+
+
+def test_its_config_has_the_hashes_of_what_the_run_read(logged):
+    out = logged.files.parents[2]
+    environment = json.loads(read_run(out)["config"]["environment"])
+    assert environment == json.loads((out / "environment.json").read_text())
+    assert environment["text_encoder"] and environment["detector"] and environment["features"]
 
 
 def test_the_cost_is_a_group(logged):

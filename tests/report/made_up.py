@@ -76,6 +76,8 @@ def make_run(
         "git": {"commit": "abc1234def", "changes": "0" * 64},
         "files": {f"/data/{HOSTILE}.json": "f" * 64},
         "detector": "d" * 64,
+        "text_encoder": "e" * 64,
+        "features": {"train": ["1" * 32, "2" * 32], "test": [f"{HOSTILE}3"]},
     }
     (folder / "environment.json").write_text(json.dumps(environment))
     metrics = {"fit_seconds": 75.0, "cpu_seconds": 4000.0, "test/map_full": 0.25}

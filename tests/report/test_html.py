@@ -86,6 +86,27 @@ def test_the_page_of_a_run_starts_with_its_metric_and_interval(runs, records, tm
     assert {link[1:] for link in links} <= names | {"main"}
 
 
+def test_detector_text_encoder_and_feature_caches_of_a_run_are_named(runs, tmp_path):
+    text = page_of(tmp_path, runs[0]).text
+    assert f"detector SHA-256 {'d' * 64} text encoder SHA-256 {'e' * 64}" in text
+    assert f"feature cache {'1' * 12} train, view 0 feature cache {'2' * 12} train, view 1" in text
+
+
+def test_a_text_encoder_of_the_hub_has_its_id_and_revision(tmp_path):
+    run = make_run(tmp_path / "run")
+    (run / "environment.json").write_text(json.dumps({"text_encoder": "bert@main"}))
+    assert "text encoder bert@main" in page_of(tmp_path, run).text
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("features", [5, ["1"], {"train": 5}, {"train": [5, None]}])
+def test_damaged_records_of_caches_and_encoders_are_no_mistake_of_the_page(features, tmp_path):
+    run = make_run(tmp_path / "run")
+    environment = {"text_encoder": 5, "features": features}
+    (run / "environment.json").write_text(json.dumps(environment))
+    assert "text encoder SHA-256 5" in page_of(tmp_path, run).text
+
+
 def test_calibration_has_its_errors_before_and_after_and_a_diagram(runs, tmp_path):
     page = page_of(tmp_path, runs[0])
     assert "ranking score 2.1 4.6 before calibration" in page.text

@@ -21,7 +21,7 @@ def written(tmp_path):
     annotations.write_text("[1]")
     paths = {"output": str(tmp_path), "data": "data", "no": "x/y"}
     cfg = {"data": [{"file": str(annotations)}], "paths": paths, "seed": 3}
-    write_environment(OmegaConf.create(cfg), "abc")
+    write_environment(OmegaConf.create(cfg), "abc", "def", {"test": ["123"]})
     write_for_repetition(tmp_path, CONFIG, ["seed=3"])
     return tmp_path
 
@@ -30,7 +30,8 @@ def test_versions_hashes_and_the_commit_are_kept(written):
     kept = json.loads((written / FILE).read_text())
     digest = hashlib.sha256(b"[1]").hexdigest()
     assert kept["files"] == {str(written / "a.json"): digest}
-    assert kept["detector"] == "abc"
+    assert kept["detector"] == "abc" and kept["text_encoder"] == "def"
+    assert kept["features"] == {"test": ["123"]}
     assert {"torch", "pytorch-lightning", "numpy"} <= kept["packages"].keys()
     assert kept["git"] is None or len(kept["git"]["commit"]) == 40
 

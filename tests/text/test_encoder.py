@@ -1,5 +1,6 @@
 """Vectors of words and sentences, against references that go another way."""
 
+import hashlib
 import importlib.util
 import re
 import shutil
@@ -167,6 +168,27 @@ def test_an_unknown_model_is_one_clear_line(name, monkeypatch):
 def test_a_folder_without_a_model_is_one_clear_line(tmp_path):
     with pytest.raises(UserError, match=r"no config\.json"):
         TextEncoder.from_hub(str(tmp_path)).fingerprint()
+
+
+def test_the_fingerprint_of_a_folder_is_of_names_and_contents_each_read_once(tmp_path, monkeypatch):
+    read = []
+
+    def hashed(path):
+        read.append(path.name)
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+    monkeypatch.setattr(model_files, "sha256_file", hashed)
+    contents = {"config.json": b"{}", "model.safetensors": b"weights", "vocab.txt": b"a"}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    lines = [f"{n} {hashlib.sha256(c).hexdigest()}\n" for n, c in contents.items()]
+    expected = hashlib.sha256("".join(lines).encode()).hexdigest()
+    for _ in range(2):
+        assert TextEncoder.from_hub(str(tmp_path)).fingerprint()["weights"] == expected
+    assert read == list(contents)
+
+    (tmp_path / "vocab.txt").write_bytes(b"ab")
+    assert TextEncoder.from_hub(str(tmp_path)).fingerprint()["weights"] != expected
 
 
 def test_a_slow_tokenizer_is_one_clear_line(bert, monkeypatch):

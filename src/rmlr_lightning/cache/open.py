@@ -31,7 +31,7 @@ def open_or_build(
     mode: str = "auto",
     pixels: bool = False,
     rebuild_command: str = "rmlr-extract",
-) -> None:
+) -> dict[str, list[str]]:
     """Let a DataModule read cached detector outputs in place of images.
 
     Args:
@@ -42,13 +42,16 @@ def open_or_build(
         pixels: load the images beside the cached outputs.
         rebuild_command: what makes a missing cache, for the message.
 
+    Returns:
+        For each split the keys of its caches, one per view: hashes of detector, images and options.
+
     Raises:
         UserError: a missing cache (mode="cached"), or one that cannot be made.
     """
     if mode not in MODES:
         raise UserError(f"features.mode={mode}: choose one of {', '.join(MODES)}")
     if mode == "online":
-        return
+        return {}
 
     jobs = store_jobs(datamodule, detector, options, splits)
     missing = [job for job in jobs if job.store.missing()]
@@ -74,6 +77,7 @@ def open_or_build(
     # Once per run, not once per process.
     if process_rank() == 0:
         _print_state(datamodule, splits)
+    return {split: [store.key for store in found] for split, found in stores.items()}
 
 
 def build(

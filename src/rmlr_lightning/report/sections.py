@@ -147,6 +147,7 @@ def origin(record: RunRecord) -> dict[str, Any]:
     # The file is the run's, and may be damaged: every part is checked.
     git = found.get("git") if isinstance(found.get("git"), dict) else {}
     files = found.get("files") if isinstance(found.get("files"), dict) else {}
+    features = found.get("features") if isinstance(found.get("features"), dict) else {}
     return {
         "name": record.name,
         "folder": str(record.run.folder),
@@ -157,6 +158,13 @@ def origin(record: RunRecord) -> dict[str, Any]:
         "versions": versions(found),
         "files": {str(path): str(digest) for path, digest in files.items()},
         "detector": found.get("detector"),
+        "text_encoder": str(found.get("text_encoder") or ""),
+        "features": {
+            f"{split}, view {number}": str(key)
+            for split, keys in features.items()
+            if isinstance(keys, list)
+            for number, key in enumerate(keys)
+        },
     }
 
 

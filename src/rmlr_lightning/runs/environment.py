@@ -5,7 +5,7 @@ import json
 import platform
 import shlex
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,12 @@ PACKAGES = (
 )
 
 
-def write_environment(cfg: DictConfig, detector: str | None) -> None:
+def write_environment(
+    cfg: DictConfig,
+    detector: str | None,
+    text_encoder: str | None = None,
+    features: Mapping[str, Sequence[str]] | None = None,
+) -> None:
     """Write environment.json into the output folder.
 
     It holds the command, versions, the state of the git repository, the SHA-256 hash of what
@@ -45,6 +50,9 @@ def write_environment(cfg: DictConfig, detector: str | None) -> None:
 
     Args:
         detector: the hash of the detector's weights.
+        text_encoder: that of the text encoder's; None where no phrase was read.
+        features: for each split the keys of the feature caches that are read. They depend on the
+            contents of the images.
 
     Raises:
         UserError: the file cannot be written.
@@ -57,6 +65,8 @@ def write_environment(cfg: DictConfig, detector: str | None) -> None:
         "config_sha256": config_hash(cfg),
         "files": {path: sha256_file(path) for path in paths},
         "detector": detector,
+        "text_encoder": text_encoder,
+        "features": features or {},
     }
     write_atomic(Path(cfg.paths.output, FILE), json.dumps(content, indent=1).encode())
 

@@ -33,7 +33,7 @@ CACHE_GROUPS = (
 
 def open_features(
     cfg: DictConfig | None, datamodule: DataModule, model: nn.Module | None, splits: Sequence[str]
-) -> None:
+) -> dict[str, list[str]]:
     """Let a DataModule read images or cached features, as the config demands.
 
     Args:
@@ -41,18 +41,21 @@ def open_features(
         model: the HOI model; None in a task that trains a detector, which reads images.
         splits: those that will be read.
 
+    Returns:
+        The keys of the caches of each split, one per view; nothing where images are read.
+
     Raises:
         UserError: a wrong option, a missing cache (features=cached), or one that cannot be made.
     """
     if cfg is None or cfg.mode == "online":
-        return
+        return {}
     # features=auto is the default of every task, so it must not stop the training of a detector.
     if model is None:
         if cfg.mode == "cached":
             raise UserError("features=cached: this task has no frozen detector; leave it out")
-        return
+        return {}
     options = cache_options(cfg, model.selection)
-    open_or_build(
+    return open_or_build(
         datamodule,
         model.detector,
         replace(options, subject=datamodule.vocabulary.subject_name),

@@ -23,6 +23,7 @@ from rmlr_lightning.runs.released import (
 )
 from rmlr_lightning.runs.targets import check_targets
 from rmlr_lightning.tasks.hoi import HOITask, calibration_of, check_checkpoint
+from rmlr_lightning.text.encoder import TextEncoder
 
 
 def new_task(cfg: DictConfig, datamodule: DataModule) -> LightningModule:
@@ -48,6 +49,25 @@ def note_lost_hois(task: HOITask, datamodule: DataModule, split: str) -> None:
         line = without_detections(task.model.detector.objects, datamodule.vocabulary)
         if line is not None:
             rank_zero_only(print)(f"note: {line}")
+
+
+def frozen_weights(cfg: DictConfig, task: LightningModule) -> dict[str, str | None]:
+    """What identifies the weights that a task reads and does not train, for `environment.json`."""
+    detector = getattr(getattr(task, "model", None), "detector", None)
+    return {
+        "detector": detector.fingerprint()["weights"] if detector is not None else None,
+        "text_encoder": text_encoder_weights(cfg) if getattr(task, "reads_text", False) else None,
+    }
+
+
+def text_encoder_weights(cfg: DictConfig) -> str | None:
+    """What identifies the weights of the text encoder (`text.model_files`); None without one."""
+    for key in ("text.encoder", "text.bank.encoder"):  # of a bank, of a control with a bank
+        encoder = OmegaConf.select(cfg, key)
+        made = instantiate(encoder) if isinstance(encoder, DictConfig) else None
+        if isinstance(made, TextEncoder):
+            return made.fingerprint()["weights"]
+    return None
 
 
 def checkpoint_config(path: str | Path, **changes: Any) -> DictConfig:

@@ -31,7 +31,7 @@ from rmlr_lightning.runs.config import PACKAGE
 from rmlr_lightning.runs.environment import write_environment
 from rmlr_lightning.runs.features import open_features
 from rmlr_lightning.runs.hydra_program import check_seed
-from rmlr_lightning.runs.load_task import new_task
+from rmlr_lightning.runs.load_task import frozen_weights, new_task
 from rmlr_lightning.runs.loggers import check_loggers, continue_logs, one_log_per_run, print_upload
 from rmlr_lightning.runs.precision import check_precision
 from rmlr_lightning.runs.process_watch import ProcessWatch
@@ -90,8 +90,9 @@ def train(cfg: DictConfig) -> dict[str, float]:
         # a mistake here would otherwise cost the whole training
         is_own = checkpoint is not None or Path(cfg.export).is_relative_to(cfg.paths.output)
         task.check_export(Path(cfg.export), _export_metadata(cfg, {}), replace=is_own)
-    open_features(cfg.get("features"), datamodule, getattr(task, "model", None), splits)
-    _keep_text_dim(run_config, getattr(task, "model", None))
+    model = getattr(task, "model", None)
+    caches = open_features(cfg.get("features"), datamodule, model, splits)
+    _keep_text_dim(run_config, model)
     task.run_config = run_config
     task.commit = commit_of(PACKAGE)
 
@@ -114,7 +115,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
         enable_model_summary=cfg.trainer.get("enable_model_summary", False),
     )
     _scale_rates(task, datamodule, trainer)
-    _start_output(cfg, trainer, run_config, task)
+    _start_output(cfg, trainer, run_config, task, caches)
     with one_log_per_run(trainer.loggers, cfg):
         if checkpoint is not None:
             warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")
@@ -223,7 +224,11 @@ def _scale_rates(task: LightningModule, datamodule: DataModule, trainer: Trainer
 
 
 def _start_output(
-    cfg: DictConfig, trainer: Trainer, run_config: dict, task: LightningModule
+    cfg: DictConfig,
+    trainer: Trainer,
+    run_config: dict,
+    task: LightningModule,
+    caches: dict[str, list[str]],
 ) -> None:
     """Write configuration and environment; remove the metrics of what this run resumes."""
     if not trainer.is_global_zero:
@@ -235,8 +240,7 @@ def _start_output(
     resolved = OmegaConf.create(without_secrets(OmegaConf.to_container(cfg, resolve=True)))
     write_atomic(output / "config.yaml", OmegaConf.to_yaml(resolved).encode())
     write_for_repetition(output, run_config, _typed())
-    detector = getattr(getattr(task, "model", None), "detector", None)
-    write_environment(cfg, detector.fingerprint()["weights"] if detector is not None else None)
+    write_environment(cfg, **frozen_weights(cfg, task), features=caches)
 
 
 def _typed() -> list[str]:

