@@ -144,8 +144,8 @@ def test_a_sweep_has_its_rows_verdicts_and_classes(records, tmp_path):
         values["test/map_full"] += 0.001 * seed  # equal differences have no interval
         metrics.write_text(json.dumps(values))
     page = page_of(tmp_path, tmp_path / "sweep", options=["--baseline", "a"])
-    assert "1 of 1 row differs from a (0 better, 1 worse)" in page.text
-    assert "over 3 seeds" in page.text and "significant." in page.text
+    assert "b is worse than a: Student's 95 % interval over 3 seeds." in page.text
+    assert "significant." in page.text
     assert ("div", {"class": "verdict bad"}) in page.elements  # a loss is not green
     assert "mean of the seeds" in page.text and "b_b sandwich" not in page.text
     assert page.text.count("abc1234") >= 6  # the commit of every run
@@ -164,7 +164,7 @@ def sweep_of(parent, gains):
 
 def test_rows_that_do_not_differ_are_not_called_real(tmp_path):
     page = page_of(tmp_path, sweep_of(tmp_path / "s", {"b": (-0.1, 0.2)}), options=["--baseline=a"])
-    assert "0 of 1 row differs from a (0 better, 0 worse)" in page.text
+    assert "No difference between b and a is shown: Student's" in page.text
     assert "real" not in page.text.partition("use strict")[0]
     assert ("div", {"class": "verdict "}) in page.elements
 
@@ -195,7 +195,7 @@ def test_equal_differences_were_not_tested_either(tmp_path):
 def test_rows_without_an_interval_are_counted_apart(tmp_path):
     sweep = sweep_of(tmp_path / "s", {"b": (0.1, 0.101), "c": (0.3, None)})
     page = page_of(tmp_path, sweep, options=["--baseline", "a"])
-    assert "1 of 1 row differs from a (1 better, 0 worse)" in page.text
+    assert "b is better than a: Student's 95 % interval" in page.text
     assert "over 2 seeds. 1 more without an interval." in page.text
 
 
