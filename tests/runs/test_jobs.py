@@ -70,6 +70,19 @@ def test_why_a_run_failed_is_written_into_its_folder_and_counted(progress, folde
         assert path.read_text() == "data.batch_size=0: expected a whole number\n"
 
 
+def test_a_folder_that_is_run_twice_counts_once(progress, folder, capsys):
+    """Hydra has a job for each way in which a value was typed, such as 0.002 and 2e-3."""
+    jobs = Jobs()
+    SweepProgress.current = progress
+    for name in ("seed=0", "seed=1", "seed=1"):
+        (progress.folder / name).mkdir(exist_ok=True)
+        folder.name = str(progress.folder / name)
+        jobs.run(failing, OmegaConf.create({"trainer": {"max_epochs": 1}}))
+    assert capsys.readouterr().out.splitlines()[-1] == "sweep: 0 of 2 runs finished, 2 failed"
+    with pytest.raises(UserError, match=r"^2 of 2 runs failed: \S*seed=0, \S*seed=1$"):
+        jobs.check()
+
+
 def test_a_run_that_failed_in_another_process_is_not_tried_again(progress, folder, capsys):
     jobs = Jobs()
     SweepProgress.current = progress
@@ -79,6 +92,8 @@ def test_a_run_that_failed_in_another_process_is_not_tried_again(progress, folde
     cfg = OmegaConf.create({"trainer": {"max_epochs": 1}})
     assert jobs.run(lambda cfg: pytest.fail("started"), cfg) is None
     assert "skipped, it failed in another process" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"^1 of 2 runs failed: \S*seed=0$"):  # as the lines count
+        jobs.check()
 
 
 def test_a_sweep_without_failures_passes(folder):

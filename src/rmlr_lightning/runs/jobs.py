@@ -139,16 +139,18 @@ class Jobs:
             UserError: a run failed.
             RuntimeError: a run failed by an error that is not the user's.
         """
-        number, progress = self.number, SweepProgress.current
-        if number == 0 and progress is not None:  # a launcher did them in other processes
-            self.failed, number = progress.failed_runs(), progress.total or 0
-            for folder in self.failed:
+        failed, number, progress = self.failed, self.number, SweepProgress.current
+        if progress is not None:  # counted as in its lines: by folder, and of all processes
+            folders = [*progress.failed_runs(), *failed]
+            failed = list({Path(folder).name: folder for folder in folders}.values())
+            number = progress.total or number
+        if self.number == 0:  # a launcher did them in other processes
+            for folder in failed:
                 last = (Path(folder) / ERROR).read_text("utf-8").rstrip().rpartition("\n")[2]
                 print(f"error: {folder}: {printable(last)}", file=sys.stderr)
-        if not self.failed:
+        if not failed:
             return
-        folders = ", ".join(self.failed)
-        message = f"{len(self.failed)} of {counted(number, 'run')} failed: {folders}"
+        message = f"{len(failed)} of {counted(number, 'run')} failed: {', '.join(failed)}"
         if self.crashed:
             raise RuntimeError(message)
         raise UserError(message)
