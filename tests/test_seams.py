@@ -45,7 +45,6 @@ QUIET = [
     "+trainer.enable_model_summary=false",
     "callbacks.progress=null",
     "callbacks.curves=null",
-    "report=false",
     "trainer.accelerator=cpu",
 ]
 FAST = "debug=fast"  # one batch of each split, no checkpoint
@@ -499,7 +498,7 @@ class House:
 
     def train(self, *overrides: str, out: str = "run") -> dict[str, float]:
         """rmlr-train in this process; the content of metrics.json."""
-        self.call(train, self.arguments(self.root / out, *overrides))
+        self.call(train, self.arguments(self.root / out, "report=false", *overrides))
         return json.loads((self.root / out / "metrics.json").read_text())
 
     def call(self, script: ModuleType, arguments: list[str]) -> None:
