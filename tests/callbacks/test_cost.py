@@ -40,3 +40,14 @@ def test_restoring_the_best_checkpoint_for_a_test_changes_nothing(clock):
     cost.on_fit_end(None, None)
     cost.load_state_dict(checkpoint)
     assert cost.spent["fit_seconds"] == 20.0
+
+
+def test_the_time_of_the_test_is_no_part_of_the_training(clock):
+    cost = Cost()
+    cost.setup(None, None, "fit")
+    clock.now += 10
+    cost.on_fit_end(None, None)
+    cost.setup(None, None, "test")
+    clock.now += 4
+    cost.teardown(None, None, "test")
+    assert cost.spent == {"fit_seconds": 10.0, "cpu_seconds": 5.0, "test_seconds": 4.0}

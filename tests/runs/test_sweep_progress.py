@@ -9,7 +9,7 @@ import pytest
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs import sweep_progress as module
 from rmlr_lightning.runs.sweep_members import ERROR, SAME, members_of
-from rmlr_lightning.runs.sweep_progress import ANY, Earlier, SweepProgress, read_sweep
+from rmlr_lightning.runs.sweep_progress import Earlier, SweepProgress, read_sweep
 
 FOUR = ["experiment=visual,rmlr", "seed=0,1"]
 BY_RUNS = "(by the runs that finished)"
@@ -23,8 +23,8 @@ def clock(monkeypatch) -> SimpleNamespace:
     return clock
 
 
-def earlier(**seconds: float):
-    return lambda: Earlier({**seconds, ANY: 30.0}, "runs of yesterday")
+def earlier(*seconds: dict[str, float], test: float = 0.0):
+    return lambda: Earlier(seconds, "runs of yesterday", "rmlr", test)
 
 
 def progress_of(folder, *words: str) -> SweepProgress:
@@ -71,11 +71,47 @@ def test_the_first_line_has_the_time_that_each_row_took(tmp_path, clock):
 
 def test_without_finished_runs_earlier_sweeps_tell_the_time(tmp_path, clock):
     progress = progress_of(tmp_path, *FOUR)
-    assert progress.first_line(earlier(rmlr=60.0)) == (
+    assert progress.first_line(earlier({"rmlr": 60.0, "visual": 30.0})) == (
         "sweep: 0 of 4 runs finished, about 3:00 left in one process (by runs of yesterday)"
     )
-    finish(tmp_path, "experiment=visual,seed=0")
-    progress.first_line(lambda: pytest.fail("the sweep's own runs are better"))
+    finish(tmp_path, "experiment=visual,seed=0", "experiment=rmlr,seed=0")
+    assert progress.look().seconds == 100 + 100  # the sweep's own runs are better
+
+
+def test_a_row_that_no_earlier_sweep_has_takes_as_long_as_the_others(tmp_path, clock):
+    progress = progress_of(tmp_path, "experiment=visual,new")
+    progress.first_line(earlier({"rmlr": 60.0, "visual": 30.0}))
+    assert progress.look().seconds == 30 + 45
+
+
+def test_published_rows_complete_the_earlier_ones(tmp_path, clock):
+    """As after `make train`: RmLR took half of the time that it took on another machine."""
+    progress = progress_of(tmp_path, "experiment=tokens,upt,rmlr")
+    progress.first_line(earlier({"rmlr": 60.0}, {"tokens": 20.0, "upt": 240.0, "rmlr": 120.0}))
+    assert progress.look().seconds == 10 + 120 + 60
+
+
+def test_a_cheap_row_that_is_done_first_does_not_shorten_the_dear_ones(tmp_path, clock):
+    """It took a quarter of what was expected, whose share in the whole sweep is small."""
+    progress = progress_of(tmp_path, "experiment=tokens,upt,rmlr")
+    progress.first_line(earlier({"rmlr": 60.0}, {"tokens": 20.0, "upt": 240.0, "rmlr": 120.0}))
+    finish(tmp_path, "experiment=tokens", seconds=2.5)
+    assert 60 + 100 < progress.look().seconds < 60 + 120
+    # nor where a sweep is started again, which has finished runs then
+    again = progress_of(tmp_path, "experiment=tokens,upt,rmlr")
+    again.first_line(earlier({"rmlr": 60.0, "tokens": 2.5}, {"upt": 240.0, "rmlr": 120.0}))
+    assert again.look().seconds == 60 + 120
+
+
+def test_the_test_of_each_run_takes_time_too(tmp_path, clock):
+    progress = progress_of(tmp_path, "seed=range(3)")
+    progress.first_line(earlier({"rmlr": 60.0}, test=10.0))
+    assert progress.look().seconds == 3 * 70
+    write(tmp_path, "seed=0", "metrics.json", fit_seconds=60.0, test_seconds=20.0)
+    write(tmp_path, "seed=1", ".epoch.json", epoch=4, epochs=4, seconds=15.0)
+    assert progress.look().seconds == 20 + 80  # seed 1 is being tested
+    clock.now += 140  # of 60 + 20 + 60 seconds of work
+    assert "about 1:40 left (by" in progress.line(progress.look())
 
 
 def test_else_the_first_epoch_does(tmp_path, clock, capsys):
@@ -102,7 +138,7 @@ def test_a_row_without_a_time_takes_as_long_as_the_slowest(tmp_path, clock):
 def test_earlier_runs_tell_how_much_longer_the_rows_that_are_not_begun_take(tmp_path, clock):
     """Each run takes twice as long as in the earlier sweep, which was on another machine."""
     progress = progress_of(tmp_path, "experiment=visual,rmlr,large")
-    progress.first_line(earlier(visual=10.0, rmlr=40.0, large=70.0))
+    progress.first_line(earlier({"visual": 10.0, "rmlr": 40.0, "large": 70.0}))
     finish(tmp_path, "experiment=visual", seconds=20)
     write(tmp_path, "experiment=rmlr", ".epoch.json", epoch=1, epochs=4, seconds=20.0)
     assert progress.look().seconds == 60 + 140
@@ -215,7 +251,7 @@ def test_a_search_counts_what_it_has_tried(tmp_path, clock):
 
 def test_another_process_reads_what_the_sweep_consists_of(tmp_path, clock):
     progress = progress_of(tmp_path, *FOUR)
-    progress.first_line(earlier(rmlr=5.0))
+    progress.first_line(earlier({"rmlr": 5.0}))
     assert read_sweep(tmp_path).look() == progress.look()
     finish(tmp_path, "experiment=visual,seed=0")
     assert read_sweep(tmp_path).look() == progress.look()

@@ -15,7 +15,7 @@ from rmlr_lightning.runs import sweep_report as module
 from rmlr_lightning.runs import sweep_watch
 from rmlr_lightning.runs.earlier_runs import earlier_runs
 from rmlr_lightning.runs.sweep_life import at_work, is_alive
-from rmlr_lightning.runs.sweep_progress import ANY, NOTHING, Earlier, SweepProgress
+from rmlr_lightning.runs.sweep_progress import NOTHING, Earlier, SweepProgress
 from rmlr_lightning.runs.sweep_report import SweepReport
 from rmlr_lightning.runs.sweep_watch import watch
 
@@ -112,7 +112,7 @@ def test_a_watched_sweep_has_one_line_until_it_ends(sweep, tmp_path, capsys):
 def test_the_estimate_is_shown_when_a_job_has_made_it(sweep, tmp_path, capsys, monkeypatch):
     sweep.start("seed=0,1")
     steps = [
-        lambda: SweepProgress.current.first_line(lambda: Earlier({None: 8.0}, "runs of yesterday")),
+        lambda: SweepProgress.current.first_line(lambda: Earlier([{"a": 8.0}], "runs", "a")),
         lambda: finish(tmp_path, "seed=0", "seed=1"),
     ]
     wait = SimpleNamespace(sleep=lambda _: steps.pop(0)(), monotonic=lambda: 0.0)
@@ -120,7 +120,7 @@ def test_the_estimate_is_shown_when_a_job_has_made_it(sweep, tmp_path, capsys, m
     watch(tmp_path)
     assert capsys.readouterr().out.splitlines() == [
         "sweep: 0 of 2 runs finished",
-        "sweep: 0 of 2 runs finished, about 0:16 left in one process (by runs of yesterday)",
+        "sweep: 0 of 2 runs finished, about 0:16 left in one process (by runs)",
         "sweep: 2 of 2 runs finished",
     ]
 
@@ -178,18 +178,19 @@ CONFIG = {
     "data": {"batch_size": 8},
     "trainer": {"max_epochs": 4, "devices": 1},
     "paths": {"output": "o", "data": "d"},
+    "test": True,
 }
 
 
 @pytest.fixture
 def earlier(tmp_path):
-    """Writes a finished run of 40 seconds into another sweep."""
+    """Writes a finished run of 40 seconds, and 6 of its test, into another sweep."""
 
     def write(name: str, machine: str = platform.platform(), **changed) -> None:
         folder = tmp_path / "other" / name
         folder.mkdir(parents=True)
         (folder / "config.yaml").write_text(yaml.safe_dump({**CONFIG, "name": name, **changed}))
-        (folder / "metrics.json").write_text('{"fit_seconds": 40}')
+        (folder / "metrics.json").write_text('{"fit_seconds": 40, "test_seconds": 6}')
         (folder / "environment.json").write_text(json.dumps({"machine": machine}))
 
     return write
@@ -202,8 +203,16 @@ def test_earlier_runs_on_the_same_data_tell_the_time_per_epoch(earlier, tmp_path
     earlier("rmlr")
     earlier("upt", trainer={"max_epochs": 1, "devices": 1})
     found = earlier_runs(cfg, tmp_path / "sweep")
-    assert found.seconds == {"rmlr": 20.0, "upt": 80.0, ANY: 50.0, None: 20.0}
-    assert found.basis == "earlier runs with these data"
+    assert found == ([{"rmlr": 20.0, "upt": 80.0}], "earlier runs with these data", "rmlr", 6.0)
+    cfg.test = False
+    assert earlier_runs(cfg, tmp_path / "sweep").test == 0
+
+
+def test_the_published_rows_follow_those_of_this_machine(earlier, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    earlier("rmlr", data=DRAWN)
+    found = earlier_runs(OmegaConf.create({**CONFIG, "data": DRAWN}), tmp_path / "sweep")
+    assert found.seconds[0] == {"rmlr": 40.0} and "upt" in found.seconds[1]
 
 
 DRAWN = {"batch_size": 8, "prepare": {"config": {"train": 500}}}  # half of the images of RESULTS.md
@@ -214,8 +223,10 @@ def test_else_the_published_rows_tell_the_time_on_drawings(name, seconds, tmp_pa
     monkeypatch.chdir(tmp_path)
     cfg = OmegaConf.create({**CONFIG, "name": name, "data": DRAWN})
     found = earlier_runs(cfg, tmp_path / "sweep")
-    assert found.seconds.get(None) == seconds
-    assert found.basis == ("runs on another machine" if seconds else "")
+    if seconds is None:
+        assert found == NOTHING
+    else:
+        assert found.seconds[0][name] == seconds and found.basis == "runs on another machine"
 
 
 def test_the_published_times_are_those_of_the_results_page():

@@ -1,4 +1,4 @@
-"""Wall-clock and CPU seconds of a training run."""
+"""Wall-clock and CPU seconds of a training run, and of its test."""
 
 import time
 
@@ -9,12 +9,13 @@ class Cost(Callback):
     """Measures `fit_seconds` (wall clock) and `cpu_seconds` (CPU time of this process).
 
     Checkpoints store both, so that a resumed run adds to them. Work done after the checkpoint that
-    a run resumes from is not counted.
+    a run resumes from is not counted. After a test there is `test_seconds` (wall clock), too.
     """
 
     def __init__(self) -> None:
         self.earlier = {"fit_seconds": 0.0, "cpu_seconds": 0.0}  # of the runs this one resumes
         self.start: dict[str, float] | None = None  # None outside of `fit`
+        self.test_start = 0.0
 
     @property
     def spent(self) -> dict[str, float]:
@@ -29,6 +30,12 @@ class Cost(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "fit":
             self.start = _clocks()
+        elif stage == "test":
+            self.test_start = time.perf_counter()
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if stage == "test":
+            self.earlier["test_seconds"] = time.perf_counter() - self.test_start
 
     def state_dict(self) -> dict[str, float]:
         return self.spent

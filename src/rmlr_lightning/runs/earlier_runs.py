@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rmlr_lightning.report.relevant_config import relevant
 from rmlr_lightning.runs.config_hash import current_config
 from rmlr_lightning.runs.environment import read_environment
-from rmlr_lightning.runs.sweep_progress import ANY, NOTHING, Earlier
+from rmlr_lightning.runs.sweep_progress import NOTHING, Earlier
 
 MAX_RUNS = 12  # the newest; reading a configuration takes some milliseconds
 # What the time per epoch depends on, beside the model
@@ -26,10 +26,10 @@ UNREADABLE += (RecursionError, yaml.YAMLError)
 
 
 def earlier_runs(cfg: DictConfig, folder: Path) -> Earlier:
-    """Seconds per run by experiment; `ANY` has the mean over all, None the value of `cfg.name`.
+    """Seconds per run of finished runs with the data of `cfg` on this machine.
 
-    They are of finished runs with the data of `cfg` on this machine, else, on the synthetic
-    benchmark, those of docs/RESULTS.md. They are multiplied by the ratio of epochs.
+    On the synthetic benchmark those of docs/RESULTS.md complete them. Seconds of training are
+    multiplied by the ratio of epochs.
 
     Args:
         cfg: of the first run of a sweep.
@@ -42,18 +42,16 @@ def earlier_runs(cfg: DictConfig, folder: Path) -> Earlier:
         config = current_config(cfg)
     except (OmegaConfBaseException, LookupError):  # a mistake, which the run itself reports
         return NOTHING
-    if found := _found(config, folder):
-        means = {name: fmean(values) for name, values in found.items()}
-        basis = "earlier runs with these data"
-    elif found := _published(config):
-        means, basis = found, "runs on another machine"
-    else:
+    found, tests = _found(config, folder)
+    seconds = [times for times in (found, _published(config)) if times]
+    if not seconds:
         return NOTHING
-    mean = fmean(means.values())
-    return Earlier({**means, ANY: mean, None: means.get(cfg.name, mean)}, basis)
+    basis = "earlier runs with these data" if found else "runs on another machine"
+    return Earlier(seconds, basis, cfg.name, fmean(tests) if tests and cfg.test else 0.0)
 
 
-def _found(config: dict[str, Any], folder: Path) -> dict[str, list[float]]:
+def _found(config: dict[str, Any], folder: Path) -> tuple[dict[str, float], list[float]]:
+    """The mean seconds of training by experiment, and the seconds of each test."""
     places = [
         *folder.absolute().parent.glob("*/*/metrics.json"),
         *Path("outputs").glob("*/metrics.json"),
@@ -61,17 +59,20 @@ def _found(config: dict[str, Any], folder: Path) -> dict[str, list[float]]:
     newest = sorted(places, key=lambda path: path.stat().st_mtime)[-MAX_RUNS:]
     here, epochs = _compared(config), config["trainer"]["max_epochs"]
     by_name: dict[str, list[float]] = {}
+    tests = []
     for path in newest:
         try:
             other = _config(path.parent)
             if _compared(other) != here or not _is_of_this_machine(path.parent):
                 continue
-            seconds = float(json.loads(path.read_text(encoding="utf-8"))["fit_seconds"])
-            seconds *= epochs / other["trainer"]["max_epochs"]
+            metrics = json.loads(path.read_text(encoding="utf-8"))
+            seconds = float(metrics["fit_seconds"]) * epochs / other["trainer"]["max_epochs"]
+            if "test_seconds" in metrics:  # else it was trained with test=false
+                tests.append(float(metrics["test_seconds"]))
         except UNREADABLE:
             continue
         by_name.setdefault(other["name"], []).append(seconds)
-    return by_name
+    return {name: fmean(values) for name, values in by_name.items()}, tests
 
 
 def _published(config: dict[str, Any]) -> dict[str, float]:

@@ -32,6 +32,7 @@ class State(NamedTuple):
     share: float  # of the training that is done; a run that failed is not continued: 1
     seconds: float | None  # that the training took, or by its first epochs will take
     epoch: str = ""  # such as "epoch 2 of 8", while the run is under way
+    test: float | None = None  # seconds that the test took
 
 
 FAILED = State(finished=False, failed=True, share=1.0, seconds=None)
@@ -74,7 +75,8 @@ def state_of(folder: Path, begun: float) -> State:
     """
     metrics = _read(folder / "metrics.json")
     if metrics:  # a damaged file is not counted, its run is done again
-        return State(True, False, 1.0, _number(metrics, "fit_seconds"))
+        training, test = (_number(metrics, f"{part}_seconds") for part in ("fit", "test"))
+        return State(True, False, 1.0, training, test=test)
     same = _read(folder / SAME)
     if same is not None and (folder.parent / str(same.get("name")) / "metrics.json").exists():
         return State(True, False, 1.0, None)

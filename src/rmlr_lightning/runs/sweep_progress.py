@@ -3,7 +3,7 @@
 import json
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import ClassVar, NamedTuple
@@ -16,9 +16,8 @@ from rmlr_lightning.files import write_atomic
 from rmlr_lightning.runs.sweep_life import LOCKS
 from rmlr_lightning.runs.sweep_members import FAILED, LIST, Member, State, state_of
 
-ANY = ""  # the mean over all earlier runs
-# Seconds of training. Less is no measure of the rest: where a run was killed near its end, a start
-# of the sweep finishes it after minutes of loading and a second of training.
+# Seconds of work. Less is no measure of the rest: where a run was killed near its end, a start of
+# the sweep finishes it after minutes of loading and a second of training.
 MEASURABLE = 5.0
 
 
@@ -29,19 +28,23 @@ class Look(NamedTuple):
     failed: int
     under_way: tuple[str, ...]  # neither, with at least one epoch: folder and epoch of each
     left: int | None  # neither; None if their number is not known
-    seconds: float | None  # of training that are left, in one process
+    seconds: float | None  # of training and tests that are left, in one process
     basis: str  # what the estimate rests on
-    done: float  # seconds of training that are done
+    done: float  # seconds of training and tests that are done
 
 
 class Earlier(NamedTuple):
     """What runs before this sweep took."""
 
-    seconds: Mapping[str | None, float]  # per run, by experiment and for `ANY`
+    # Of training per run, by experiment. The first are the nearest; the others complete them, by
+    # the ratio of the experiments that both have.
+    seconds: Sequence[Mapping[str, float]]
     basis: str  # which runs these are
+    name: str  # the experiment where the sweep names none
+    test: float = 0.0  # seconds of the test of a run
 
 
-NOTHING = Earlier({}, "")
+NOTHING = Earlier((), "", "")
 
 
 class SweepProgress:
@@ -74,14 +77,12 @@ class SweepProgress:
         first = self.look()
         self.done_at_start, self.shown = first.done, (first.finished, first.failed)
         self.is_begun = False  # something was done since
-        self.measured = 0.0, 1.0  # seconds of training that were done, and of the clock for each
+        self.measured = 0.0, 1.0  # seconds of work that were done, and of the clock for each
 
     def write_list(self) -> None:
         """For `read_sweep`."""
         members = None if self.members is None else [list(member) for member in self.members]
-        # JSON has no key None
-        earlier = list(self.earlier.seconds.items()), self.earlier.basis
-        content = {"members": members, "total": self.total, "earlier": earlier}
+        content = {"members": members, "total": self.total, "earlier": self.earlier}
         write_atomic(self.folder / LIST, json.dumps(content).encode())
 
     def discard_empty(self) -> None:
@@ -103,10 +104,10 @@ class SweepProgress:
         """Before the first run, with an estimate of the time.
 
         Args:
-            earlier: finds what other runs took; called where this sweep has no finished one.
+            earlier: finds what other runs took.
         """
         look = self.look()
-        if look.seconds is None and look.left:
+        if look.left:
             self.earlier = earlier()
             self.write_list()
             look = self.look()
@@ -158,7 +159,7 @@ class SweepProgress:
         return line + (f", {look.failed} failed" if look.failed else "")
 
     def _time(self, look: Look, seconds: float | None, where: str = "") -> str:
-        if not seconds or not look.left:  # 0 while the last run is tested
+        if not seconds or not look.left:
             return ""
         return f", about {duration(seconds)} left{where} (by {look.basis})"
 
@@ -169,9 +170,12 @@ class SweepProgress:
         failed = sum(state.failed for state in states.values())
         names = _short_names([member.name for member in states])
         under_way = tuple(f"{names[m.name]}: {s.epoch}" for m, s in states.items() if s.epoch)
+        test = self._test_seconds(states.values())
         expected, basis = self._expected(states)
-        left, seconds = self._left(states, expected)
-        done = sum(state.share * (state.seconds or 0.0) for state in states.values())
+        left, seconds = self._left(states, expected, test)
+        done = sum(
+            s.share * (s.seconds or 0.0) + s.finished * (s.test or 0.0) for s in states.values()
+        )
         return Look(finished, failed, under_way, left, seconds, basis, done)
 
     def _members(self) -> Sequence[Member]:
@@ -185,34 +189,42 @@ class SweepProgress:
         return FAILED if name in self.failed else state
 
     def _left(
-        self, states: Mapping[Member, State], expected: Mapping[Member, float | None]
+        self, states: Mapping[Member, State], expected: Mapping[Member, float | None], test: float
     ) -> tuple[int | None, float | None]:
         if self.total is None:
             return None, None
         if self.members is None:  # a search; one process does its runs
             left, known = self.total - self.visited, [s for s in expected.values() if s is not None]
-            return left, left * fmean(known) if known else None
+            return left, left * (fmean(known) + test) if known else None
         open_ = {m: s for m, s in states.items() if not s.finished and not s.failed}
-        times = [(1 - state.share) * (expected[m] or 0.0) for m, state in open_.items()]
+        times = [(1 - state.share) * (expected[m] or 0.0) + test for m, state in open_.items()]
         is_known = all(expected[member] is not None for member in open_)
         return len(open_), sum(times) if is_known else None
 
+    def _test_seconds(self, states: Iterable[State]) -> float:
+        """Of a run of this sweep, else of an earlier one."""
+        tests = [state.test for state in states if state.test is not None]
+        return fmean(tests) if tests else self.earlier.test
+
     def _expected(self, states: Mapping[Member, State]) -> tuple[dict[Member, float | None], str]:
-        """Seconds of each run: by its row, else by earlier runs, else by the slowest row.
+        """Seconds of training: by the row, by earlier runs, else the slowest row or their mean.
 
         Earlier runs are taken as long as they would be here, by the rows that have both. A sweep
         has its simplest rows first, so that a mean would tell too little time for the others.
         """
-        any_row = self.earlier.seconds.get(ANY)
-        earlier = {m: self.earlier.seconds.get(m.experiment, any_row) for m in states}
         finished, begun = (_row_seconds(states, is_finished) for is_finished in (True, False))
         times = begun | finished
+        known, others = dict(times), max(times.values(), default=0.0)
+        names = {member.row: member.experiment or self.earlier.name for member in states}
+        for seconds in self.earlier.seconds:
+            earlier = {row: seconds[name] for row, name in names.items() if seconds.get(name)}
+            both = known.keys() & earlier.keys()
+            ratio = sum(known[r] for r in both) / sum(earlier[r] for r in both) if both else 1.0
+            known = {row: ratio * value for row, value in earlier.items()} | known
+            others = max(others, ratio * fmean(seconds.values()))
+        expected = {member: known.get(member.row) or others or None for member in states}
         if not times:
-            return earlier, self.earlier.basis
-        both = {m.row: earlier[m] for m in states if m.row in times and earlier[m]}
-        ratio = sum(times[row] for row in both) / sum(both.values()) if both else 1.0
-        slowest = max(times.values())
-        expected = {m: times.get(m.row) or (earlier[m] or 0.0) * ratio or slowest for m in states}
+            return expected, self.earlier.basis
         basis = "the runs that finished" if finished else "the first epochs"
         rows = {member.row for member in states}
         if self.members is not None and len(times) < len(rows):
@@ -249,8 +261,7 @@ def read_sweep(folder: Path) -> SweepProgress:
         members = members and [Member(*member) for member in members]
         begun = (folder / LIST).stat().st_mtime
         progress = SweepProgress(folder, members, content["total"], begun)
-        seconds, basis = content["earlier"]
-        progress.earlier = Earlier(dict(seconds), basis)
+        progress.earlier = Earlier(*content["earlier"])
         return progress
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(

@@ -52,7 +52,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
     """One run: trains, tests the best checkpoint, and writes metrics.json.
 
     Returns:
-        The last value of every metric, and the seconds that training took.
+        The last value of every metric, and the seconds that training and test took.
 
     Raises:
         UserError: a wrong option, or data and options that do not fit together.
