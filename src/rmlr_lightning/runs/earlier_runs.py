@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rmlr_lightning.report.relevant_config import relevant
 from rmlr_lightning.runs.config_hash import current_config
 from rmlr_lightning.runs.environment import read_environment
-from rmlr_lightning.runs.sweep_progress import NOTHING, Earlier
+from rmlr_lightning.runs.sweep_progress import NOTHING, Earlier, ratio
 
 MAX_RUNS = 12  # the newest; reading a configuration takes some milliseconds
 # What the time per epoch depends on, beside the model
@@ -28,7 +28,8 @@ UNREADABLE += (RecursionError, yaml.YAMLError)
 def earlier_runs(cfg: DictConfig, folder: Path) -> Earlier:
     """Seconds per run of finished runs with the data of `cfg` on this machine.
 
-    On the synthetic benchmark those of docs/RESULTS.md complete them. Seconds of training are
+    On the synthetic benchmark those of docs/RESULTS.md follow, by the ratio of the rows that both
+    have. Seconds of training are
     multiplied by the ratio of epochs.
 
     Args:
@@ -43,7 +44,10 @@ def earlier_runs(cfg: DictConfig, folder: Path) -> Earlier:
     except (OmegaConfBaseException, LookupError):  # a mistake, which the run itself reports
         return NOTHING
     found, tests = _found(config, folder)
-    seconds = [times for times in (found, _published(config)) if times]
+    published = _published(config)
+    factor = ratio(found, published)  # also by rows that the sweep does not have
+    published = {name: factor * value for name, value in published.items()}
+    seconds = [times for times in (found, published) if times]
     if not seconds:
         return NOTHING
     basis = "earlier runs with these data" if found else "runs on another machine"

@@ -36,8 +36,7 @@ class Look(NamedTuple):
 class Earlier(NamedTuple):
     """What runs before this sweep took."""
 
-    # Of training per run, by experiment. The first are the nearest; the others complete them, by
-    # the ratio of the experiments that both have.
+    # Of training per run, by experiment. The first are the nearest; the others complete them.
     seconds: Sequence[Mapping[str, float]]
     basis: str  # which runs these are
     name: str  # the experiment where the sweep names none
@@ -218,10 +217,9 @@ class SweepProgress:
         names = {member.row: member.experiment or self.earlier.name for member in states}
         for seconds in self.earlier.seconds:
             earlier = {row: seconds[name] for row, name in names.items() if seconds.get(name)}
-            both = known.keys() & earlier.keys()
-            ratio = sum(known[r] for r in both) / sum(earlier[r] for r in both) if both else 1.0
-            known = {row: ratio * value for row, value in earlier.items()} | known
-            others = max(others, ratio * fmean(seconds.values()))
+            factor = ratio(known, earlier)
+            known = {row: factor * value for row, value in earlier.items()} | known
+            others = max(others, factor * fmean(seconds.values()))
         expected = {member: known.get(member.row) or others or None for member in states}
         if not times:
             return expected, self.earlier.basis
@@ -230,6 +228,12 @@ class SweepProgress:
         if self.members is not None and len(times) < len(rows):
             basis += f", {len(times)} of {counted(len(rows), 'row')}"
         return expected, basis
+
+
+def ratio(a: Mapping[str, float], b: Mapping[str, float]) -> float:
+    """The sum of `a` by that of `b`, over the keys that both have; 1 without any."""
+    both = [key for key in a if b.get(key)]
+    return sum(a[key] for key in both) / sum(b[key] for key in both) if both else 1.0
 
 
 def _short_names(names: Sequence[str]) -> dict[str, str]:
