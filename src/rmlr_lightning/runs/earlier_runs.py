@@ -29,8 +29,7 @@ def earlier_runs(cfg: DictConfig, folder: Path) -> Earlier:
     """Seconds per run of finished runs with the data of `cfg` on this machine.
 
     On the synthetic benchmark those of docs/RESULTS.md follow, by the ratio of the rows that both
-    have. Seconds of training are
-    multiplied by the ratio of epochs.
+    have. Seconds of training are multiplied by the ratio of epochs.
 
     Args:
         cfg: of the first run of a sweep.
