@@ -23,10 +23,14 @@ setup: $(VENV)/.ready ## create the virtual environment; PYTHON=... selects the 
 train: setup ## train and evaluate RmLR; ARGS="experiment=upt seed=1" changes the run
 	$(BIN)/rmlr-train $(ARGS)
 
-.PHONY: eval
-eval: setup ## print the metrics of a checkpoint: make eval CKPT=outputs/rmlr/checkpoints/best.ckpt
+# before the minutes that a setup may take
+.PHONY: checkpoint-given
+checkpoint-given:
 	@test -n "$(CKPT)" || { echo "error: make eval needs CKPT=FILE, such as \
 	CKPT=outputs/rmlr/checkpoints/best.ckpt" >&2; exit 2; }
+
+.PHONY: eval
+eval: checkpoint-given setup ## print the metrics of CKPT=outputs/rmlr/checkpoints/best.ckpt
 	$(BIN)/rmlr-eval "checkpoint=$(CKPT)" $(ARGS)
 
 # A sweep is a file of conf/sweep; REPORT_<sweep> are the options of its report.

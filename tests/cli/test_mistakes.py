@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import zipfile
 
 import pytest
@@ -24,7 +25,8 @@ from rmlr_lightning.runs.config import conf_dir
 from rmlr_lightning.runs.device import device_of
 from rmlr_lightning.runs.hydra_program import OutputFolder, check_groups
 from rmlr_lightning.runs.resume import resume_path
-from rmlr_lightning.runs.training import check_validation, train
+from rmlr_lightning.runs.trainer_values import check_validation
+from rmlr_lightning.runs.training import train
 from rmlr_lightning.runs.user_errors import one_line_errors
 from rmlr_lightning.tasks.optim import ScheduledAdamW
 from rmlr_lightning.vocabulary import hicodet, vcoco
@@ -125,6 +127,22 @@ def test_a_training_of_no_step_is_refused(typed, tmp_path):
     with initialize_config_dir(conf_dir(), version_base="1.3"):
         cfg = compose("train", [f"++trainer.{typed}", f"paths.output={tmp_path}/run"])
     with pytest.raises(UserError, match=rf"^trainer\.{typed}: expected 1, 2, \.\.\. or -1"):
+        train(cfg)
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("limit_train_batches=ten", "a whole number, a number or null"),
+        ("log_every_n_steps=1.5", "a whole number or null"),
+        ("enable_progress_bar=maybe", "true or false or null"),
+        ("num_nodes=two", "a whole number"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(typed, expected, tmp_path):
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        cfg = compose("train", [f"++trainer.{typed}", f"paths.output={tmp_path}/run"])
+    with pytest.raises(UserError, match=rf"^trainer\.{re.escape(typed)}: expected {expected}$"):
         train(cfg)
 
 

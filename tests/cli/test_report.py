@@ -223,6 +223,16 @@ def test_unfinished_runs_are_named_and_not_counted(runs, tmp_path, capsys):
     assert note in " ".join((tmp_path / "out" / "report.md").read_text().split())
 
 
+def test_metrics_of_a_part_of_the_split_are_named(runs, tmp_path, capsys):
+    folder = make_run(runs / "part", "word", 7, 0.5)
+    config = folder / "config.yaml"
+    config.write_text(config.read_text() + "\ntrainer: {limit_test_batches: 5}\n")
+    main([str(runs), "--out", str(tmp_path / "out")])
+    note = f"Metrics of a part of the split, because of trainer.limit_test_batches=5: {folder}"
+    assert f"note: {note}\n" == capsys.readouterr().err
+    assert note in " ".join((tmp_path / "out" / "report.md").read_text().split())
+
+
 def test_the_same_run_in_two_folders_counts_once(runs, tmp_path):
     make_run(runs / "copy", "upt", 0, FULL["upt"][0])
     main([str(runs), str(runs / "copy"), "--out", str(tmp_path / "out")])

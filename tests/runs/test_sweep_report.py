@@ -11,6 +11,7 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
+from rmlr_lightning.errors import UserError
 from rmlr_lightning.runs import sweep_report as module
 from rmlr_lightning.runs import sweep_watch
 from rmlr_lightning.runs.earlier_runs import earlier_runs
@@ -142,6 +143,16 @@ def test_on_a_terminal_it_also_has_the_epoch_of_each_run(sweep, tmp_path, capsys
     line, run = first.removeprefix("\r\x1b[J").splitlines()
     assert line.startswith("sweep: 1 of 2 runs finished") and run == "seed=1: epoch 2 of 4"
     assert second == "sweep: 2 of 2 runs finished\n"
+
+
+@pytest.mark.fault
+def test_a_folder_without_a_sweep_is_watched_for_a_minute(tmp_path, capsys, monkeypatch):
+    clock = iter((0.0, 2.0, 61.0))
+    wait = SimpleNamespace(sleep=lambda _: None, monotonic=lambda: next(clock))
+    monkeypatch.setattr(sweep_watch, "time", wait)
+    with pytest.raises(UserError, match="no sweep was started here"):
+        watch(tmp_path)
+    assert capsys.readouterr().err == f"{tmp_path}: no sweep yet; waits a minute for one to start\n"
 
 
 @pytest.mark.fault

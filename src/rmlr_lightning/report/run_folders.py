@@ -33,6 +33,7 @@ class RunFolder(NamedTuple):
     train: int | None  # number of training images, where the data set is synthetic and all are used
     seed: int
     metrics: dict[str, float] | None  # None: unfinished
+    limits: dict[str, str]  # of splits of which a part was used: "trainer.limit_test_batches=5"
 
 
 def run_folders(parent: Path) -> Iterator[RunFolder]:
@@ -95,7 +96,12 @@ def _read(home: Path, config: dict[str, Any]) -> RunFolder:
 
     label = printable(str(config.get("label") or name.replace("_", " ")))
     overrides = _overrides(home, with_size=is_limited)
-    return RunFolder(home, name, label, overrides, train, seed, _metrics(home))
+    limits = {}
+    for split in ("val", "test"):
+        key = f"limit_{split}_batches"
+        if is_part(value := _value(config, "trainer", key)):
+            limits[split] = printable(f"trainer.{key}={value}")
+    return RunFolder(home, name, label, overrides, train, seed, _metrics(home), limits)
 
 
 def is_part(limit: int | float | None) -> bool:

@@ -18,6 +18,7 @@ class FoundRuns(NamedTuple):
     unfinished: list[Path]
     failed: dict[Path, str]  # with the reason
     without_metric: list[Path]  # finished, but the required metric is missing or NaN
+    limits: dict[Path, str]  # runs with metrics of a part of the split, and the option for it
 
 
 def find_runs(paths: Sequence[Path], required: str, commit: str | None = None) -> FoundRuns:
@@ -84,7 +85,9 @@ def find_runs(paths: Sequence[Path], required: str, commit: str | None = None) -
     named = [path.resolve() for path in paths]
     if len(counted) == 2 and [run.folder.resolve() for run in counted] == named:
         counted = _by_folder(counted)
-    return FoundRuns(_unique(counted), unfinished, dict(failures.values()), without)
+    split = required.partition("/")[0]
+    limits = {run.folder: run.limits[split] for run, _ in finished if split in run.limits}
+    return FoundRuns(_unique(counted), unfinished, dict(failures.values()), without, limits)
 
 
 def _check_data_set(runs: Sequence[Run]) -> None:

@@ -66,10 +66,9 @@ def read_runs_csv(path: Path) -> list[Run]:
                     metrics=metrics,
                 )
             )
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
+        except (KeyError, ValueError, TypeError, AttributeError):
             raise UserError(
-                f"{path}: line {number} is not a run ({type(error).__name__}: {error}); give a "
-                "runs.csv that rmlr-report wrote"
+                f"{path}: line {number} is not a run; give a runs.csv that rmlr-report wrote"
             ) from None
     return runs
 

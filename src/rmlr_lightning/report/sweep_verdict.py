@@ -77,9 +77,9 @@ def _counts(report: Report, gains: int, losses: int, tested: Sequence[Comparison
         if not differing:
             return f"No difference between {a} and {b} is shown"
         return f"{a} is {up if gains else down} than {b}"
-    noun, other = "row", report.labels[report.baseline or ""]
-    if report.comparisons:  # of --compare: any two rows
-        noun, other = "comparison", "0"
+    noun, other = "comparison", "0"  # of --compare: any two rows
+    if not report.comparisons:
+        noun, other = "row", report.labels[report.baseline]
     first = f"{differing} of {counted(len(tested), noun)} differ from {other}"
     return f"{first} ({gains} {up}, {losses} {down})"
 

@@ -77,11 +77,14 @@ def _within(line: str, width: int) -> str:
 
 
 def _opened(folder: Path) -> SweepProgress:
-    begin = time.monotonic()
+    begin, was_printed = time.monotonic(), False
     while True:
         try:
             return read_sweep(folder)
         except UserError:
             if not folder.is_dir() or time.monotonic() - begin > PATIENCE:
                 raise
+        if not was_printed:
+            print(f"{folder}: no sweep yet; waits a minute for one to start", file=sys.stderr)
+            was_printed = True
         time.sleep(SECONDS)

@@ -46,6 +46,7 @@ from rmlr_lightning.runs.results_table import (
 from rmlr_lightning.runs.resume import FILES, resume_path
 from rmlr_lightning.runs.secrets import without_secrets, words_without_secrets
 from rmlr_lightning.runs.sweep_progress import SweepProgress
+from rmlr_lightning.runs.trainer_values import check_length, check_types, check_validation
 
 
 def train(cfg: DictConfig) -> dict[str, float]:
@@ -73,6 +74,26 @@ def train(cfg: DictConfig) -> dict[str, float]:
     instantiate(cfg.get("optim"))  # its mistakes are reported before data are prepared
     checkpoint = resume_path(cfg, run_config)
 
+    # Wrong values of the trainer, too, are reported before data are prepared.
+    loggers = cfg.get("logger")
+    if checkpoint is not None and Path(checkpoint).resolve().is_relative_to(output.resolve()):
+        loggers = continue_logs(loggers, output)
+    cost, logged = Cost(), LoggedMetrics()
+    stop = StopCheckpoint(output / "checkpoints" / FILES[0])
+    callbacks = shown_callbacks(cfg, _parts(cfg.get("callbacks")))
+    if (sweep := SweepProgress.current) is not None:
+        callbacks.append(EpochFile(output, sweep.after_first_epoch))
+    trainer: Trainer = instantiate(
+        cfg.trainer,
+        logger=_parts(loggers),
+        # Checkpoints hold the states of these callbacks, too. The seeds come first: another
+        # callback may draw random numbers.
+        callbacks=[StepSeeds(cfg.seed), *callbacks, cost, logged, stop, ProcessWatch()],
+        plugins=[CheckpointFiles()],
+        # Lightning's table of modules; the number of weights stands above the epochs
+        enable_model_summary=cfg.trainer.get("enable_model_summary", False),
+    )
+
     datamodule = instantiate(cfg.data)
     datamodule.worker_init = heed_parent_only
     prepare_data(datamodule, Path(cfg.paths.data))
@@ -95,25 +116,6 @@ def train(cfg: DictConfig) -> dict[str, float]:
     _keep_text_dim(run_config, model)
     task.run_config = run_config
     task.commit = commit_of(PACKAGE)
-
-    loggers = cfg.get("logger")
-    if checkpoint is not None and Path(checkpoint).resolve().is_relative_to(output.resolve()):
-        loggers = continue_logs(loggers, output)
-    cost, logged = Cost(), LoggedMetrics()
-    stop = StopCheckpoint(output / "checkpoints" / FILES[0])
-    callbacks = shown_callbacks(cfg, _parts(cfg.get("callbacks")))
-    if (sweep := SweepProgress.current) is not None:
-        callbacks.append(EpochFile(output, sweep.after_first_epoch))
-    trainer: Trainer = instantiate(
-        cfg.trainer,
-        logger=_parts(loggers),
-        # Checkpoints hold the states of these callbacks, too. The seeds come first: another
-        # callback may draw random numbers.
-        callbacks=[StepSeeds(cfg.seed), *callbacks, cost, logged, stop, ProcessWatch()],
-        plugins=[CheckpointFiles()],
-        # Lightning's table of modules; the number of weights stands above the epochs
-        enable_model_summary=cfg.trainer.get("enable_model_summary", False),
-    )
     _scale_rates(task, datamodule, trainer)
     _start_output(cfg, trainer, run_config, task, caches)
     with one_log_per_run(trainer.loggers, cfg):
@@ -140,30 +142,17 @@ def _keep_text_dim(run_config: dict, model: nn.Module | None) -> None:
         run_config["model"]["irm"]["text_dim"] = width
 
 
-def check_validation(trainer: DictConfig) -> None:
-    """Without a validation no checkpoint is selected, and a sweep never counts the run as done."""
-    every, epochs = trainer.get("check_val_every_n_epoch"), trainer.get("max_epochs")
-    if isinstance(every, int) and 0 < (epochs or 0) < every and not trainer.get("fast_dev_run"):
-        raise UserError(
-            f"trainer.max_epochs={epochs}: validation is in every epoch number "
-            f"{every}, so no checkpoint would be selected; set "
-            "trainer.check_val_every_n_epoch=1"
-        )
-
-
 def _check_numbers(cfg: DictConfig) -> None:
     """Options whose errors would appear late, or with an unclear message."""
     check_seed(cfg.seed)
-    for key in ("max_epochs", "max_steps"):
-        value = cfg.trainer.get(key)
-        if value is not None and (not isinstance(value, int) or value == 0 or value < -1):
-            raise UserError(f"trainer.{key}={value}: expected 1, 2, ... or -1 for no limit")
+    check_length(cfg.trainer)
     for key, value in _numbers_of(OmegaConf.to_container(cfg)):
         if math.isnan(value):
             raise UserError(f"{key}=nan: expected a number")
+    check_types(cfg.trainer)
     check_validation(cfg.trainer)
     check_precision(cfg.trainer.precision)
-    # the task names it by an interpolation, and OmegaConf would name that
+    # OmegaConf would name the interpolation by which the task names it
     detector = OmegaConf.select(cfg, "model.detector")
     if detector is not None and OmegaConf.is_missing(detector, "path"):
         raise UserError("model.detector.path is missing: the file of the detector's weights")
