@@ -141,6 +141,8 @@ def test_impossible_external_detections_are_refused(from_checkpoint, result, cha
 def test_external_detections_are_given_for_every_image(from_checkpoint, result):
     with pytest.raises(UserError, match="not as many external detections as images"):
         from_checkpoint.predict([result.image] * 2, boxes=[BOXES])
+    with pytest.raises(UserError, match=r"boxes: one dict .* a list with one dict per image"):
+        from_checkpoint.predict([result.image] * 2, boxes=BOXES)
     with pytest.raises(UserError, match="boxes: no labels"):
         from_checkpoint.predict(result.image, boxes={"boxes": [], "scores": []})
 

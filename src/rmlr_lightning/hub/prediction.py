@@ -63,6 +63,8 @@ def results(
 def _opened(
     saved: SavedModel, images: Iterable[ImageLike], boxes: Iterable[OfImage] | None
 ) -> Iterator[LoadedImage]:
+    if isinstance(boxes, Mapping):  # going through it would give its keys
+        raise UserError("boxes: one dict for a list of images; give a list with one dict per image")
     # not by length: both may be generators
     if boxes is None:
         pairs = zip(images, repeat(None))
