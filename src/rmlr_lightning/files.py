@@ -90,8 +90,13 @@ def write_atomic(
         _write_and_rename(path.with_name(f".{secrets.token_hex(8)}{PARTIAL}"), path, content)
 
 
-def check_writable(path: str | os.PathLike[str], way_out: str = OWN_FOLDER) -> None:
-    """Find out now whether `write_atomic` could write a file here later. Folders are made.
+def check_writable(
+    path: str | os.PathLike[str], way_out: str = OWN_FOLDER, folders: bool = True
+) -> None:
+    """Find out now whether `write_atomic` could write a file here later.
+
+    Args:
+        folders: make the folders that do not exist; else only ask whether that could be done.
 
     Raises:
         UserError: it could not.
@@ -100,8 +105,12 @@ def check_writable(path: str | os.PathLike[str], way_out: str = OWN_FOLDER) -> N
     with _user_errors(path, way_out):
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        probe = path.with_name(f".{secrets.token_hex(8)}{PARTIAL}")
+        place = path.parent
+        if folders:
+            place.mkdir(parents=True, exist_ok=True)
+        while not place.exists():
+            place = place.parent
+        probe = place / f".{secrets.token_hex(8)}{PARTIAL}"
         probe.touch()
         probe.unlink()
 
@@ -220,7 +229,7 @@ def check_outputs(
         outputs: by what the user calls each, such as "--plot plot.png".
         overwrite: how the user asks for files to be replaced, such as "--overwrite"; None if they
             have asked.
-        folders: make the folders that do not exist; else only ask whether that could be done.
+        folders: see `check_writable`.
 
     Raises:
         UserError: a file exists, two are the same, or one cannot be written.
@@ -237,10 +246,7 @@ def check_outputs(
                 raise UserError(f"{name}: {path} is not a regular file; name another one")
             if overwrite is not None:
                 raise UserError(f"{name}: {path} exists; name another file, or add {overwrite}")
-        place = path.parent
-        while not folders and not place.exists():
-            place = place.parent
-        check_writable(place / path.name, "name another file")
+        check_writable(path, "name another file", folders)
 
 
 @contextmanager

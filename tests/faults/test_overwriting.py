@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 
 import pytest
 from omegaconf import OmegaConf
@@ -52,7 +53,7 @@ def test_a_folder_or_a_path_below_a_file_is_refused(tmp_path):
     mine(tmp_path / "file")
     for path in (tmp_path, tmp_path / "file" / "a", tmp_path / "file" / "b" / "a"):
         for folders in (True, False):
-            with pytest.raises(UserError, match="cannot be written"):
+            with pytest.raises(UserError, match=f"^{re.escape(str(path))}: cannot be written"):
                 check_outputs({"--out": path}, None, folders)
 
 

@@ -35,6 +35,16 @@ def test_results_replace_nothing_unless_it_is_asked_for(existing, tmp_path):
 
 
 @pytest.mark.fault
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "x"
+    with pytest.raises(UserError) as caught:
+        check_results(out, [Path("a.jpg")], overwrite=False)
+    assert str(caught.value).startswith(f"{out}: cannot be written")
+    assert str(caught.value).endswith("name another folder with --out")
+
+
+@pytest.mark.fault
 def test_an_error_before_the_first_result_leaves_no_folder(tmp_path):
     for name, content in (("new", None), ("used", "a result")):
         with pytest.raises(ZeroDivisionError), no_empty_folder(tmp_path / name):

@@ -23,10 +23,12 @@ def check_results(folder: Path, files: Sequence[Path], overwrite: bool) -> None:
     """No file is overwritten unless it is asked for, and an input never.
 
     Raises:
-        UserError: a result would overwrite a file, or the folder is a file.
+        UserError: a result would overwrite a file, or the folder is a file or cannot be made.
     """
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--out {folder}: a file is here, results need a folder; name another one")
+    if not folder.exists():
+        check_writable(folder, WAY_OUT, folders=False)
     # A drawing NAME.png in the folder of the inputs would replace a photograph NAME.png.
     inputs = {path.resolve() for path in files}
     results = [folder / LINES, folder / PAGE]
