@@ -130,6 +130,12 @@ def test_a_hub_id_without_a_network_is_one_line(monkeypatch):
     assert "\n" not in str(info.value)
 
 
+@pytest.mark.fault
+def test_an_option_that_it_does_not_have_is_refused(folder):
+    with pytest.raises(UserError, match=r'^from_pretrained: device is none .*to\("cuda"\) moves'):
+        HOIDetector.from_pretrained(folder, device="cuda")
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

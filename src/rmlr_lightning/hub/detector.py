@@ -21,6 +21,7 @@ from rmlr_lightning.hub.saved_model import SavedModel, read_model, write_model
 from rmlr_lightning.vocabulary import Vocabulary
 
 SHIPPED_FOLDER = Path(__file__).parents[1] / "weights" / "rmlr_synthetic"
+HUB_OPTIONS = ("revision", "token", "cache_dir", "force_download", "local_files_only")
 WRITTEN = (constants.CONFIG_NAME, constants.SAFETENSORS_SINGLE_FILE, "README.md")
 
 
@@ -71,10 +72,17 @@ class HOIDetector(nn.Module, ModelHubMixin, library_name="rmlr_lightning"):
 
         Args:
             options: `revision`, `token`, `cache_dir`, `force_download`, `local_files_only`.
+                `to("cuda")` moves the model to a GPU afterwards.
 
         Raises:
-            UserError: no such folder or repository, no network, or not a model of this package.
+            UserError: no such folder or repository, no network, not a model of this package, or
+                another option.
         """
+        if unknown := sorted(options.keys() - {*HUB_OPTIONS}):
+            raise UserError(
+                f"from_pretrained: {unknown[0]} is none of its options ({', '.join(HUB_OPTIONS)}); "
+                'from_pretrained(...).to("cuda") moves a model to a GPU'
+            )
         name = str(pretrained_model_name_or_path)
         # A folder of that name in the current directory must not change what the example loads.
         if name == SHIPPED:
