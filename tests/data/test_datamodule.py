@@ -51,6 +51,12 @@ def test_wrapped_data_sets_take_the_place_of_their_originals():
     assert module.dataset("train") is module.uncached_dataset("train")
 
 
+def test_at_most_one_loading_process_per_core_is_started(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1}, raising=False)
+    modules = [DataModule(list, list, list, num_workers=number) for number in (0, 1, 2, 4)]
+    assert [module.num_workers for module in modules] == [0, 1, 2, 2]
+
+
 @pytest.mark.parametrize(
     "options", [{"batch_size": 0}, {"eval_batch_size": 1.5}, {"num_workers": -1}]
 )

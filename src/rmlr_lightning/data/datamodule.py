@@ -1,5 +1,6 @@
 """The LightningDataModule: makes the data set of each split and shares it among the processes."""
 
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -32,7 +33,7 @@ class DataModule(LightningDataModule):
     Args:
         train, val, test: make the data set of a split; called at its first use.
         batch_size, eval_batch_size: images per process and step.
-        num_workers: loading processes per loader.
+        num_workers: loading processes per loader; at most one per core is started.
         group_by_size: put training images of similar cost (canvas, number of pairs) into one
             batch, which reduces padding. The data set must have `costs()`.
         prepare: makes or checks the files on disk, once per machine, before any data set is made.
@@ -64,7 +65,7 @@ class DataModule(LightningDataModule):
         self.make = {"train": train, "val": val, "test": test}
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
-        self.num_workers = num_workers
+        self.num_workers = min(num_workers, _cores())
         self.group_by_size = group_by_size
         self.prepare = prepare
         self.seed = torch.initial_seed()
@@ -222,3 +223,10 @@ class DataModule(LightningDataModule):
 def _check_number(name: str, value: object, minimum: int) -> None:
     if not isinstance(value, int) or value < minimum:
         raise UserError(f"data.{name}={value}: expected a whole number from {minimum}")
+
+
+def _cores() -> int:
+    """Cores that this process may use, for which torch's loader counts its processes, too."""
+    # macOS has no affinities
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

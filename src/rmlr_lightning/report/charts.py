@@ -247,6 +247,7 @@ def _legend(figure: Any, lines: Sequence[Any], names: Sequence[str]) -> None:
 def _draw_bar(axis: Any, place: float, bar: Bar, limits: tuple[float, float]) -> None:
     colour = CURVES[bar.colour]
     if math.isfinite(bar.low) and math.isfinite(bar.high):
+        # Student's interval over two seeds may be wider than percentages can be.
         low, high = max(bar.low, limits[0]), min(bar.high, limits[1])
         axis.plot([low, high], [place, place], color=colour, linewidth=2)
         for end, is_whole, arrow in ((low, low == bar.low, "<"), (high, high == bar.high, ">")):

@@ -96,6 +96,7 @@ def _left_out(found: FoundRuns, required: str) -> list[str]:
     if found.without_metric:
         folders = ", ".join(map(str, found.without_metric))
         sentences.append(f"Not counted, without {required}: {folders}")
+    # Such runs finish, but their metrics are not those of the data set.
     for limit in sorted(set(found.limits.values())):
         folders = ", ".join(str(folder) for folder, one in found.limits.items() if one == limit)
         sentences.append(f"Metrics of a part of the split, because of {limit}: {folders}")

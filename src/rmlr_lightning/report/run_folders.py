@@ -96,6 +96,7 @@ def _read(home: Path, config: dict[str, Any]) -> RunFolder:
 
     label = printable(str(config.get("label") or name.replace("_", " ")))
     overrides = _overrides(home, with_size=is_limited)
+    # Metrics of a part are not comparable with those of a whole split.
     limits = {}
     for split in ("val", "test"):
         key = f"limit_{split}_batches"

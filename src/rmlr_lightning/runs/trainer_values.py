@@ -51,6 +51,7 @@ def check_types(trainer: DictConfig) -> None:
     hints = get_type_hints(Trainer.__init__)
     for key, value in trainer.items():
         hint = hints.get(key, object)
+        # parts of a union; a single type has none
         types = get_args(hint) or (hint,)
         if all(kind in NAMES for kind in types) and not isinstance(value, types):
             *first, last = [NAMES[kind] for kind in types]
