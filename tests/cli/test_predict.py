@@ -250,21 +250,40 @@ def test_where_no_image_can_be_read_nothing_is_written(checkpoint, three, tmp_pa
 
 
 @pytest.mark.fault
-def test_ctrl_c_leaves_whole_results_only(checkpoint, three, tmp_path, capsys, monkeypatch):
-    def write_result(folder, frame, *arguments):
-        if frame.path.name == "c.png":
-            signal.raise_signal(signal.SIGINT)
-        return outputs.write_result(folder, frame, *arguments)
+@pytest.mark.parametrize(
+    ("module", "name", "number", "written"),
+    [
+        (outputs, "write_atomic", 2, ["a.json", "a.png", "c.png"]),  # the drawing of c.png
+        (predict_files, "write_result", 2, ["a.json", "a.png", "c.json", "c.png"]),
+    ],
+)
+def test_ctrl_c_leaves_no_triplets_without_their_drawing(
+    module, name, number, written, checkpoint, three, tmp_path, capsys, monkeypatch
+):
+    function, calls = getattr(module, name), []
 
-    monkeypatch.setattr(predict_files, "write_result", write_result)
+    def interrupted(*arguments):
+        returned = function(*arguments)
+        calls.append(name)
+        if len(calls) == number:
+            signal.raise_signal(signal.SIGINT)
+        return returned
+
+    monkeypatch.setattr(module, name, interrupted)
     out = tmp_path / "out"
+    command = [str(three), "--checkpoint", checkpoint, "--out", str(out)]
     with pytest.raises(SystemExit) as caught:
-        predict.main([str(three), "--checkpoint", checkpoint, "--out", str(out)])
+        predict.main(command)
     assert caught.value.code == 130
-    last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith("stopped by SIGINT; results of 1 image,")
-    assert sorted(path.name for path in out.iterdir()) == ["a.json", "a.png"]
+    assert sorted(path.name for path in out.iterdir()) == written
     assert json.loads((out / "a.json").read_text())["image"] == "a.png"
+    last = capsys.readouterr().err.splitlines()[-1]
+    count = sum(result.endswith(".json") for result in written)
+    assert last.startswith(f"stopped by SIGINT; results of {count} image")
+    assert last.endswith("; start again with --overwrite")
+    # one image of the folder cannot be read
+    assert "others have results" in refused([*command, "--overwrite"], capsys)
+    assert (out / "predictions.jsonl").is_file()
 
 
 @pytest.mark.fault

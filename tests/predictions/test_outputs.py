@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from rmlr_lightning.errors import UserError
+from rmlr_lightning.predictions import outputs
 from rmlr_lightning.predictions.inputs import Frame
 from rmlr_lightning.predictions.outputs import check_results, no_empty_folder, write_result
 
@@ -18,6 +19,18 @@ def test_a_frame_is_written_into_the_folder_of_its_video(make_result, tmp_path):
     assert written == record
     assert (record["image"], record["frame"], record["seconds"]) == ("clip.mp4", 120, 4.8)
     assert (tmp_path / "clip" / "frame_000120.png").is_file()
+
+
+@pytest.mark.fault
+def test_a_full_disk_leaves_no_triplets_without_their_drawing(make_result, tmp_path, monkeypatch):
+    def full(*_):
+        raise UserError("the disk is full")
+
+    monkeypatch.setattr(outputs, "write_atomic", full)
+    frame = Frame(Path("a.jpg"), Image.new("RGB", (8, 6)))
+    with pytest.raises(UserError, match="the disk is full"):
+        write_result(tmp_path, frame, make_result(("hold", "cup", 0.9)), None, "")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.fault

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.files import check_outputs, check_writable, write_atomic
+from rmlr_lightning.files import check_outputs, check_writable, write_atomic, written_atomically
 from rmlr_lightning.predictions.inputs import Frame, is_video
 from rmlr_lightning.runs.folder_names import short_name
 
@@ -102,7 +102,9 @@ def write_result(
     encoded = io.BytesIO()
     # the usual level takes more than three times as long as the model
     result.plot(min_probability, caption).save(encoded, format="png", compress_level=1)
-    check_writable(text, WAY_OUT)  # makes the folder
-    write_atomic(text, json.dumps(record, indent=1).encode(), WAY_OUT)
-    write_atomic(drawing, encoded.getvalue(), WAY_OUT)
+    # The triplets get their name last: where they are, the drawing is. They are on disk before
+    # the drawing is, because the disk may be full after it.
+    with written_atomically(text, WAY_OUT) as partial:
+        partial.write_bytes(json.dumps(record, indent=1).encode())
+        write_atomic(drawing, encoded.getvalue(), WAY_OUT)
     return record

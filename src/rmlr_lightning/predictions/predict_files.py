@@ -64,6 +64,8 @@ def predict(args: argparse.Namespace, files: list[Path]) -> None:
     skipped = Skipped(console, len(files))
     cards: list[Card] = []
     images = likely = 0
+    # of triplets, also of an image that a signal interrupts
+    places: list[Path] = []
     read_files: set[Path] = set()
     start = time.perf_counter()
     bar = Progress(console=console, transient=True)
@@ -78,19 +80,25 @@ def predict(args: argparse.Namespace, files: list[Path]) -> None:
         read = frames(files, args.every, skipped.add, skipped.note)
         try:
             for frame, result in _results(detector, read, external, args):
+                place, drawing = result_paths(args.out, frame.path, frame.number)
+                places.append(place)
                 record = write_result(args.out, frame, result, args.min_probability, args.caption)
                 _write_line(file, record)
                 if external is not None:
                     _note_unused(skipped, frame, result, external, detector)
                 if images < args.gallery:
-                    drawing = result_paths(args.out, frame.path, frame.number)[1]
                     cards.append(card_of(result, _title(frame), drawing.relative_to(args.out)))
                 images += 1
                 read_files.add(frame.path)
                 likely += len(result.from_probability(args.min_probability))
                 bar.update(bar_of_images, completed=images + skipped.count)
         except Stopped as stopped:
-            stopped.way_out = f"results of {counted(images, 'image')}, without {LINES} and {PAGE}"
+            # not `images`: the signal may come just after the last file of a result
+            written = sum(place.is_file() for place in places)
+            stopped.way_out = (
+                f"results of {counted(written, 'image')}, without {LINES} and {PAGE}; start again "
+                "with --overwrite"
+            )
             raise
         if not images:
             raise UserError("none of the files can be read")
