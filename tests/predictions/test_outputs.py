@@ -1,15 +1,17 @@
 """Files of results: where they go, and what they replace."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from rmlr_lightning.cli import predict
 from rmlr_lightning.errors import UserError
-from rmlr_lightning.predictions import outputs
+from rmlr_lightning.predictions import outputs, predict_files
 from rmlr_lightning.predictions.inputs import Frame
-from rmlr_lightning.predictions.outputs import check_results, no_empty_folder, write_result
+from rmlr_lightning.predictions.outputs import check_results, claimed, write_result
 
 
 def test_a_frame_is_written_into_the_folder_of_its_video(make_result, tmp_path):
@@ -58,11 +60,37 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
 
 
 @pytest.mark.fault
-def test_an_error_before_the_first_result_leaves_no_folder(tmp_path):
-    for name, content in (("new", None), ("used", "a result")):
-        with pytest.raises(ZeroDivisionError), no_empty_folder(tmp_path / name):
-            (tmp_path / name).mkdir()
-            if content:
-                (tmp_path / name / "a.json").write_text(content)
-            raise ZeroDivisionError
-    assert [path.name for path in tmp_path.iterdir()] == ["used"]
+@pytest.mark.parametrize("content", [None, "a result"])
+def test_an_error_before_the_first_result_leaves_no_folder(content, tmp_path):
+    with pytest.raises(ZeroDivisionError), claimed(tmp_path / "out"):
+        if content:
+            (tmp_path / "out" / "a.json").write_text(content)
+        raise ZeroDivisionError
+    names = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")]
+    assert names == (["out", os.path.join("out", "a.json")] if content else [])
+
+
+@pytest.mark.fault
+def test_a_second_process_is_refused_and_takes_nothing_away(tmp_path, capsys):
+    image, out = tmp_path / "a.jpg", tmp_path / "out"
+    Image.new("RGB", (64, 48)).save(image)
+    # two locks of one process exclude each other as those of two processes do
+    with claimed(out):
+        held = list(out.iterdir())
+        with pytest.raises(SystemExit, match="2"):
+            predict.main([str(image), "--out", str(out), "--overwrite"])
+        assert list(out.iterdir()) == held != []
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: --out {out}: another rmlr-predict is writing there")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.fault
+def test_results_that_another_process_has_written_meanwhile_stay(tmp_path):
+    args = predict.parser().parse_args(["a.jpg", "--out", str(tmp_path)])
+    files = [Path("a.jpg")]
+    check_results(tmp_path, files, overwrite=False)
+    (tmp_path / "predictions.jsonl").write_text("of the other")
+    with pytest.raises(UserError, match=r"predictions\.jsonl exists"):
+        predict_files.predict(args, files)
+    assert [path.name for path in tmp_path.iterdir()] == ["predictions.jsonl"]

@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock, Timeout
+
 from rmlr_lightning.errors import UserError
 from rmlr_lightning.files import check_outputs, check_writable, write_atomic, written_atomically
 from rmlr_lightning.predictions.inputs import Frame, is_video
@@ -16,6 +18,7 @@ if TYPE_CHECKING:  # torch takes seconds, and the checks need none
     from rmlr_lightning.hub.result import Result
 
 LINES, PAGE = "predictions.jsonl", "index.html"
+LOCK = ".predict.lock"  # not that of a run, whose folder may hold results, too
 WAY_OUT = "name another folder with --out"
 
 
@@ -50,16 +53,34 @@ def check_results(folder: Path, files: Sequence[Path], overwrite: bool) -> None:
 
 
 @contextmanager
-def no_empty_folder(folder: Path) -> Iterator[None]:
-    """Leave no new folder behind where the first image cannot be read."""
+def claimed(folder: Path) -> Iterator[None]:
+    """Inside the context no other process writes results here; a new, empty folder does not stay.
+
+    Raises:
+        UserError: another process writes there, or the folder cannot be written.
+    """
     existed = folder.exists()
+    lock = FileLock(folder / LOCK, thread_local=False)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(
+            f"--out {folder}: another rmlr-predict is writing there; wait for it, or {WAY_OUT}"
+        ) from None
+    except (OSError, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{folder}: cannot be written ({reason}); {WAY_OUT}") from error
     try:
         yield
-    except BaseException:
-        with suppress(OSError):  # it holds results
-            if not existed:
+    finally:
+        # Removed while it is held. Who has opened it just before finds the results that are here.
+        with suppress(OSError):  # Windows removes it in release(), and refuses to before
+            Path(lock.lock_file).unlink()
+        lock.release()
+        if not existed:
+            with suppress(OSError):  # it holds results
                 folder.rmdir()
-        raise
 
 
 def result_paths(folder: Path, path: Path, number: int | None = None) -> tuple[Path, Path]:

@@ -26,7 +26,8 @@ from rmlr_lightning.predictions.outputs import (
     LINES,
     PAGE,
     WAY_OUT,
-    no_empty_folder,
+    check_results,
+    claimed,
     result_paths,
     write_result,
 )
@@ -41,6 +42,17 @@ OF_DRAWINGS = (
 
 
 def predict(args: argparse.Namespace, files: list[Path]) -> None:
+    """Predict all images and write the results, in a folder that no other process writes to.
+
+    See `_predict`.
+    """
+    with claimed(args.out):
+        # another process may have written results since `checked_files`
+        check_results(args.out, files, args.overwrite)
+        _predict(args, files)
+
+
+def _predict(args: argparse.Namespace, files: list[Path]) -> None:
     """Predict all images and write the results.
 
     Images and videos that cannot be read are named and skipped.
@@ -70,7 +82,6 @@ def predict(args: argparse.Namespace, files: list[Path]) -> None:
     start = time.perf_counter()
     bar = Progress(console=console, transient=True)
     with (
-        no_empty_folder(args.out),
         written_atomically(args.out / LINES, WAY_OUT) as lines,
         # not `disable`: rich 14.1 and older write an empty line then
         bar if console.is_terminal else nullcontext(),
